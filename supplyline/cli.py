@@ -1,0 +1,68 @@
+"""`supplyline`: the command of the engine. Each room brings its commands in a module `commands`.
+
+A room's commands are imported only when they are called, so that a small command stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from supplyline.errors import SupplylineError
+
+COMMANDS = {
+    "up": "supplyline.local.commands:up",
+    "down": "supplyline.local.commands:down",
+    "status": "supplyline.local.commands:status",
+    "logs": "supplyline.local.commands:logs",
+    "preview": "supplyline.ingest.commands:preview",
+    "parse": "supplyline.ingest.commands:parse",
+    "forecast-series": "supplyline.forecast.commands:forecast_series",
+    "plan-series": "supplyline.forecast.commands:plan_series",
+}
+"""Command → where it is; modules are imported lazily."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is looked at."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, name = target.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert_command(command, cmd_name)
+        return command  # type: ignore[no-any-return] # checked one line above
+
+
+def assert_command(command: object, name: str) -> None:
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{name} is no click command")
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="supplyline")
+def cli() -> None:
+    """Supplyline: files in, every row accounted for, inventory forecast out.
+
+    Exit codes: 0 done, 1 done with rows set aside or a check that failed, 2 wrong usage,
+    3 the input or the request cannot be served, 4 something is away: try again.
+    """
+
+
+def main() -> None:
+    """Entry point: turns the engine's errors into one sentence, a next step and an exit code."""
+    try:
+        cli()
+    except SupplylineError as error:
+        click.echo(f"{error.detail}\n{error.advice}", err=True)
+        raise SystemExit(4 if error.transient else 3) from None
+
+
+if __name__ == "__main__":
+    main()

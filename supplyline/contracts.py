@@ -1,0 +1,221 @@
+"""The values that rooms hand to one another. Frozen, typed, without behaviour of their own.
+
+Rows travel in columns: a `pyarrow.RecordBatch` whose fields are
+
+* `_row`   int64, not null: the row's number in the file, from 1, counted over data rows
+  (quarantined rows use up a number too),
+* `_line`  int64, not null: the physical line on which the row begins, from 1 (for sheets, the row),
+* one `string` field per column of `Layout.columns`, in that order: the cell's text exactly as read;
+  null means that the row was too short to have the cell, `""` is an empty cell,
+* `_extra` list<string>, null for most rows: the cells beyond the last column of a long row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NewType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OrgId = NewType("OrgId", str)
+"""An organization's id, checked by `tenancy.names.parse_org_id`, e.g. `123`."""
+
+TableName = NewType("TableName", str)
+"""A table's name, checked by `tenancy.names.parse_table_name`, e.g. `products`."""
+
+ROW, LINE, EXTRA = "_row", "_line", "_extra"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRef:
+    """Who does this work: the DAG run, its attempt and the person behind it."""
+
+    run_id: str
+    attempt: int = 1
+    user_id: str = "system"
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """An uploaded file as it lies in storage; the bytes never change."""
+
+    org: OrgId
+    file_id: str
+    name: str
+    size: int
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParseOptions:
+    """What a person said about a file; None means: find out. Remembered per table."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    header_row: int | None = None
+    """1-based physical line of the header; 0 means that there is none."""
+    skip_footer: int | None = None
+    sheet: str | None = None
+    format: str | None = None
+
+    def as_json(self) -> Json:
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How delimited text is written. Empty `quote` or `escape`: none is used."""
+
+    encoding: str
+    bom: bool = False
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    double_quote: bool = True
+    line_end: str = "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """`header`: the text in the file. `name`: the SQL name it has everywhere behind the file."""
+
+    header: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What was understood of a file, with the reasons, so that it can be overruled and redone."""
+
+    format: str
+    """csv, xlsx, xls, xlsb, ods, jsonl, json, parquet."""
+    columns: tuple[Column, ...]
+    dialect: Dialect | None = None
+    header_row: int = 1
+    preamble_lines: int = 0
+    footer_lines: int = 0
+    sheet: str | None = None
+    compression: str | None = None
+    confidence: float = 1.0
+    reasons: tuple[str, ...] = ()
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantinedRow:
+    """A row that could not be taken, with everything needed to mend and replay it."""
+
+    row: int
+    line: int
+    column: str | None
+    code: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowBatch:
+    """A piece of a file: the good rows in columns, and the rows set aside."""
+
+    data: pa.RecordBatch
+    quarantined: tuple[QuarantinedRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One file's record in landing. read = landed + quarantined + duplicate once closed (P3)."""
+
+    org: OrgId
+    table: TableName
+    file_id: str
+    name: str
+    sha256: str
+    file_key: str
+    """Prefix of every landed `_id`: from org, table, sha256 and parse options."""
+    sequence: int
+    """Grows with every file of the table; later wins in an upsert."""
+    layout: Json
+    options: Json = field(default_factory=dict)
+    state: Literal["open", "closed", "refused"] = "open"
+    rows_read: int = 0
+    landed: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    checksum: str = ""
+    """Order-free checksum over the text of all rows that can be loaded (landed + duplicate)."""
+    run_id: str = ""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    refusal: str = ""
+
+
+Verdict = Literal["success", "partial"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The reconciliation of one file and one load (P3): every row, at every stage.
+
+    read = landed + quarantined + duplicate, and
+    landed + duplicate = inserted + updated + unchanged + superseded + rejected.
+    `verdict` is `partial` when rows were quarantined or rejected, or when a count or checksum
+    differs; `differences` says which.
+    """
+
+    org: OrgId
+    table: TableName
+    file_id: str
+    file_name: str
+    sha256: str
+    load_id: str
+    run_id: str
+    rows_read: int
+    landed: int
+    quarantined: int
+    duplicate: int
+    inserted: int
+    updated: int
+    unchanged: int
+    superseded: int
+    rejected: int
+    deleted: int = 0
+    checksum_file: str = ""
+    checksum_landing: str = ""
+    checksum_table: str = ""
+    verdict: Verdict = "success"
+    differences: tuple[str, ...] = ()
+    issued_at: datetime | None = None
+
+    def as_json(self) -> Json:
+        data = asdict(self)
+        data["issued_at"] = self.issued_at.isoformat() if self.issued_at else None
+        return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """What an organization has decided for one table; kept in its own database.
+
+    `options`: parse options remembered. `key`: the business key, or () for none (rows then keep
+    their file identity). `key_source`: `configured`, `proposed` or `none`. `types`: column → type
+    set by hand. `mapping`: standard field (e.g. `item`, `quantity`, `date`) → column name.
+    """
+
+    table: TableName
+    options: ParseOptions = field(default_factory=ParseOptions)
+    key: tuple[str, ...] | None = None
+    key_source: str = ""
+    drift: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    types: dict[str, str] = field(default_factory=dict)
+    mapping: dict[str, str] = field(default_factory=dict)
+    version: int = 0

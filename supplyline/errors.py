@@ -1,0 +1,115 @@
+"""One root for every error, so that one place can turn any of them into an answer.
+
+An error is for a problem of the machine or of the request. A problem of the *data* is a row in a
+report (`contracts.QuarantinedRow`), never an exception.
+
+`Terminal`: trying again cannot help. `Transient`: the same call may succeed later.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SupplylineError(Exception):
+    """Root of all errors.
+
+    `code` is stable and documented in docs/errors.md; `next_step` says what a person does now;
+    `context` carries ids (never cell values, never secrets).
+    """
+
+    code: ClassVar[str] = "internal_error"
+    next_step: ClassVar[str] = "See the log (`supplyline logs`) for what happened."
+    transient: ClassVar[bool] = False
+
+    def __init__(
+        self, detail: str, *, next_step: str | None = None, **context: str | int | None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.context = context
+        self.advice = next_step or self.next_step
+
+    def __str__(self) -> str:
+        return f"{self.detail} {self.advice}"
+
+
+class Terminal(SupplylineError):
+    """Trying the same again cannot help."""
+
+
+class Transient(SupplylineError):
+    """The same call may succeed later."""
+
+    transient: ClassVar[bool] = True
+
+
+class ConfigurationError(Terminal):
+    code = "configuration_error"
+    next_step = "Correct the environment variable that is named and start again."
+
+
+class InvalidName(Terminal):
+    code = "invalid_name"
+    next_step = "Use lower-case letters, digits and underscores, beginning with a letter or digit."
+
+
+class OrganizationNotFound(Terminal):
+    code = "org_not_found"
+    next_step = "Check the organization id; `manage.py list_organizations` shows the known ones."
+
+
+class FileNotStored(Terminal):
+    code = "file_not_found"
+    next_step = "Check the file id, or upload the file again with POST /api/files/upload/."
+
+
+class UnreadableFile(Terminal):
+    """The bytes as a whole cannot be understood (encrypted, a zip bomb, not a table)."""
+
+    code = "unreadable_file"
+    next_step = "Open the file, save it as CSV (UTF-8) and upload it again."
+
+
+class TableNotLanded(Terminal):
+    code = "table_not_found"
+    next_step = "Upload a file for this table first with POST /api/files/upload/."
+
+
+class SchemaDrift(Terminal):
+    """The policy `freeze` forbids what the file would change."""
+
+    code = "schema_drift"
+    next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
+
+
+class StaleWorker(Terminal):
+    """Another attempt has taken over; this one must not commit (promise P6)."""
+
+    code = "stale_worker"
+    next_step = "Nothing to do: a newer attempt owns this load."
+
+
+class NotEnoughHistory(Terminal):
+    code = "insufficient_history"
+    next_step = "Load sales history first; a forecast needs dated quantities per item."
+
+
+class DatabaseUnavailable(Transient):
+    code = "database_unavailable"
+    next_step = (
+        "Check that the database runs and that MONGO_URI, PG_HOST, PG_PORT, APP_DB_USER and "
+        "APP_DB_PASSWORD are right (`supplyline status`), then try again."
+    )
+
+
+class StorageUnavailable(Transient):
+    code = "storage_unavailable"
+    next_step = "Check that SUPPLYLINE_STORAGE_URL can be reached, then try again."
+
+
+class ServiceFailed(Terminal):
+    """An embedded service did not start or died at once."""
+
+    code = "service_failed"
+    next_step = "Read its log with `supplyline logs SERVICE`."

@@ -1,0 +1,113 @@
+"""Uploaded bytes, kept unchanged: `<storage>/<org>/<file_id>/<original name>`.
+
+Promises: a file that `find` returns is complete (it was renamed into place after its last byte was
+on disk, and the sidecar with its hash was written last); it never changes afterwards.
+Refuses names that would leave the organization's folder. Local folders and whatever fsspec has a
+driver for (`s3://` with s3fs) are addressed alike, by SUPPLYLINE_STORAGE_URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import fsspec
+
+from supplyline.contracts import OrgId, StoredFile
+from supplyline.errors import FileNotStored, StorageUnavailable
+from supplyline.tenancy.names import parse_file_id
+
+_SIDECAR = ".supplyline.json"
+
+
+def safe_name(name: str) -> str:
+    """The last part of an uploaded file's name, without control characters, at most 200 bytes."""
+    last = re.split(r"[\\/]", name)[-1]
+    last = "".join(c for c in last if c.isprintable()).strip().lstrip(".")
+    while len(last.encode()) > 200:
+        last = last[1:]
+    return last or "upload"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One place for files, of all organizations, each in a folder of its own."""
+
+    url: str
+    _fs: Any = field(init=False, repr=False)
+    _root: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fs, root = fsspec.core.url_to_fs(self.url)
+        object.__setattr__(self, "_fs", fs)
+        object.__setattr__(self, "_root", root.rstrip("/"))
+
+    def _folder(self, org: OrgId, file_id: str) -> str:
+        return posixpath.join(self._root, org, parse_file_id(file_id))
+
+    def put(self, org: OrgId, *, file_id: str, name: str, chunks: Iterable[bytes]) -> StoredFile:
+        """Streams `chunks` to their place, hashing on the way; written once, then renamed.
+
+        Raises StorageUnavailable when the bytes cannot be written; nothing half is left visible.
+        """
+        name = safe_name(name)
+        folder = self._folder(org, file_id)
+        part = posixpath.join(self._root, ".incoming", uuid.uuid4().hex)
+        digest, size = hashlib.sha256(), 0
+        try:
+            self._fs.makedirs(posixpath.dirname(part), exist_ok=True)
+            with self._fs.open(part, "wb") as out:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    out.write(chunk)
+            self._fs.makedirs(folder, exist_ok=True)
+            target = posixpath.join(folder, name)
+            self._fs.mv(part, target)
+            about = {"name": name, "size": size, "sha256": digest.hexdigest()}
+            with self._fs.open(posixpath.join(folder, _SIDECAR), "wb") as out:
+                out.write(json.dumps(about).encode())
+        except OSError as error:
+            raise StorageUnavailable(f"The file could not be stored: {error}.") from error
+        return self._stored(org, file_id, about)
+
+    def find(self, org: OrgId, file_id: str) -> StoredFile:
+        """The file behind an id. Raises FileNotStored when this organization has none such."""
+        sidecar = posixpath.join(self._folder(org, file_id), _SIDECAR)
+        try:
+            with self._fs.open(sidecar, "rb") as source:
+                about = json.load(source)
+        except FileNotFoundError:
+            raise FileNotStored(
+                f"Organization {org} has no stored file {file_id}.", org=org, file_id=file_id
+            ) from None
+        except OSError as error:
+            raise StorageUnavailable(f"The file could not be read: {error}.") from error
+        return self._stored(org, file_id, about)
+
+    def _stored(self, org: OrgId, file_id: str, about: dict[str, Any]) -> StoredFile:
+        url = posixpath.join(self._folder(org, file_id), about["name"])
+        return StoredFile(org=org, file_id=file_id, url=url, **about)
+
+    @contextmanager
+    def open(self, file: StoredFile) -> Iterator[IO[bytes]]:
+        """The bytes, seekable, from the beginning."""
+        try:
+            handle = self._fs.open(file.url, "rb")
+        except OSError as error:
+            raise StorageUnavailable(f"The file could not be read: {error}.") from error
+        with handle:
+            yield handle
+
+    def delete(self, org: OrgId, file_id: str) -> None:
+        """Removes one file; used when an organization is erased and for refused uploads."""
+        folder = self._folder(org, file_id)
+        if self._fs.exists(folder):
+            self._fs.rm(folder, recursive=True)

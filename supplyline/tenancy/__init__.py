@@ -1,0 +1,1 @@
+"""Who owns what: names, the organizations' databases and roles, and the proof of isolation."""
