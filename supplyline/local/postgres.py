@@ -1,0 +1,188 @@
+"""One embedded PostgreSQL: a data folder, a loopback port, passwords from the first moment.
+
+Promises: TCP on 127.0.0.1 only, no socket files, scram-sha-256 for everybody, UTF-8, UTC; data
+durable (fsync) unless `durable=False`, which is for throw-away servers of tests.
+Refuses to run without password, or on any other address.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from supplyline.errors import ServiceFailed
+from supplyline.local import places, privileges
+from supplyline.local.process import Program
+
+HOST = "127.0.0.1"
+SUPERUSER = "postgres"
+STOP_SIGNAL = signal.SIGINT
+"""PostgreSQL's fast shutdown: sessions are ended, nothing is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """A server that may or may not run. `data` holds everything it knows."""
+
+    data: Path
+    port: int
+    password: str
+    durable: bool = True
+    max_connections: int = 200
+
+    def connect(self, dbname: str = "postgres", *, timeout: int = 3) -> psycopg.Connection:
+        """A superuser's connection, autocommit."""
+        return psycopg.connect(
+            host=HOST,
+            port=self.port,
+            user=SUPERUSER,
+            password=self.password,
+            dbname=dbname,
+            connect_timeout=timeout,
+            autocommit=True,
+        )
+
+
+def initialize(server: Postgres) -> bool:
+    """Makes the data folder if there is none; True when it did. Half a folder is made anew."""
+    if (server.data / "PG_VERSION").exists():
+        return False
+    binaries = places.postgres_bin()
+    server.data.parent.mkdir(parents=True, exist_ok=True)
+    drop = privileges.plan(program=binaries / "postgres", folder=server.data)
+    server.data.mkdir(mode=0o700, exist_ok=True)
+    if drop.user is not None:
+        os.chown(server.data, drop.user, drop.group if drop.group is not None else -1)
+    with _password_file(server.password, drop) as pwfile:
+        done = subprocess.run(  # noqa: S603 - argv is made here, no shell
+            [
+                *drop.prefix,
+                str(binaries / "initdb"),
+                f"--pgdata={server.data}",
+                f"--username={SUPERUSER}",
+                "--auth=scram-sha-256",
+                f"--pwfile={pwfile}",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                *([] if server.durable else ["--no-sync"]),
+            ],
+            user=drop.user,
+            group=drop.group,
+            extra_groups=None if drop.user is None else [],
+            env=_environment(),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise ServiceFailed(
+            f"PostgreSQL could not make its data folder {server.data}: {done.stderr.strip()}",
+            next_step="Empty that folder if nothing in it is needed, then start again.",
+        )
+    return True
+
+
+@contextmanager
+def _password_file(password: str, drop: privileges.Drop) -> Iterator[str]:
+    handle, name = tempfile.mkstemp(prefix="supplyline-pw-")
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(password + "\n")
+        if drop.user is not None:
+            os.chown(name, drop.user, -1)
+        yield name
+    finally:
+        Path(name).unlink()
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def program(server: Postgres) -> Program:
+    """The server as a foreground process; it ends in order on STOP_SIGNAL."""
+    drop = privileges.of_existing(server.data)
+    settings = {
+        "listen_addresses": HOST,
+        "port": str(server.port),
+        "unix_socket_directories": "",
+        "max_connections": str(server.max_connections),
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "password_encryption": "scram-sha-256",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+    }
+    if not server.durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    binary = places.postgres_bin() / "postgres"
+    return Program(
+        argv=[*drop.prefix, str(binary), "-D", str(server.data), *flags],
+        env=_environment(),
+        user=drop.user,
+        group=drop.group,
+    )
+
+
+def wait_ready(
+    server: Postgres, process: subprocess.Popen[bytes] | None = None, *, seconds: float = 60
+) -> None:
+    """Returns when the server answers. Raises ServiceFailed when it dies or stays silent."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            server.connect().close()
+        except psycopg.OperationalError as error:
+            if process is not None and process.poll() is not None:
+                raise ServiceFailed(
+                    f"PostgreSQL ended with {process.returncode} while starting.",
+                    next_step="Read its log with `supplyline logs postgres`.",
+                ) from error
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"PostgreSQL does not answer on port {server.port}: {error}"
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def ensure_role(
+    server: Postgres, name: str, *, password: str, createdb: bool = False, createrole: bool = False
+) -> None:
+    """Makes a login role, or corrects its password and rights when it is there."""
+    with server.connect() as connection:
+        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        connection.execute(
+            sql.SQL("{} ROLE {} LOGIN {} {} PASSWORD {}").format(
+                sql.SQL("ALTER" if found else "CREATE"),
+                sql.Identifier(name),
+                sql.SQL("CREATEDB" if createdb else "NOCREATEDB"),
+                sql.SQL("CREATEROLE" if createrole else "NOCREATEROLE"),
+                sql.Literal(password),
+            )
+        )
+
+
+def ensure_database(server: Postgres, name: str, *, owner: str) -> bool:
+    """Makes a database that only its owner may enter; True when it was made now."""
+    with server.connect() as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            return False
+        database = sql.Identifier(name)
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner))
+        )
+        connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(database))
+    return True

@@ -1,0 +1,101 @@
+"""Fixtures that every test may ask for; servers begin only when a test asks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from supplyline import settings as supplyline_settings
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def watchdog() -> Iterator[servers.Watchdog]:
+    """Cleans up servers and folders, even when this test run is killed."""
+    dog = servers.Watchdog()
+    yield dog
+    dog.close()
+
+
+@pytest.fixture(scope="session")
+def pg(watchdog: servers.Watchdog) -> servers.PostgresServer:
+    """The run's shared PostgreSQL (fsync off). Do not stop it; see `own_pg`."""
+    return servers.start_postgres(watchdog)
+
+
+@pytest.fixture(scope="session")
+def shared_mongo(watchdog: servers.Watchdog) -> servers.MongoServer:
+    """The run's shared MongoDB server. Do not stop it; see `own_mongo`."""
+    return servers.start_mongo(watchdog)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(shared_mongo: servers.MongoServer) -> str:
+    """URI of the shared MongoDB server, with password and journal=true."""
+    return shared_mongo.uri
+
+
+@pytest.fixture
+def own_pg(watchdog: servers.Watchdog) -> Iterator[Callable[..., servers.PostgresServer]]:
+    """`own_pg(durable=True)`: a PostgreSQL of the test's own, to stop and to kill."""
+    made: list[servers.PostgresServer] = []
+
+    def make(*, durable: bool = True) -> servers.PostgresServer:
+        made.append(servers.start_postgres(watchdog, durable=durable))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture
+def own_mongo(watchdog: servers.Watchdog) -> Iterator[Callable[[], servers.MongoServer]]:
+    """`own_mongo()`: a MongoDB server of the test's own, to stop and to kill."""
+    made: list[servers.MongoServer] = []
+
+    def make() -> servers.MongoServer:
+        made.append(servers.start_mongo(watchdog))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def engine_env(
+    pg: servers.PostgresServer, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The promised environment variables for the shared servers, also set in os.environ.
+
+    PG_DB_PREFIX, MONGO_DATABASE and the control database are this test run's own.
+    """
+    storage: Path = tmp_path_factory.mktemp("storage")
+    env = servers.engine_environment(pg, mongo_uri, storage=storage, name=secrets.token_hex(4))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        supplyline_settings.get.cache_clear()
+        yield env
+    supplyline_settings.get.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def engine_settings(engine_env: dict[str, str]) -> supplyline_settings.Settings:
+    """The same as Settings (the name `settings` belongs to pytest-django's fixture)."""
+    return supplyline_settings.read(engine_env)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Third-party data for tests: SUPPLYLINE_TEST_DATA, or ../shared/data beside the project."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("SUPPLYLINE_TEST_DATA") or root.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}; set SUPPLYLINE_TEST_DATA")
+    return folder
