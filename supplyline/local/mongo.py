@@ -123,7 +123,7 @@ def ping(uri: str, *, milliseconds: int = 1000) -> None:
         client.admin.command("listDatabases", nameOnly=True)
 
 
-def _client(uri: str, milliseconds: int = 2000) -> pymongo.MongoClient[dict[str, object]]:
+def _client(uri: str, milliseconds: int = 2000) -> pymongo.MongoClient:
     return pymongo.MongoClient(
         uri,
         serverSelectionTimeoutMS=milliseconds,
