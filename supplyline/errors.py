@@ -95,6 +95,20 @@ class NotEnoughHistory(Terminal):
     next_step = "Load sales history first; a forecast needs dated quantities per item."
 
 
+class SettingsConflict(Terminal):
+    """The settings were changed by somebody else since they were read."""
+
+    code = "settings_conflict"
+    next_step = "Read the table's settings again, make the change in them, and save."
+
+
+class SchemaMismatch(Terminal):
+    """An organization's database is not as this version of the software expects it."""
+
+    code = "schema_mismatch"
+    next_step = "Install the version that ran last, or restore the schema file, then migrate again."
+
+
 class DatabaseUnavailable(Transient):
     code = "database_unavailable"
     next_step = (

@@ -1,0 +1,153 @@
+"""Connections to PostgreSQL: an organization's own role into its own database, and the admin's.
+
+Promises: `connect` reaches the database of the organization it was given and no other, since role,
+database and password are all derived from the id; every way in which that can fail comes out as
+one of two errors, of which one says "later" (DatabaseUnavailable) and one says "never"
+(OrganizationNotFound). Connections are short-lived: nothing is pooled, so the number held does not
+grow with the number of organizations.
+
+Refuses to put anything of an organization into `application_name`, which every role can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from supplyline.contracts import OrgId
+from supplyline.errors import DatabaseUnavailable, OrganizationNotFound
+from supplyline.settings import Settings
+from supplyline.tenancy.names import database_name, role_name
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT_S = 10
+MAINTENANCE_DB = "postgres"
+
+_OPTIONS = "-c timezone=UTC -c client_encoding=UTF8"
+_PROVISIONED = """
+SELECT EXISTS (
+  SELECT FROM pg_database d JOIN pg_roles r ON r.rolname = %(role)s
+  WHERE d.datname = %(database)s AND has_database_privilege(r.oid, d.oid, 'CONNECT'))
+"""
+
+
+def connect(
+    org: OrgId,
+    *,
+    settings: Settings,
+    autocommit: bool = False,
+    application_name: str = "supplyline",
+) -> Connection:
+    """Opens the organization's database as the organization's own role; the caller closes it.
+
+    Raises OrganizationNotFound when it has no (completely provisioned) database, and
+    DatabaseUnavailable when the server is away, is full or refuses the password.
+    """
+    role = role_name(org, prefix=settings.pg_db_prefix)
+    try:
+        return psycopg.connect(
+            host=settings.pg_host,
+            port=settings.pg_port,
+            dbname=database_name(org, prefix=settings.pg_db_prefix),
+            user=role,
+            password=settings.role_password(role),
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=application_name,
+            options=_OPTIONS,
+            autocommit=autocommit,
+        )
+    except psycopg.OperationalError as error:
+        # libpq gives no SQLSTATE for a refused connection and its text may be translated, so the
+        # reason is asked of the catalog. This raises DatabaseUnavailable when the server is away.
+        if not exists(org, settings=settings):
+            raise OrganizationNotFound(
+                f"Organization {org} has no database, or an unfinished one.",
+                next_step=f"Check the id; `supplyline provision --org {org}` creates or completes "
+                "the database of an organization that is meant to be there.",
+                org=org,
+            ) from error
+        raise DatabaseUnavailable(
+            f"The database of organization {org} did not let its own role in: {_line(error)}.",
+            next_step="Try again. If a password is refused, SUPPLYLINE_TENANT_SECRET (or "
+            "APP_DB_PASSWORD, when the secret is derived from it) was changed: "
+            f"`supplyline provision --org {org}` sets the role's password anew.",
+            org=org,
+        ) from error
+
+
+def connect_admin(
+    *,
+    settings: Settings,
+    dbname: str = MAINTENANCE_DB,
+    autocommit: bool = True,
+    application_name: str = "supplyline admin",
+) -> Connection:
+    """Opens `dbname` as APP_DB_USER. Raises DatabaseUnavailable."""
+    try:
+        return psycopg.connect(
+            host=settings.pg_host,
+            port=settings.pg_port,
+            dbname=dbname,
+            user=settings.app_db_user,
+            password=settings.app_db_password,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=application_name,
+            options=_OPTIONS,
+            autocommit=autocommit,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {settings.pg_host}:{settings.pg_port} did not let "
+            f"{settings.app_db_user} into {dbname}: {_line(error)}."
+        ) from error
+
+
+def exists(org: OrgId, *, settings: Settings) -> bool:
+    """Whether the organization's database is there and complete (its role may connect)."""
+    names = {
+        "role": role_name(org, prefix=settings.pg_db_prefix),
+        "database": database_name(org, prefix=settings.pg_db_prefix),
+    }
+    with connect_admin(settings=settings) as conn, unavailable_mapped():
+        row = conn.execute(_PROVISIONED, names).fetchone()
+    return bool(row and row[0])
+
+
+@contextmanager
+def session(
+    org: OrgId, *, settings: Settings, application_name: str = "supplyline"
+) -> Iterator[Connection]:
+    """One transaction in the organization's database: committed at the end, or rolled back.
+
+    Errors of the connection and of a server that goes away, is full or read-only come out as
+    DatabaseUnavailable; whoever needs several transactions uses `connect` itself.
+    """
+    with (
+        unavailable_mapped(),
+        connect(org, settings=settings, application_name=application_name) as conn,
+    ):
+        yield conn
+
+
+@contextmanager
+def unavailable_mapped() -> Iterator[None]:
+    """Turns what PostgreSQL may do better later into DatabaseUnavailable; the rest passes.
+
+    That is psycopg's OperationalError (connection lost, restart, disk full, too many connections,
+    deadlock, lock timeout, serialization failure) and a server that became read-only.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+        raise DatabaseUnavailable(
+            f"The database could not finish the work: {_line(error)}.", sqlstate=error.sqlstate
+        ) from error
+
+
+def _line(error: psycopg.Error) -> str:
+    """The first line of PostgreSQL's message: no statement, no values, no closing point."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
