@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from supplyline import settings as supplyline_settings
+from supplyline.contracts import OrgId
+from supplyline.tenancy.names import parse_org_id
+from supplyline.tenancy.provisioning import drop, provision
 from tests import servers
 
 
@@ -89,6 +92,26 @@ def engine_env(
 def engine_settings(engine_env: dict[str, str]) -> supplyline_settings.Settings:
     """The same as Settings (the name `settings` belongs to pytest-django's fixture)."""
     return supplyline_settings.read(engine_env)
+
+
+@pytest.fixture
+def new_org(engine_settings: supplyline_settings.Settings) -> Iterator[Callable[..., OrgId]]:
+    """`new_org()`: a freshly provisioned organization, dropped after the test.
+
+    `new_org("name")` gives it that id, `new_org(provisioned=False)` only reserves one.
+    """
+    made: list[OrgId] = []
+
+    def make(name: str = "", *, provisioned: bool = True) -> OrgId:
+        org = parse_org_id(name or f"t{secrets.token_hex(5)}")
+        made.append(org)
+        if provisioned:
+            provision(org, settings=engine_settings)
+        return org
+
+    yield make
+    for org in made:
+        drop(org, settings=engine_settings)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+"""Schema steps run once, whole, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from supplyline.contracts import OrgId
+from supplyline.errors import SchemaMismatch
+from supplyline.settings import Settings
+from supplyline.tenancy import migrate
+from supplyline.tenancy.connections import connect_admin, session
+from supplyline.tenancy.names import database_name
+
+NewOrg = Callable[..., OrgId]
+
+
+@pytest.fixture
+def database(new_org: NewOrg, engine_settings: Settings) -> str:
+    return database_name(new_org(), prefix=engine_settings.pg_db_prefix)
+
+
+def step(name: str, text: str) -> migrate.Step:
+    return migrate.Step(name=name, text=text)
+
+
+def test_a_step_runs_once(database: str, engine_settings: Settings) -> None:
+    known = (step("9000_x", "CREATE TABLE supplyline.x (a int)"),)
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        assert migrate.apply(conn, org_role=database, known=known) == ("9000_x",)
+        assert migrate.apply(conn, org_role=database, known=known) == ()
+
+
+def test_a_step_that_landed_late_still_runs(database: str, engine_settings: Settings) -> None:
+    later = step("9003_b", "CREATE TABLE supplyline.b (a int)")
+    earlier = step("9002_a", "CREATE TABLE supplyline.a (a int)")
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        migrate.apply(conn, org_role=database, known=(later,))
+        assert migrate.apply(conn, org_role=database, known=(earlier, later)) == ("9002_a",)
+
+
+def test_a_failing_step_leaves_nothing(database: str, engine_settings: Settings) -> None:
+    known = (step("9000_x", "CREATE TABLE supplyline.x (a int); SELECT 1/0"),)
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        with pytest.raises(SchemaMismatch, match="9000_x"):
+            migrate.apply(conn, org_role=database, known=known)
+        assert conn.execute("SELECT to_regclass('supplyline.x')").fetchone() == (None,)
+
+
+def test_a_changed_step_is_refused(database: str, engine_settings: Settings) -> None:
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        migrate.apply(conn, org_role=database, known=(step("9000_x", "SELECT 1"),))
+        with pytest.raises(SchemaMismatch, match="changed"):
+            migrate.apply(conn, org_role=database, known=(step("9000_x", "SELECT 2"),))
+
+
+def test_tables_of_a_step_are_the_roles_to_use_unless_revoked(
+    new_org: NewOrg, engine_settings: Settings
+) -> None:
+    org = new_org()
+    name = database_name(org, prefix=engine_settings.pg_db_prefix)
+    text = (
+        "CREATE TABLE supplyline.receipts (id bigint GENERATED ALWAYS AS IDENTITY, note text);"
+        "CREATE TABLE public.plan (id int);"
+        'ALTER TABLE public.plan OWNER TO :"org_role"'
+    )
+    with connect_admin(settings=engine_settings, dbname=name) as conn:
+        migrate.apply(conn, org_role=name, known=(step("9000_x", text),))
+    with session(org, settings=engine_settings) as conn:
+        conn.execute("INSERT INTO supplyline.receipts (note) VALUES ('a')")
+        conn.execute("UPDATE supplyline.receipts SET note = 'b'")
+        conn.execute("DELETE FROM supplyline.receipts")
+        conn.execute("ALTER TABLE public.plan ADD COLUMN note text")
+
+
+def test_every_step_has_its_own_number() -> None:
+    numbers = [s.name[:4] for s in migrate.steps()]
+    assert numbers == sorted(set(numbers))
