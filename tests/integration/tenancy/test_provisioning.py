@@ -64,7 +64,8 @@ def test_role_may_log_in_and_nothing_else(
     with pg.connect() as conn:
         row = conn.execute(
             "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication,"
-            " rolbypassrls, rolconnlimit, rolpassword LIKE 'SCRAM-SHA-256$%%' FROM pg_authid WHERE rolname = %s",
+            " rolbypassrls, rolconnlimit, rolpassword LIKE 'SCRAM-SHA-256$%%'"
+            " FROM pg_authid WHERE rolname = %s",
             (role,),
         ).fetchone()
         assert row is not None
