@@ -1,0 +1,281 @@
+"""The landing store of one MongoDB database. See the package for what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from pymongo import ReturnDocument
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+
+from supplyline.checksums import Checksum
+from supplyline.contracts import (
+    Layout,
+    Manifest,
+    OrgId,
+    ParseOptions,
+    QuarantinedRow,
+    RowBatch,
+    RunRef,
+    StoredFile,
+    TableName,
+)
+from supplyline.errors import DatabaseUnavailable
+from supplyline.landing.documents import (
+    Document,
+    file_key,
+    id_range,
+    quarantine_document,
+    to_batch,
+    to_documents,
+)
+from supplyline.tenancy.names import manifests_collection, quarantine_collection, rows_collection
+
+DUPLICATE_KEY = 11000
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """MongoDB being away, restarting or refusing us is transient and named."""
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise DatabaseUnavailable(f"MongoDB cannot be reached: {type(error).__name__}.") from error
+    except PyMongoError as error:
+        raise DatabaseUnavailable(f"MongoDB refused the work: {error}.") from error
+
+
+class Landing:
+    """All organizations' landing collections; every method takes the organization first."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._db = database
+
+    def _manifests(self, org: OrgId) -> Collection[Document]:
+        return self._db[manifests_collection(org)]
+
+    def _rows(self, org: OrgId, table: TableName) -> Collection[Document]:
+        return self._db[rows_collection(org, table)]
+
+    def open_manifest(
+        self,
+        org: OrgId,
+        *,
+        table: TableName,
+        file: StoredFile,
+        layout: Layout,
+        options: ParseOptions,
+        run: RunRef,
+        now: datetime,
+    ) -> Manifest:
+        """The manifest of a file id: a new one, or the one that an earlier attempt opened."""
+        with _mapped():
+            found = self._manifests(org).find_one({"_id": file.file_id})
+            if found is not None:
+                return _from_document(found)
+            manifest = Manifest(
+                org=org,
+                table=table,
+                file_id=file.file_id,
+                name=file.name,
+                sha256=file.sha256,
+                file_key=file_key(org, table=table, sha256=file.sha256, options=options),
+                sequence=self._next_sequence(org, table),
+                layout=layout.as_json(),
+                options=options.as_json(),
+                run_id=run.run_id,
+                opened_at=now,
+            )
+            try:
+                self._manifests(org).insert_one(_to_document(manifest))
+            except DuplicateKeyError:  # another attempt was first
+                return self._require(org, file.file_id)
+        return manifest
+
+    def _next_sequence(self, org: OrgId, table: TableName) -> int:
+        counter = self._manifests(org).find_one_and_update(
+            {"_id": f"sequence:{table}"},
+            {"$inc": {"value": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return int(counter["value"])
+
+    def land(
+        self, org: OrgId, *, manifest: Manifest, batches: Iterable[RowBatch], now: datetime
+    ) -> Manifest:
+        """Writes every batch and closes the manifest. A closed one is returned as it is."""
+        if manifest.state != "open":
+            return manifest
+        columns = [c["name"] for c in manifest.layout["columns"]]
+        checksum, read, set_aside = Checksum.over(columns), 0, 0
+        for batch in batches:
+            self._write(org, manifest, batch)
+            checksum = checksum.plus(batch.data)
+            read += batch.data.num_rows + len(batch.quarantined)
+            set_aside += len(batch.quarantined)
+        return self._close(org, manifest, checksum, read=read, set_aside=set_aside, now=now)
+
+    def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch) -> None:
+        with _mapped():
+            _insert(
+                self._rows(org, manifest.table),
+                to_documents(batch.data, key=manifest.file_key, file_id=manifest.file_id),
+            )
+            _insert(
+                self._db[quarantine_collection(org)],
+                [
+                    quarantine_document(q, key=manifest.file_key, table=manifest.table)
+                    for q in batch.quarantined
+                ],
+            )
+
+    def _close(
+        self,
+        org: OrgId,
+        manifest: Manifest,
+        checksum: Checksum,
+        *,
+        read: int,
+        set_aside: int,
+        now: datetime,
+    ) -> Manifest:
+        rows = self._rows(org, manifest.table)
+        with _mapped():
+            there = rows.count_documents(id_range(manifest.file_key))
+            ours = rows.count_documents({**id_range(manifest.file_key), "_file": manifest.file_id})
+            closed = replace(
+                manifest,
+                state="closed",
+                rows_read=read,
+                landed=ours,
+                duplicate=there - ours,
+                quarantined=set_aside,
+                checksum=checksum.text,
+                closed_at=now,
+            )
+            self._manifests(org).replace_one(
+                {"_id": manifest.file_id, "state": "open"}, _to_document(closed)
+            )
+            return self._require(org, manifest.file_id)
+
+    def refuse(
+        self,
+        org: OrgId,
+        *,
+        table: TableName,
+        file: StoredFile,
+        reason: str,
+        run: RunRef,
+        now: datetime,
+    ) -> Manifest:
+        """Records that a file as a whole cannot be understood."""
+        manifest = self.open_manifest(
+            org,
+            table=table,
+            file=file,
+            layout=Layout(format="unknown", columns=()),
+            options=ParseOptions(),
+            run=run,
+            now=now,
+        )
+        refused = replace(manifest, state="refused", refusal=reason, closed_at=now)
+        with _mapped():
+            self._manifests(org).replace_one(
+                {"_id": file.file_id, "state": "open"}, _to_document(refused)
+            )
+            return self._require(org, file.file_id)
+
+    def manifest(self, org: OrgId, file_id: str) -> Manifest | None:
+        with _mapped():
+            found = self._manifests(org).find_one({"_id": file_id})
+        return None if found is None else _from_document(found)
+
+    def _require(self, org: OrgId, file_id: str) -> Manifest:
+        found = self._manifests(org).find_one({"_id": file_id})
+        if found is None:
+            raise DatabaseUnavailable("The manifest that was just written is not there.")
+        return _from_document(found)
+
+    def manifests(
+        self, org: OrgId, *, table: TableName | None = None, state: str | None = None
+    ) -> list[Manifest]:
+        """Manifests in order of table and sequence."""
+        query: Document = {"file_id": {"$exists": True}}
+        if table is not None:
+            query["table"] = table
+        if state is not None:
+            query["state"] = state
+        with _mapped():
+            found = list(self._manifests(org).find(query))
+        return sorted(map(_from_document, found), key=lambda m: (m.table, m.sequence))
+
+    def stream(
+        self, org: OrgId, *, manifest: Manifest, batch_rows: int = 5000
+    ) -> Iterator[pa.RecordBatch]:
+        """The file's rows in order, as `contracts` describes; bounded by `batch_rows`."""
+        columns = [c["name"] for c in manifest.layout["columns"]]
+        with _mapped():
+            cursor = (
+                self._rows(org, manifest.table)
+                .find(id_range(manifest.file_key))
+                .sort("_id", 1)
+                .batch_size(batch_rows)
+            )
+            pending: list[Document] = []
+            for document in cursor:
+                pending.append(document)
+                if len(pending) >= batch_rows:
+                    yield to_batch(pending, columns=columns)
+                    pending = []
+        if pending:
+            yield to_batch(pending, columns=columns)
+
+    def quarantined(self, org: OrgId, *, file_id: str) -> Iterator[QuarantinedRow]:
+        """Every row that was set aside of a file, in order; no cap."""
+        manifest = self.manifest(org, file_id)
+        if manifest is None:
+            return
+        fields = QuarantinedRow.__dataclass_fields__
+        with _mapped():
+            cursor = self._db[quarantine_collection(org)].find(id_range(manifest.file_key))
+            for document in cursor.sort("_id", 1):
+                yield QuarantinedRow(**{name: document[name] for name in fields})
+
+    def erase(self, org: OrgId) -> int:
+        """Drops every collection of the organization; answers how many there were."""
+        with _mapped():
+            names = [
+                n for n in self._db.list_collection_names() if n.startswith((f"{org}.", f"{org}:"))
+            ]
+            for name in names:
+                self._db.drop_collection(name)
+        return len(names)
+
+
+def _insert(collection: Collection[Document], documents: list[Document]) -> None:
+    """Inserts what is not there yet; a duplicate `_id` means that an earlier attempt wrote it."""
+    if not documents:
+        return
+    try:
+        collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+            raise
+
+
+def _to_document(manifest: Manifest) -> Document:
+    return {"_id": manifest.file_id, **asdict(manifest)}
+
+
+def _from_document(document: Document) -> Manifest:
+    known: dict[str, Any] = {
+        name: document[name] for name in Manifest.__dataclass_fields__ if name in document
+    }
+    return Manifest(**known)
