@@ -54,13 +54,13 @@ def _mapped() -> Iterator[None]:
 class Landing:
     """All organizations' landing collections; every method takes the organization first."""
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
 
-    def _manifests(self, org: OrgId) -> Collection[Document]:
+    def _manifests(self, org: OrgId) -> Collection:
         return self._db[manifests_collection(org)]
 
-    def _rows(self, org: OrgId, table: TableName) -> Collection[Document]:
+    def _rows(self, org: OrgId, table: TableName) -> Collection:
         return self._db[rows_collection(org, table)]
 
     def open_manifest(
@@ -105,7 +105,7 @@ class Landing:
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        return int(counter["value"])
+        return int((counter or {})["value"])
 
     def land(
         self, org: OrgId, *, manifest: Manifest, batches: Iterable[RowBatch], now: datetime
@@ -259,7 +259,7 @@ class Landing:
         return len(names)
 
 
-def _insert(collection: Collection[Document], documents: list[Document]) -> None:
+def _insert(collection: Collection, documents: list[Document]) -> None:
     """Inserts what is not there yet; a duplicate `_id` means that an earlier attempt wrote it."""
     if not documents:
         return

@@ -1,0 +1,12 @@
+"""PostgreSQL: landed files → the organization's tables, typed, upserted, certified.
+
+Promises: staging, publishing, history, receipt, certificate and audit event of a file share one
+transaction (P5, P9); a file is loaded once (P4); a stale attempt cannot commit (P6); a type is
+taken only if every value's text comes back exactly (P7). Refuses (`SchemaDrift`) what the table's
+policy forbids.
+"""
+
+from supplyline.load.pipeline import load_files, pending
+from supplyline.load.records import certificates, claim_attempt
+
+__all__ = ["certificates", "claim_attempt", "load_files", "pending"]

@@ -1,0 +1,116 @@
+"""Which type a column may have: the narrowest whose text form is the text that came.
+
+PostgreSQL itself answers, over the whole staged file: a type is taken only when `value::type::text`
+is the value for every cell that is not empty. So `00123`, `1E5`, `+1`, `1_000`, `NaN` and 20-digit
+article numbers with a leading zero stay text, and `1.50` is numeric that keeps its two places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from psycopg import sql
+
+from supplyline.tenancy.connections import Connection
+
+TEXT = "text"
+BIGINT, NUMERIC, BOOLEAN, DATE, TIMESTAMP, UUID = (
+    "bigint", "numeric", "boolean", "date", "timestamp", "uuid",
+)  # fmt: skip
+
+_PATTERNS: dict[str, str] = {
+    BIGINT: r"^(0|-?[1-9][0-9]{0,17})$",
+    NUMERIC: r"^(-?[1-9][0-9]{0,60}(\.[0-9]{1,40})?|0(\.[0-9]{1,40})?|-0\.[0-9]{0,39}[1-9][0-9]{0,39})$",
+    BOOLEAN: r"^(true|false)$",
+    DATE: r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+    TIMESTAMP: r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r" ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{0,5}[1-9])?$",
+    UUID: r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+}
+"""Type → what its text looks like; also guards the cast, which is tried after this only."""
+
+_WIDER = {(BIGINT, NUMERIC): NUMERIC, (NUMERIC, BIGINT): NUMERIC}
+
+
+def join(one: str, other: str) -> str:
+    """The type that can hold both: itself, numeric for numbers, else text."""
+    return one if one == other else _WIDER.get((one, other), TEXT)
+
+
+def infer(conn: Connection, *, staging: str, columns: Sequence[str]) -> dict[str, str | None]:
+    """Types of staged text columns; None where the column holds no value at all in this file."""
+    if not columns:
+        return {}
+    kinds = list(_PATTERNS)
+    parts: list[sql.Composable] = []
+    for column in columns:
+        name = sql.Identifier(column)
+        parts.append(sql.SQL("bool_or({} <> '')").format(name))
+        parts += [
+            sql.SQL("bool_and({c} ~ {p}) FILTER (WHERE {c} <> '')").format(
+                c=name, p=sql.Literal(_PATTERNS[kind])
+            )
+            for kind in kinds
+        ]
+    found: list[bool | None] = []
+    # PostgreSQL allows 1,664 expressions in one SELECT.
+    for start in range(0, len(parts), 1400):
+        query = sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(parts[start : start + 1400]), sql.Identifier(staging)
+        )
+        found += list(conn.execute(query).fetchone() or ())
+    out: dict[str, str | None] = {}
+    width = 1 + len(kinds)
+    for i, column in enumerate(columns):
+        any_value, *fits = found[i * width : (i + 1) * width]
+        candidates = [k for k, fit in zip(kinds, fits, strict=True) if fit]
+        kind = candidates[0] if candidates else TEXT
+        if kind in (DATE, TIMESTAMP) and not _casts(conn, staging, column, kind):
+            kind = TEXT  # such as 2023-02-30
+        out[column] = kind if any_value else None
+    return out
+
+
+def _casts(conn: Connection, staging: str, column: str, kind: str) -> bool:
+    row = conn.execute(
+        sql.SQL(
+            "SELECT coalesce(bool_and(pg_input_is_valid({c}, {k})), true) FROM {t} WHERE {c} <> ''"
+        ).format(c=sql.Identifier(column), k=sql.Literal(kind), t=sql.Identifier(staging))
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def typed(column: str, kind: str, *, alias: str = "s") -> sql.Composed:
+    """SQL: the staged text as a value of its type; an empty cell of a typed column is NULL."""
+    name = sql.Identifier(alias, column)
+    if kind == TEXT:
+        return sql.SQL("{}").format(name)
+    return sql.SQL("nullif({}, '')::{}").format(name, sql.SQL(kind))
+
+
+def restored(column: str, kind: str, *, alias: str = "t") -> sql.Composed:
+    """SQL: the cell's text as it came. `_raw.absent` names the cells that were not there."""
+    name = sql.Identifier(alias, column)
+    if kind == TEXT:
+        return sql.SQL("{}").format(name)
+    return sql.SQL(
+        "CASE WHEN {n} IS NOT NULL THEN {n}::text"
+        " WHEN {raw} -> 'absent' ? {c} THEN NULL ELSE '' END"
+    ).format(n=name, raw=sql.Identifier(alias, "_raw"), c=sql.Literal(column))
+
+
+def remembered(conn: Connection, table: str) -> dict[str, str]:
+    rows = conn.execute(
+        "SELECT column_name, type FROM supplyline.column_types WHERE table_name = %s", (table,)
+    ).fetchall()
+    return dict(rows)
+
+
+def remember(conn: Connection, table: str, types: Mapping[str, str]) -> None:
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO supplyline.column_types (table_name, column_name, type)"
+            " VALUES (%s, %s, %s) ON CONFLICT (table_name, column_name)"
+            " DO UPDATE SET type = excluded.type",
+            [(table, column, kind) for column, kind in types.items()],
+        )
