@@ -1,0 +1,93 @@
+"""Receipts, certificates and attempts of loads, in the organization's own database."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from supplyline.contracts import Certificate, Manifest, RunRef, TableName
+from supplyline.errors import StaleWorker
+from supplyline.tenancy.connections import Connection
+
+
+def claim_attempt(conn: Connection, run: RunRef) -> None:
+    """Makes this attempt the one that may publish for its run; commit before working (P6)."""
+    conn.execute(
+        "INSERT INTO supplyline.load_attempts (run_id, attempt) VALUES (%s, %s)"
+        " ON CONFLICT (run_id) DO UPDATE SET attempt = greatest(load_attempts.attempt,"
+        " excluded.attempt)",
+        (run.run_id, run.attempt),
+    )
+
+
+def check_attempt(conn: Connection, run: RunRef) -> None:
+    """Inside the publishing transaction: refuses a worker that another attempt has replaced."""
+    row = conn.execute(
+        "SELECT attempt FROM supplyline.load_attempts WHERE run_id = %s FOR UPDATE", (run.run_id,)
+    ).fetchone()
+    if row is None or row[0] != run.attempt:
+        raise StaleWorker(
+            f"Attempt {run.attempt} of {run.run_id} was replaced by attempt {row and row[0]}.",
+            run_id=run.run_id,
+        )
+
+
+def has_receipt(conn: Connection, file_id: str) -> bool:
+    row = conn.execute("SELECT 1 FROM supplyline.loads WHERE file_id = %s", (file_id,)).fetchone()
+    return row is not None
+
+
+def loaded_file_ids(conn: Connection, table: TableName) -> set[str]:
+    rows = conn.execute(
+        "SELECT file_id FROM supplyline.loads WHERE table_name = %s", (table,)
+    ).fetchall()
+    return {r[0] for r in rows}
+
+
+def save(conn: Connection, certificate: Certificate, *, manifest: Manifest, now: datetime) -> None:
+    """The receipt and the certificate, in the publishing transaction."""
+    conn.execute(
+        "INSERT INTO supplyline.loads (load_id, table_name, file_id, file_name, file_key, sequence,"
+        " run_id, rows_in, loaded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
+            manifest.file_key, manifest.sequence, certificate.run_id,
+            certificate.landed + certificate.duplicate, now,
+        ),
+    )  # fmt: skip
+    conn.execute(
+        "INSERT INTO supplyline.certificates (load_id, table_name, file_id, run_id, verdict, body,"
+        " issued_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            certificate.load_id, certificate.table, certificate.file_id, certificate.run_id,
+            certificate.verdict, json.dumps(certificate.as_json()), now,
+        ),
+    )  # fmt: skip
+
+
+def certificates(
+    conn: Connection,
+    *,
+    table: str | None = None,
+    file_id: str | None = None,
+    run_id: str | None = None,
+    limit: int = 100,
+) -> list[Certificate]:
+    """Certificates, newest first."""
+    rows = conn.execute(
+        "SELECT body FROM supplyline.certificates WHERE (%(t)s::text IS NULL OR table_name = %(t)s)"
+        " AND (%(f)s::text IS NULL OR file_id = %(f)s)"
+        " AND (%(r)s::text IS NULL OR run_id = %(r)s)"
+        " ORDER BY issued_at DESC, load_id LIMIT %(n)s",
+        {"t": table, "f": file_id, "r": run_id, "n": limit},
+    ).fetchall()
+    return [_from_json(row[0]) for row in rows]
+
+
+def _from_json(body: dict[str, Any]) -> Certificate:
+    known = {k: v for k, v in body.items() if k in Certificate.__dataclass_fields__}
+    known["differences"] = tuple(known.get("differences", ()))
+    issued = known.get("issued_at")
+    known["issued_at"] = datetime.fromisoformat(issued) if issued else None
+    return Certificate(**known)
