@@ -66,6 +66,14 @@ def save(conn: Connection, certificate: Certificate, *, manifest: Manifest, now:
     )  # fmt: skip
 
 
+def complete(conn: Connection, certificate: Certificate) -> None:
+    """Puts the judged certificate in the place of the draft, in the same transaction."""
+    conn.execute(
+        "UPDATE supplyline.certificates SET verdict = %s, body = %s WHERE load_id = %s",
+        (certificate.verdict, json.dumps(certificate.as_json()), certificate.load_id),
+    )
+
+
 def certificates(
     conn: Connection,
     *,

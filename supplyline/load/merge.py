@@ -1,0 +1,255 @@
+"""Publishing a staged file: what each row becomes, decided and done in SQL, counted by PostgreSQL.
+
+Fates: inserted, updated (the old version goes to history), unchanged, superseded (a later row of the
+file, or of a later file, has the same key) and rejected (its key is empty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import sql
+
+from supplyline.contracts import TableName
+from supplyline.load.schema import HIDDEN
+from supplyline.load.staging import STAGING
+from supplyline.load.types import NUMERIC, remembered, restored, typed
+from supplyline.tenancy.connections import Connection
+
+SOURCE = "supplyline_source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where and as what a staged file is published. `key` is () for keyless tables."""
+
+    table: TableName
+    types: Mapping[str, str]
+    key: tuple[str, ...]
+    file_key: str
+    sequence: int
+    load_id: str
+
+    @property
+    def name(self) -> sql.Identifier:
+        return sql.Identifier("public", self.table)
+
+    @property
+    def history(self) -> sql.Identifier:
+        return sql.Identifier("public", f"{self.table}_history")
+
+    def same_row(self, *, source: str, target: str = "t") -> sql.Composed:
+        """SQL: the join between a source with typed columns and the table."""
+        if not self.key:
+            return sql.SQL("{t}._file = {f} AND {t}._row = {s}._row").format(
+                t=sql.Identifier(target), s=sql.Identifier(source), f=sql.Literal(self.file_key)
+            )
+        return sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(target, k), sql.Identifier(source, k))
+            for k in self.key
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fates:
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    rejected: int = 0
+
+
+def publish(conn: Connection, target: Target, *, now: datetime) -> Fates:
+    """Rejects, classifies and applies; the caller's transaction makes it visible as a whole."""
+    rejected = _reject(conn, target)
+    _classify(conn, target)
+    counts = dict(
+        conn.execute(
+            sql.SQL("SELECT _fate, count(*) FROM {} GROUP BY 1").format(sql.Identifier(SOURCE))
+        ).fetchall()
+    )
+    if counts.get("updated"):
+        _keep_history(conn, target, now=now)
+        _update(conn, target)
+    if counts.get("inserted"):
+        _insert(conn, target)
+    return Fates(rejected=rejected, **counts)
+
+
+def _reject(conn: Connection, target: Target) -> int:
+    if not target.key:
+        return 0
+    empty = sql.SQL(" OR ").join(
+        sql.SQL("coalesce({}, '') = ''").format(sql.Identifier(k)) for k in target.key
+    )
+    cells = sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(c), sql.Identifier(c)) for c in list(target.types)[:50]
+    )
+    query = sql.SQL(
+        "WITH gone AS (DELETE FROM {s} WHERE {empty} RETURNING *)"
+        " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
+        " SELECT {load}, _row, 'empty_key', {reason}, jsonb_build_object({cells}) FROM gone"
+    ).format(
+        s=sql.Identifier(STAGING),
+        empty=empty,
+        load=sql.Literal(target.load_id),
+        reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
+        cells=cells,
+    )
+    return conn.execute(query).rowcount
+
+
+def _classify(conn: Connection, target: Target) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(typed(c, k), sql.Identifier(c)) for c, k in target.types.items()
+    )
+    last = (
+        sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY s._row DESC) = 1").format(
+            sql.SQL(", ").join(typed(k, target.types[k]) for k in target.key)
+        )
+        if target.key
+        else sql.SQL("true")
+    )
+    differs = sql.SQL(" OR ").join(
+        [
+            sql.SQL("t._raw IS DISTINCT FROM p._raw"),
+            *(_differs(c, k) for c, k in target.types.items()),
+        ]
+    )
+    conn.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(SOURCE)))
+    conn.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {source} ON COMMIT DROP AS"
+            " WITH p AS (SELECT {columns}, s._row, s._raw, {last} AS _last FROM {staging} s)"
+            " SELECT p.*, CASE WHEN NOT p._last THEN 'superseded' WHEN t._seq IS NULL THEN"
+            " 'inserted' WHEN t._seq > {seq} THEN 'superseded' WHEN {differs} THEN 'updated'"
+            " ELSE 'unchanged' END AS _fate FROM p LEFT JOIN {target} t ON {same}"
+        ).format(
+            source=sql.Identifier(SOURCE),
+            columns=columns,
+            last=last,
+            staging=sql.Identifier(STAGING),
+            seq=sql.Literal(target.sequence),
+            differs=differs,
+            target=target.name,
+            same=target.same_row(source="p"),
+        )
+    )
+    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(SOURCE)))
+
+
+def _differs(column: str, kind: str) -> sql.Composed:
+    """1.0 and 1 are the same number and not the same text; the text is what must come back."""
+    cast = sql.SQL("::text") if kind == NUMERIC else sql.SQL("")
+    return sql.SQL("t.{c}{cast} IS DISTINCT FROM p.{c}{cast}").format(
+        c=sql.Identifier(column), cast=cast
+    )
+
+
+def _keep_history(conn: Connection, target: Target, *, now: datetime) -> None:
+    names = [*remembered(conn, target.table), *HIDDEN]
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {history} ({names}, _valid_from, _valid_to, _replaced_by)"
+            " SELECT {values}, (SELECT loaded_at FROM supplyline.loads l WHERE"
+            " l.load_id = t._load), {now}, {load}"
+            " FROM {target} t JOIN {source} p ON {same} WHERE p._fate = 'updated'"
+        ).format(
+            history=target.history,
+            names=sql.SQL(", ").join(map(sql.Identifier, names)),
+            values=sql.SQL(", ").join(sql.Identifier("t", n) for n in names),
+            now=sql.Literal(now),
+            load=sql.Literal(target.load_id),
+            target=target.name,
+            source=sql.Identifier(SOURCE),
+            same=target.same_row(source="p"),
+        )
+    )
+
+
+def _origin(target: Target) -> tuple[sql.Composed, sql.Composed]:
+    """The hidden columns and their values for rows that this load writes."""
+    values = sql.SQL("{}, p._row, {}, {}, p._raw").format(
+        sql.Literal(target.file_key), sql.Literal(target.sequence), sql.Literal(target.load_id)
+    )
+    return sql.SQL(", ").join(map(sql.Identifier, HIDDEN)), values
+
+
+def _update(conn: Connection, target: Target) -> None:
+    names, values = _origin(target)
+    columns = sql.SQL(", ").join(map(sql.Identifier, target.types))
+    sources = sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types)
+    conn.execute(
+        sql.SQL(
+            "UPDATE {target} t SET ({columns}, {names}) = ROW ({sources}, {values})"
+            " FROM {source} p WHERE {same} AND p._fate = 'updated'"
+        ).format(
+            target=target.name,
+            columns=columns,
+            names=names,
+            sources=sources,
+            values=values,
+            source=sql.Identifier(SOURCE),
+            same=target.same_row(source="p"),
+        )
+    )
+
+
+def _insert(conn: Connection, target: Target) -> None:
+    names, values = _origin(target)
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
+            " FROM {source} p WHERE p._fate = 'inserted'"
+        ).format(
+            target=target.name,
+            columns=sql.SQL(", ").join(map(sql.Identifier, target.types)),
+            names=names,
+            sources=sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types),
+            values=values,
+            source=sql.Identifier(SOURCE),
+        )
+    )
+
+
+def checksum_parts(conn: Connection, target: Target) -> tuple[int, int, int]:
+    """Rows, high and low sums (see `checksums`) of this file as PostgreSQL holds it now.
+
+    Current rows are read from the table and restored to text; superseded and rejected ones, which
+    no table row stands for, are read from staging and from the rejected rows.
+    """
+    current = _sum(
+        sql.SQL("{t} t JOIN {s} p ON {same} WHERE p._fate <> 'superseded'").format(
+            t=target.name, s=sql.Identifier(SOURCE), same=target.same_row(source="p")
+        ),
+        {c: restored(c, k) for c, k in target.types.items()},
+        alias="t",
+    )
+    superseded = _sum(
+        sql.SQL("{s} s JOIN {p} p USING (_row) WHERE p._fate = 'superseded'").format(
+            s=sql.Identifier(STAGING), p=sql.Identifier(SOURCE)
+        ),
+        {c: sql.SQL("{}").format(sql.Identifier("s", c)) for c in target.types},
+        alias="s",
+    )
+    query = sql.SQL("SELECT sum(n), sum(high), sum(low) FROM ({} UNION ALL {}) x(n, high, low)")
+    row = conn.execute(query.format(current, superseded)).fetchone() or (0, 0, 0)
+    return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
+
+
+def _sum(source: sql.Composed, cells: Mapping[str, sql.Composed], *, alias: str) -> sql.Composed:
+    parts: Sequence[sql.Composed] = [
+        sql.SQL("coalesce(length({x})::text || ':' || ({x}), '-')").format(x=cells[name])
+        for name in sorted(cells)
+    ]
+    extra = sql.SQL(
+        "coalesce((SELECT string_agg('+' || length(e)::text || ':' || e, '' ORDER BY o)"
+        " FROM jsonb_array_elements_text({a}._raw -> 'extra') WITH ORDINALITY x(e, o)), '')"
+    ).format(a=sql.Identifier(alias))
+    return sql.SQL(
+        "SELECT count(*), sum(('x' || left(m, 16))::bit(64)::bigint::numeric),"
+        " sum(('x' || right(m, 16))::bit(64)::bigint::numeric)"
+        " FROM (SELECT md5(array_to_string(ARRAY[{parts}]::text[], '')) AS m FROM {source}) y"
+    ).format(parts=sql.SQL(", ").join([*parts, extra]), source=source)

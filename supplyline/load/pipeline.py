@@ -1,0 +1,265 @@
+"""One file after the other: stage, decide, publish, certify; each file in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pyarrow as pa
+from psycopg import sql
+
+from supplyline.audit import events
+from supplyline.checksums import Checksum
+from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName, TableSettings
+from supplyline.errors import SchemaDrift
+from supplyline.load import merge, records, schema, types
+from supplyline.load.staging import STAGING, stage
+from supplyline.tenancy.catalog import save_table_settings, table_settings
+from supplyline.tenancy.connections import Connection
+
+Stream = Callable[[Manifest], Iterator[pa.RecordBatch]]
+
+
+def pending(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The closed files of the table that have no receipt yet, in order."""
+    loaded = records.loaded_file_ids(conn, table)
+    waiting = [m for m in manifests if m.state == "closed" and m.file_id not in loaded]
+    return sorted(waiting, key=lambda m: m.sequence)
+
+
+def load_files(
+    org: OrgId,
+    *,
+    conn: Connection,
+    table: TableName,
+    manifests: Sequence[Manifest],
+    stream: Stream,
+    run: RunRef,
+    now: Callable[[], datetime],
+    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]] = lambda _: (),
+) -> list[Certificate]:
+    """Loads each manifest's rows and answers the certificates of the files loaded by this call.
+
+    `stream` gives a manifest's rows (see `contracts`); `key_candidates` names, for the columns of
+    a new table, business keys worth testing. Raises StaleWorker, SchemaDrift, DatabaseUnavailable.
+    """
+    records.claim_attempt(conn, run)
+    conn.commit()
+    out = []
+    for manifest in manifests:
+        with conn.transaction():
+            _lock_table(conn, table)
+            if records.has_receipt(conn, manifest.file_id):
+                continue
+            certificate = _load_one(
+                org, conn, manifest, stream(manifest), run, now(), key_candidates
+            )
+            records.check_attempt(conn, run)
+        out.append(certificate)
+    return out
+
+
+def _lock_table(conn: Connection, table: TableName) -> None:
+    """Loads of one table take turns, also the very first two."""
+    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('load:' || %s, 0))", (table,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Key:
+    columns: tuple[str, ...]
+    source: str
+
+
+def _load_one(
+    org: OrgId,
+    conn: Connection,
+    manifest: Manifest,
+    batches: Iterator[pa.RecordBatch],
+    run: RunRef,
+    now: datetime,
+    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]],
+) -> Certificate:
+    columns = [c["name"] for c in manifest.layout["columns"]]
+    # 1. stage
+    landed = stage(conn, columns=columns, batches=batches)
+    # 2. decide
+    settings = table_settings(conn, manifest.table)
+    inferred = types.infer(conn, staging=STAGING, columns=columns)
+    key = _choose_key(conn, manifest, settings, columns, key_candidates, run, now)
+    for column in key.columns:
+        if column not in columns:
+            raise SchemaDrift(
+                f"The file {manifest.name} lacks the key column {column} of {manifest.table}.",
+                table=manifest.table,
+            )
+    file_types = schema.fit(
+        conn, table=manifest.table, inferred=inferred, settings=settings, key=key.columns
+    )
+    # 3. publish
+    load_id = f"{manifest.file_id}.{manifest.sequence}"
+    target = merge.Target(
+        table=manifest.table,
+        types=file_types,
+        key=key.columns,
+        file_key=manifest.file_key,
+        sequence=manifest.sequence,
+        load_id=load_id,
+    )
+    certificate = _draft(manifest, load_id, run, now, landed)
+    _receipt_first(conn, certificate, manifest, now)
+    fates = merge.publish(conn, target, now=now)
+    # 4. reconcile
+    rows, high, low = merge.checksum_parts(conn, target)
+    in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low)
+    certificate = _judge(certificate, fates, in_table, key)
+    _finish(conn, org, certificate, run, now)
+    return certificate
+
+
+def _receipt_first(conn: Connection, draft: Certificate, manifest: Manifest, now: datetime) -> None:
+    """Rejected rows refer to the receipt; the certificate is completed at the end."""
+    records.save(conn, draft, manifest=manifest, now=now)
+
+
+def _choose_key(
+    conn: Connection,
+    manifest: Manifest,
+    settings: TableSettings,
+    columns: Sequence[str],
+    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]],
+    run: RunRef,
+    now: datetime,
+) -> _Key:
+    if schema.exists(conn, manifest.table):
+        actual = _actual_key(conn, manifest.table)
+        if settings.key is not None and settings.key != actual:
+            raise SchemaDrift(
+                f"{manifest.table} is keyed by {actual or 'file and row'}, its settings now say "
+                f"{settings.key or 'no key'}.",
+                next_step="Rebuild the table with the new key, or set the key back.",
+                table=manifest.table,
+            )
+        return _Key(columns=actual, source=settings.key_source or "none")
+    if settings.key is not None:
+        return _Key(columns=settings.key, source="configured")
+    found = next((k for k in key_candidates(columns) if _is_key(conn, k)), ())
+    key = _Key(columns=tuple(found), source="proposed" if found else "none")
+    save_table_settings(
+        conn,
+        replace(settings, key=key.columns, key_source=key.source),
+        actor="supplyline",
+        run_id=run.run_id,
+        now=lambda: now,
+    )
+    return key
+
+
+def _actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
+    rows = conn.execute(
+        "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY"
+        " k(n, o) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
+        " WHERE i.indisprimary AND i.indrelid = to_regclass(format('public.%%I', %s::text))"
+        " ORDER BY k.o",
+        (table,),
+    ).fetchall()
+    names = tuple(r[0] for r in rows)
+    return () if names == ("_file", "_row") else names
+
+
+def _is_key(conn: Connection, columns: Sequence[str]) -> bool:
+    """Evidence on the staged file: every value there and never repeated."""
+    names = [sql.Identifier(c) for c in columns]
+    row = conn.execute(
+        sql.SQL(
+            "SELECT count(*) > 0 AND count(*) = count(DISTINCT ({k})) AND bool_and({full}) FROM {t}"
+        ).format(
+            k=sql.SQL("ROW({})").format(sql.SQL(", ").join(names)),
+            full=sql.SQL(" AND ").join(sql.SQL("coalesce({}, '') <> ''").format(n) for n in names),
+            t=sql.Identifier(STAGING),
+        )
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _draft(
+    manifest: Manifest, load_id: str, run: RunRef, now: datetime, landed: Checksum
+) -> Certificate:
+    return Certificate(
+        org=manifest.org,
+        table=manifest.table,
+        file_id=manifest.file_id,
+        file_name=manifest.name,
+        sha256=manifest.sha256,
+        load_id=load_id,
+        run_id=run.run_id,
+        rows_read=manifest.rows_read,
+        landed=manifest.landed,
+        quarantined=manifest.quarantined,
+        duplicate=manifest.duplicate,
+        inserted=0,
+        updated=0,
+        unchanged=0,
+        superseded=0,
+        rejected=0,
+        checksum_file=manifest.checksum,
+        checksum_landing=landed.text,
+        issued_at=now,
+    )
+
+
+def _judge(draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key) -> Certificate:
+    c = replace(
+        draft,
+        inserted=fates.inserted,
+        updated=fates.updated,
+        unchanged=fates.unchanged,
+        superseded=fates.superseded,
+        rejected=fates.rejected,
+        checksum_table=in_table.text,
+    )
+    out = []
+    if c.rows_read != c.landed + c.quarantined + c.duplicate:
+        out.append(
+            f"read {c.rows_read}, but landed {c.landed} + quarantined {c.quarantined}"
+            f" + duplicate {c.duplicate}"
+        )
+    fate_sum = c.inserted + c.updated + c.unchanged + c.superseded + c.rejected
+    if c.landed + c.duplicate != fate_sum:
+        out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
+    if c.checksum_file != c.checksum_landing:
+        out.append("the rows in MongoDB are not the rows of the file (checksum)")
+    if not c.rejected and c.checksum_landing != c.checksum_table:
+        out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
+    if c.quarantined:
+        out.append(f"{c.quarantined} rows are in quarantine")
+    if c.rejected:
+        out.append(f"{c.rejected} rows were rejected: their key {', '.join(key.columns)} is empty")
+    if c.superseded and key.source == "proposed":
+        out.append(
+            f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"
+            " row; if they are lines of their own, set another key and rebuild"
+        )
+    return replace(c, differences=tuple(out), verdict="partial" if out else "success")
+
+
+def _finish(
+    conn: Connection, org: OrgId, certificate: Certificate, run: RunRef, now: datetime
+) -> None:
+    records.complete(conn, certificate)
+    events.append(
+        conn,
+        org=org,
+        kind="load.published",
+        actor=run.user_id,
+        subject=certificate.table,
+        detail={
+            k: v
+            for k, v in certificate.as_json().items()
+            if k in ("file_id", "load_id", "verdict", "rows_read", "inserted", "updated",
+                     "unchanged", "superseded", "rejected", "quarantined", "duplicate")
+        },
+        run_id=run.run_id,
+        correlation_id=run.correlation_id,
+        now=lambda: now,
+    )  # fmt: skip
