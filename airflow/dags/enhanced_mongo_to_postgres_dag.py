@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.providers.common.compat.sdk import dag, task
 from supplyline_wiring import (
     DEFAULT_ARGS,
     START,
@@ -16,8 +17,6 @@ from supplyline_wiring import (
     table_param,
     text_param,
 )
-
-from airflow.providers.common.compat.sdk import dag, task
 
 
 @dag(

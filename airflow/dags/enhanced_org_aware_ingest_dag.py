@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from supplyline_wiring import (
     DEFAULT_ARGS,
     START,
@@ -17,9 +19,6 @@ from supplyline_wiring import (
     table_param,
     text_param,
 )
-
-from airflow.providers.common.compat.sdk import dag, task
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
 
 @dag(

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from supplyline_wiring import DEFAULT_ARGS, START, call_stage, client_param, current_run
-
 from airflow.providers.common.compat.sdk import dag, task
+from supplyline_wiring import DEFAULT_ARGS, START, call_stage, client_param, current_run
 
 
 @dag(

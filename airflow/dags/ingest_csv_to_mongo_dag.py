@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.providers.common.compat.sdk import dag, task
 from supplyline_wiring import (
     DEFAULT_ARGS,
     START,
@@ -18,8 +19,6 @@ from supplyline_wiring import (
     table_param,
     text_param,
 )
-
-from airflow.providers.common.compat.sdk import dag, task
 
 
 @dag(

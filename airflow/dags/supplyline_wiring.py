@@ -6,7 +6,7 @@ Nothing of the engine is imported while Airflow parses these files: it does so a
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
     get_current_context,
 )
 
-START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+START = datetime(2024, 1, 1, tzinfo=UTC)
 
 DEFAULT_ARGS = {
     "owner": "supplyline",

@@ -1,7 +1,7 @@
-"""Publishing a staged file: what each row becomes, decided and done in SQL, counted by PostgreSQL.
+"""Publishing a staged file: what each row becomes, decided, done and counted in SQL.
 
-Fates: inserted, updated (the old version goes to history), unchanged, superseded (a later row of the
-file, or of a later file, has the same key) and rejected (its key is empty).
+Fates: inserted, updated (the old version goes to history), unchanged, superseded (a later
+row of the file, or of a later file, has the same key) and rejected (its key is empty).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def publish(conn: Connection, target: Target, *, now: datetime) -> Fates:
     """Rejects, classifies and applies; the caller's transaction makes it visible as a whole."""
     rejected = _reject(conn, target)
     _classify(conn, target)
-    counts = dict(
+    counts: dict[str, int] = dict(
         conn.execute(
             sql.SQL("SELECT _fate, count(*) FROM {} GROUP BY 1").format(sql.Identifier(SOURCE))
         ).fetchall()

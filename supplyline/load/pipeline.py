@@ -53,7 +53,13 @@ def load_files(
             if records.has_receipt(conn, manifest.file_id):
                 continue
             certificate = _load_one(
-                org, conn, manifest, stream(manifest), run, now(), key_candidates
+                org,
+                conn=conn,
+                manifest=manifest,
+                batches=stream(manifest),
+                run=run,
+                now=now(),
+                key_candidates=key_candidates,
             )
             records.check_attempt(conn, run)
         out.append(certificate)
@@ -73,6 +79,7 @@ class _Key:
 
 def _load_one(
     org: OrgId,
+    *,
     conn: Connection,
     manifest: Manifest,
     batches: Iterator[pa.RecordBatch],
@@ -86,7 +93,14 @@ def _load_one(
     # 2. decide
     settings = table_settings(conn, manifest.table)
     inferred = types.infer(conn, staging=STAGING, columns=columns)
-    key = _choose_key(conn, manifest, settings, columns, key_candidates, run, now)
+    key = _choose_key(
+        conn,
+        manifest=manifest,
+        settings=settings,
+        candidates=key_candidates(columns),
+        run=run,
+        now=now,
+    )
     for column in key.columns:
         if column not in columns:
             raise SchemaDrift(
@@ -124,10 +138,10 @@ def _receipt_first(conn: Connection, draft: Certificate, manifest: Manifest, now
 
 def _choose_key(
     conn: Connection,
+    *,
     manifest: Manifest,
     settings: TableSettings,
-    columns: Sequence[str],
-    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]],
+    candidates: Sequence[tuple[str, ...]],
     run: RunRef,
     now: datetime,
 ) -> _Key:
@@ -143,7 +157,7 @@ def _choose_key(
         return _Key(columns=actual, source=settings.key_source or "none")
     if settings.key is not None:
         return _Key(columns=settings.key, source="configured")
-    found = next((k for k in key_candidates(columns) if _is_key(conn, k)), ())
+    found = next((k for k in candidates if _is_key(conn, k)), ())
     key = _Key(columns=tuple(found), source="proposed" if found else "none")
     save_table_settings(
         conn,

@@ -1,0 +1,300 @@
+"""Rows through real MongoDB and PostgreSQL: landed once, typed without loss, certified."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from pymongo import MongoClient
+
+from supplyline.contracts import (
+    Certificate,
+    Column,
+    Layout,
+    Manifest,
+    OrgId,
+    ParseOptions,
+    QuarantinedRow,
+    RowBatch,
+    RunRef,
+    StoredFile,
+)
+from supplyline.errors import SchemaDrift, StaleWorker
+from supplyline.landing import Landing
+from supplyline.load import certificates, claim_attempt, load_files, pending
+from supplyline.settings import Settings
+from supplyline.tenancy.catalog import save_table_settings, table_settings
+from supplyline.tenancy.connections import Connection, connect
+from supplyline.tenancy.names import parse_org_id, parse_table_name
+from supplyline.tenancy.provisioning import provision
+
+TABLE = parse_table_name("products")
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+RUN = RunRef(run_id="run-1")
+
+Cells = Sequence[str | None]
+
+
+@dataclass
+class House:
+    org: OrgId
+    conn: Connection
+    landing: Landing
+    files: int = 0
+
+    def land(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Cells],
+        *,
+        extra: dict[int, list[str]] | None = None,
+        quarantined: tuple[QuarantinedRow, ...] = (),
+        stop_after: int | None = None,
+        file_id: str | None = None,
+    ) -> Manifest:
+        self.files += 1
+        content = repr((columns, rows)).encode()
+        file = StoredFile(
+            org=self.org,
+            file_id=file_id or f"f{self.files}",
+            name="products.csv",
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            url="",
+        )
+        layout = Layout(format="csv", columns=tuple(Column(header=c, name=c) for c in columns))
+        manifest = self.landing.open_manifest(
+            self.org,
+            table=TABLE,
+            file=file,
+            layout=layout,
+            options=ParseOptions(),
+            run=RUN,
+            now=NOW,
+        )
+        batches = [
+            RowBatch(data=_batch(columns, [row], first=i + 1, extra=extra))
+            for i, row in enumerate(rows)
+        ]
+        if quarantined:
+            batches.append(RowBatch(data=_batch(columns, [], first=1), quarantined=quarantined))
+
+        def cut() -> Iterator[RowBatch]:
+            for n, batch in enumerate(batches):
+                if n == stop_after:
+                    raise KeyboardInterrupt
+                yield batch
+
+        return self.landing.land(self.org, manifest=manifest, batches=cut(), now=NOW)
+
+    def load(self, *, run: RunRef = RUN, keys: Sequence[tuple[str, ...]] = ()) -> list[Certificate]:
+        manifests = self.landing.manifests(self.org, table=TABLE, state="closed")
+        done = load_files(
+            self.org,
+            conn=self.conn,
+            table=TABLE,
+            manifests=pending(self.conn, table=TABLE, manifests=manifests),
+            stream=lambda m: self.landing.stream(self.org, manifest=m),
+            run=run,
+            now=lambda: NOW,
+            key_candidates=lambda _: keys,
+        )
+        self.conn.commit()
+        return done
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        found = self.conn.execute(sql).fetchall()
+        self.conn.commit()
+        return found
+
+
+def _batch(
+    columns: Sequence[str],
+    rows: Sequence[Cells],
+    *,
+    first: int,
+    extra: dict[int, list[str]] | None = None,
+) -> pa.RecordBatch:
+    numbers = list(range(first, first + len(rows)))
+    arrays = [pa.array(numbers, pa.int64()), pa.array([n + 1 for n in numbers], pa.int64())]
+    arrays += [pa.array([r[i] for r in rows], pa.string()) for i in range(len(columns))]
+    arrays.append(pa.array([(extra or {}).get(n) for n in numbers], pa.list_(pa.string())))
+    return pa.RecordBatch.from_arrays(arrays, names=["_row", "_line", *columns, "_extra"])
+
+
+@pytest.fixture
+def house(engine_settings: Settings) -> Iterator[House]:
+    org = parse_org_id(f"l{secrets.token_hex(4)}")
+    provision(org, settings=engine_settings)
+    client: MongoClient = MongoClient(engine_settings.mongo_uri)
+    with connect(org, settings=engine_settings) as conn:
+        yield House(org, conn, Landing(client[engine_settings.mongo_database]))
+    client.close()
+
+
+def test_every_row_of_a_file_is_in_the_table_and_the_certificate_closes(house: House) -> None:
+    house.land(["sku", "qty"], [["a", "1"], ["b", "2"], ["c", "3"]])
+    (certificate,) = house.load(keys=[("sku",)])
+    assert certificate.verdict == "success"
+    assert (certificate.rows_read, certificate.landed, certificate.inserted) == (3, 3, 3)
+    assert certificate.checksum_file == certificate.checksum_landing == certificate.checksum_table
+    assert house.rows("SELECT sku, qty FROM products ORDER BY 1") == [("a", 1), ("b", 2), ("c", 3)]
+
+
+HOSTILE = [
+    ("00123", "text"), ("1_000", "text"), ("1E5", "text"), ("NaN", "text"), ("+1", "text"),
+    ("-0", "text"), ("12345678901234567890", "numeric"), ("1.50", "numeric"), ("0.00", "numeric"),
+    ("-0.05", "numeric"), (".5", "text"), ("1,234.50", "text"), ("1.234,50", "text"),
+    ("2024-02-29", "date"), ("2023-02-29", "text"), ("2024-01-31 10:00:00", "timestamp"),
+    ("true", "boolean"), ("TRUE", "text"), (" 1", "text"), ("=cmd()", "text"),
+    ("ß\u00a0\U0001f600", "text"),
+    ("infinity", "text"), ("Infinity", "text"), ("today", "text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "kind"), HOSTILE)
+def test_a_value_gets_a_type_only_if_its_text_comes_back(
+    house: House, value: str, kind: str
+) -> None:
+    house.land(["v"], [[value]])
+    (certificate,) = house.load()
+    assert certificate.verdict == "success"
+    assert house.rows("SELECT pg_typeof(v)::text, v::text FROM products") == [
+        (kind if kind != "timestamp" else "timestamp without time zone", value)
+    ]
+
+
+def test_ragged_rows_empty_and_absent_cells_come_back(house: House) -> None:
+    house.land(
+        ["a", "b", "c"],
+        [["1", "", "x"], ["2", None, None], ["3", "7", ""]],
+        extra={3: ["more", ""]},
+    )
+    (certificate,) = house.load()
+    assert certificate.verdict == "success"
+    assert certificate.differences == ()
+    assert house.rows("SELECT b, c, _raw FROM products ORDER BY a") == [
+        (None, "x", None),
+        (None, None, {"absent": ["b", "c"]}),
+        (7, "", {"extra": ["more", ""]}),
+    ]
+
+
+def test_a_retry_and_the_same_file_again_write_nothing(house: House) -> None:
+    house.land(["sku", "qty"], [["a", "1"], ["b", "2"]])
+    house.load(keys=[("sku",)])
+    before = house.rows("SELECT *, xmin::text FROM products ORDER BY sku")
+    assert house.load() == []
+    manifest = house.land(["sku", "qty"], [["a", "1"], ["b", "2"]])
+    assert (manifest.landed, manifest.duplicate) == (0, 2)
+    (certificate,) = house.load()
+    assert (certificate.unchanged, certificate.verdict) == (2, "success")
+    assert house.rows("SELECT *, xmin::text FROM products ORDER BY sku") == before
+
+
+def test_content_that_returns_wins_over_what_was_between(house: House) -> None:
+    monday, tuesday = [["a", "10"]], [["a", "8"]]
+    for rows in (monday, tuesday, monday):
+        house.land(["sku", "qty"], rows)
+        house.load(keys=[("sku",)])
+    assert house.rows("SELECT qty FROM products") == [(10,)]
+    assert house.rows("SELECT qty FROM products_history ORDER BY _seq") == [(10,), (8,)]
+
+
+def test_a_file_loaded_late_does_not_overwrite_a_later_one(house: House) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        house.land(["sku", "qty"], [["a", "1"]], stop_after=0, file_id="slow")
+    house.land(["sku", "qty"], [["a", "2"]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "qty"], [["a", "1"]], file_id="slow")
+    (late,) = house.load()
+    assert (late.superseded, late.updated) == (1, 0)
+    assert house.rows("SELECT qty FROM products") == [(2,)]
+
+
+def test_a_landing_cut_in_the_middle_is_resumed_and_nothing_is_twice(house: House) -> None:
+    rows = [[f"s{i}", str(i)] for i in range(20)]
+    with pytest.raises(KeyboardInterrupt):
+        house.land(["sku", "qty"], rows, stop_after=13, file_id="cut")
+    assert house.load() == []
+    manifest = house.land(["sku", "qty"], rows, file_id="cut")
+    assert (manifest.rows_read, manifest.landed, manifest.duplicate) == (20, 20, 0)
+    (certificate,) = house.load()
+    assert certificate.verdict == "success"
+
+
+def test_without_a_unique_key_every_line_stays(house: House) -> None:
+    house.land(["order", "sku"], [["1", "a"], ["1", "a"], ["1", "b"]])
+    (certificate,) = house.load(keys=[("order", "sku")])
+    assert certificate.inserted == 3
+    assert table_settings(house.conn, TABLE).key == ()
+
+
+def test_quarantined_rows_make_the_verdict_partial(house: House) -> None:
+    bad = QuarantinedRow(row=2, line=3, column=None, code="nul", reason="NUL byte", raw="x\\x00")
+    house.land(["a"], [["1"]], quarantined=(bad,))
+    (certificate,) = house.load()
+    assert certificate.verdict == "partial"
+    assert certificate.rows_read == 2
+    assert list(house.landing.quarantined(house.org, file_id="f1")) == [bad]
+
+
+def test_empty_keys_are_rejected_and_kept(house: House) -> None:
+    house.land(["sku", "qty"], [["a", "1"]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "qty"], [["", "5"], ["b", "2"]])
+    (certificate,) = house.load()
+    assert (certificate.rejected, certificate.inserted, certificate.verdict) == (1, 1, "partial")
+    assert house.rows("SELECT row_number, cells ->> 'qty' FROM supplyline.rejected_rows") == [
+        (1, "5")
+    ]
+
+
+def test_columns_are_added_and_widened_and_old_text_stays(house: House) -> None:
+    house.land(["sku", "qty"], [["a", "1"], ["b", ""]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "qty", "note"], [["c", "n/a", "hm"]])
+    (certificate,) = house.load()
+    assert certificate.verdict == "success"
+    assert house.rows("SELECT sku, qty FROM products ORDER BY 1") == [
+        ("a", "1"), ("b", ""), ("c", "n/a"),
+    ]  # fmt: skip
+
+
+def test_a_frozen_table_refuses_drift_and_keeps_what_it_has(house: House) -> None:
+    house.land(["sku"], [["a"]])
+    house.load(keys=[("sku",)])
+    settings = table_settings(house.conn, TABLE)
+    save_table_settings(house.conn, replace(settings, drift="freeze"), actor="t")
+    house.conn.commit()
+    house.land(["sku", "more"], [["a", "1"]])
+    with pytest.raises(SchemaDrift):
+        house.load()
+    house.conn.rollback()
+    assert house.rows("SELECT sku FROM products") == [("a",)]
+
+
+def test_a_stale_attempt_cannot_publish(house: House) -> None:
+    house.land(["a"], [["1"]])
+    newer = RunRef(run_id="run-1", attempt=2)
+    claim_attempt(house.conn, newer)
+    house.conn.commit()
+    with pytest.raises(StaleWorker):
+        house.load(run=RunRef(run_id="run-1", attempt=1))
+    house.conn.rollback()
+    assert certificates(house.conn) == []
+    (certificate,) = house.load(run=newer)
+    assert certificate.inserted == 1
+
+
+def test_a_row_changed_in_mongodb_is_found(house: House) -> None:
+    house.land(["a"], [["1"], ["2"]])
+    house.landing._rows(house.org, TABLE).update_one({"_row": 2}, {"$set": {"a": "3"}})
+    (certificate,) = house.load()
+    assert certificate.verdict == "partial"
+    assert "MongoDB" in certificate.differences[0]
