@@ -18,6 +18,10 @@ COMMANDS = {
     "logs": "supplyline.local.commands:logs",
     "preview": "supplyline.ingest.commands:preview",
     "parse": "supplyline.ingest.commands:parse",
+    "provision": "supplyline.tenancy.commands:provision",
+    "migrate": "supplyline.tenancy.commands:migrate",
+    "audit-verify": "supplyline.tenancy.commands:audit_verify",
+    "isolation-check": "supplyline.isolation.commands:isolation_check",
     "forecast-series": "supplyline.forecast.commands:forecast_series",
     "plan-series": "supplyline.forecast.commands:plan_series",
 }

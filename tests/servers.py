@@ -185,6 +185,10 @@ def start_postgres(watchdog: Watchdog, *, durable: bool = False) -> PostgresServ
     postgres.ensure_role(
         server, APP_USER, password=running.app_password, createdb=True, createrole=True
     )
+    # As the embedded server does it: organizations' roles enter no database but their own.
+    with running.connect() as admin:
+        admin.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+        admin.execute(f"GRANT CONNECT ON DATABASE postgres TO {APP_USER}".encode())
     return running
 
 

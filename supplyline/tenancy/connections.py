@@ -108,12 +108,15 @@ def connect_admin(
 
 def exists(org: OrgId, *, settings: Settings) -> bool:
     """Whether the organization's database is there and complete (its role may connect)."""
-    names = {
-        "role": role_name(org, prefix=settings.pg_db_prefix),
-        "database": database_name(org, prefix=settings.pg_db_prefix),
-    }
+    role = role_name(org, prefix=settings.pg_db_prefix)
+    database = database_name(org, prefix=settings.pg_db_prefix)
     with connect_admin(settings=settings) as conn, unavailable_mapped():
-        row = conn.execute(_PROVISIONED, names).fetchone()
+        return is_complete(conn, role=role, database=database)
+
+
+def is_complete(conn: Connection, *, role: str, database: str) -> bool:
+    """The same for names and a connection (to any database) that the caller has."""
+    row = conn.execute(_PROVISIONED, {"role": role, "database": database}).fetchone()
     return bool(row and row[0])
 
 

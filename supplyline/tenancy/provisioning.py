@@ -28,6 +28,7 @@ from supplyline.tenancy.connections import (
     Connection,
     connect_admin,
     exists,
+    is_complete,
     unavailable_mapped,
 )
 from supplyline.tenancy.names import database_name, parse_org_id, role_name
@@ -62,7 +63,7 @@ def provision(org: OrgId, *, settings: Settings) -> bool:
         _ensure_database(conn, database, settings=settings)
         # 3. The schema. 4. The first event. 5. Only now the role may enter.
         migrate.migrate(org, settings=settings)
-        complete = exists(org, settings=settings)
+        complete = is_complete(conn, role=role, database=database)
         if not complete:
             _record(org, database=database, settings=settings)
             conn.execute(

@@ -1,0 +1,1 @@
+"""The proof of isolation: every crossing between two organizations is attempted, for real."""

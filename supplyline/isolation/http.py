@@ -1,0 +1,198 @@
+"""Crossings over HTTP: one organization's token against another's runs, files and status.
+
+A refusal is 401, 403 or 404; 400 is none, since it says nothing about rights. Where the victim has
+nothing to ask for (no run yet, no such endpoint), the attempt is `untested`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from supplyline.errors import Transient
+from supplyline.isolation.probe import Attempt, Outcome, Subject
+
+AREA = "api"
+DAGS = (
+    "enhanced_org_aware_ingest_dag",
+    "enhanced_mongo_to_postgres_dag",
+    "forecast_inventory_dag",
+)
+_REFUSED = frozenset({401, 403, 404})
+
+
+class ApiUnavailable(Transient):
+    code = "api_unavailable"
+    next_step = "Check that the backend runs (`supplyline status`) and the address of --api."
+
+
+def probes(subject: Subject) -> Iterator[Attempt]:
+    """Nothing without `api`; else every attempt. Raises ApiUnavailable."""
+    if not subject.api:
+        return
+    attacker, victim = subject.attacker_token, subject.victim_token
+    yield from _controls(subject)
+    # 1. Status of the whole pipeline, in every way in which a view may take an organization.
+    for query in (
+        f"org_id={subject.victim}",
+        f"org={subject.victim}",
+        f"client_id={subject.victim}",
+    ):
+        yield _pipeline(subject, query)
+    # 2. Triggers in the other's name.
+    for path, body in _triggers(subject.victim):
+        yield _call(subject, "POST", path, token=attacker, body=body)
+    # 3. The other's runs: by id, with and without the right DAG, and in lists.
+    runs = [(dag, run) for dag in DAGS for run in _runs(subject, dag, token=victim)][:5]
+    if not runs:
+        yield _attempt("asks for the other's runs", "untested", "the other has no run yet")
+    for dag, run in runs:
+        for other in {dag, DAGS[0]}:
+            yield _call(subject, "GET", f"/api/airflow/status/{other}/{run}/", token=attacker)
+    theirs = {run for _, run in runs}
+    for dag in DAGS:
+        common = theirs & set(_runs(subject, dag, token=attacker))
+        yield _attempt(
+            f"lists the runs of {dag}",
+            "crossed" if common else "refused",
+            "the other's runs are in the list" if common else "none of the other's is in the list",
+        )
+    # 4. The other's files.
+    yield from _files(subject)
+    # 5. No token, and one that was never given out.
+    for token in ("", secrets.token_hex(32)):
+        yield _call(subject, "GET", "/api/airflow/pipeline-status/", token=token)
+
+
+def _controls(subject: Subject) -> Iterator[Attempt]:
+    for name, token in (("attacker", subject.attacker_token), ("victim", subject.victim_token)):
+        status, _ = _request(subject, "GET", "/api/airflow/pipeline-status/", token=token)
+        ok = status == 200
+        yield _attempt(
+            f"the {name}'s token shows its own status",
+            "control" if ok else "crossed",
+            f"{status}" if ok else f"{status}: the token works nowhere, so nothing is proved",
+        )
+
+
+def _pipeline(subject: Subject, query: str) -> Attempt:
+    path = f"/api/airflow/pipeline-status/?{query}"
+    status, body = _request(subject, "GET", path, token=subject.attacker_token)
+    if status == 200 and _names_only(body, own=subject.attacker, other=subject.victim):
+        return _attempt(f"GET {path}", "refused", "200, but of its own organization")
+    return _judge(f"GET {path}", status)
+
+
+def _names_only(body: Any, *, own: str, other: str) -> bool:
+    """Whether an answer speaks of the caller's organization and of no other."""
+    found: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key in {"org", "org_id", "organization_id", "client_id"}:
+                    found.add(str(inner).removeprefix("org_"))
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(body)
+    return own in found and other not in found
+
+
+def _triggers(org: str) -> Iterator[tuple[str, dict[str, str]]]:
+    base = "/api/airflow/trigger/"
+    yield f"{base}enhanced-ingest/", {"org_id": org, "table": "products", "file_id": "x1"}
+    yield f"{base}mongo-to-postgres/", {"org_id": org, "table": "products"}
+    yield f"{base}forecast-inventory/", {"client_id": org}
+    yield f"{base}forecast-inventory/", {"client_id": f"org_{org}"}
+
+
+def _files(subject: Subject) -> Iterator[Attempt]:
+    status, body = _request(subject, "GET", "/api/files/", token=subject.victim_token)
+    rows = body.get("results", body.get("files", [])) if isinstance(body, dict) else body
+    ids = [
+        str(row.get("file_id") or row.get("id"))
+        for row in (rows if status == 200 and isinstance(rows, list) else [])
+        if isinstance(row, dict)
+    ][:3]
+    if not ids:
+        yield _attempt("asks for the other's files", "untested", "the other shows no file")
+    for file_id in ids:
+        yield _call(subject, "GET", f"/api/files/{file_id}/", token=subject.attacker_token)
+        body_ = {"org_id": subject.attacker, "table": "products", "file_id": file_id}
+        path = "/api/airflow/trigger/enhanced-ingest/"
+        yield _call(subject, "POST", path, token=subject.attacker_token, body=body_)
+
+
+def _runs(subject: Subject, dag: str, *, token: str) -> list[str]:
+    status, body = _request(subject, "GET", f"/api/airflow/status/{dag}/", token=token)
+    if status != 200:
+        return []
+    found: list[str] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if value.get("dag_run_id"):
+                found.append(str(value["dag_run_id"]))
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(body)
+    return found
+
+
+def _call(
+    subject: Subject, method: str, path: str, *, token: str, body: dict[str, str] | None = None
+) -> Attempt:
+    status, _ = _request(subject, method, path, token=token, body=body)
+    shown = f" {json.dumps(body)}" if body else ""
+    who = "" if token == subject.attacker_token else " with a token that is none"
+    return _judge(f"{method} {path}{shown}{who}", status)
+
+
+def _judge(what: str, status: int) -> Attempt:
+    if status in _REFUSED:
+        return _attempt(what, "refused", str(status))
+    return _attempt(what, "crossed", f"{status}, expected 401, 403 or 404")
+
+
+def _request(
+    subject: Subject, method: str, path: str, *, token: str, body: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    if not subject.api.startswith(("http://", "https://")):
+        raise ApiUnavailable(f"{subject.api!r} is no http(s) address.")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked one line above
+        subject.api.rstrip("/") + path,
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={"Content-Type": "application/json", "Accept": "application/json"}
+        | ({"Authorization": f"Bearer {token}"} if token else {}),
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            return answer.status, _json(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _json(error.read())
+    except OSError as error:
+        raise ApiUnavailable(f"{subject.api} did not answer: {error}.") from error
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data or b"null")
+    except ValueError:
+        return None  # a page of HTML: only its status counts
+
+
+def _attempt(what: str, outcome: Outcome, evidence: str) -> Attempt:
+    return Attempt(area=AREA, what=what, outcome=outcome, evidence=evidence)
