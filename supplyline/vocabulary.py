@@ -144,7 +144,8 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
     """Proposes the table for a file from its header and name."""
     fields = field_columns(column_names(headers))
     stem = _stem(file_name)
-    best, best_score, best_reasons = "", 0.0, ("the header is of no known table",)
+    best, best_score = "", 0.0
+    best_reasons: tuple[str, ...] = ("the header is of no known table",)
     for kind, (required, typical, against) in _KINDS.items():
         there = [f for f in required if f in fields]
         if len(there) < len(required):
