@@ -1,0 +1,202 @@
+"""`supplyline forecast-series` and `plan-series`: the engine on a CSV, without databases."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+MAX_HORIZON = 1000
+
+
+class ManyValues(click.Command):
+    """Lets `--fill-rate 0.90 0.95` take several values after one flag, beside repeating it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args, flag="--fill-rate"))
+
+
+def spread(args: Sequence[str], *, flag: str) -> list[str]:
+    """`[flag, a, b]` → `[flag, a, flag, b]`; only numbers are taken as further values."""
+    out: list[str] = []
+    taking = False
+    for arg in args:
+        if arg == flag:
+            taking = True
+            continue
+        if taking and _is_number(arg):
+            out += [flag, arg]
+            continue
+        if taking and out[-2:-1] != [flag]:
+            out.append(flag)
+        taking = False
+        out.append(arg)
+    return out
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _workers(count: int) -> int:
+    return 1 if count < 128 else min(len(os.sched_getaffinity(0)), 8)
+
+
+def _say(report: dict[str, Any], *, as_json: bool) -> None:
+    """Statements go to stderr, so that stdout stays for what was asked for."""
+    for note in report["notes"]:
+        click.echo(note, err=True)
+    for item, notes in report["items"].items():
+        for note in notes:
+            click.echo(f"{item}: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        click.echo(f"{report['written']} of {report['series']} series written.", err=True)
+
+
+SOURCE = click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+OUTPUT = click.option(
+    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="CSV to write."
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+
+
+@click.command(name="forecast-series")
+@SOURCE
+@click.option(
+    "--horizon", required=True, type=click.IntRange(1, MAX_HORIZON), help="Periods ahead."
+)
+@click.option(
+    "--season", default=1, type=click.IntRange(1, 400), show_default=True,
+    help="Periods in a season: 12 for months, 52 for weeks, 7 for days.",
+)  # fmt: skip
+@OUTPUT
+@AS_JSON
+@click.pass_context
+def forecast_series(
+    ctx: click.Context, *, source: Path, horizon: int, season: int, output: Path, as_json: bool
+) -> None:
+    """Forecast every series of SOURCE (columns unique_id, ds, y).
+
+    \b
+    Example:
+      supplyline forecast-series sales.csv --horizon 18 --season 12 --output forecast.csv
+
+    Writes unique_id, ds, mean, lo-80, hi-80, lo-95, hi-95, one row per series and period ahead.
+    Exit code 1 when a series holds no value and so has no rows.
+    """
+    from supplyline.forecast.engine import LEVELS, forecast_batch
+    from supplyline.forecast.series_io import read_series, write_rows
+
+    book = read_series(source)
+    found = forecast_batch(
+        book.series, horizon=horizon, season=season, workers=_workers(len(book.series))
+    )
+    last = {s.id: when for s, when in zip(book.series, book.last, strict=True)}
+    rows = [
+        [
+            f.id,
+            book.calendar.after(last[f.id], step + 1),
+            *(
+                f"{v:.6g}"
+                for v in (
+                    f.mean[step],
+                    *(end[level][step] for level in LEVELS for end in (f.lo, f.hi)),
+                )
+            ),
+        ]
+        for f in found
+        for step in range(horizon)
+    ]
+    header = ["unique_id", "ds", "mean"]
+    header += [f"{end}-{level}" for level in LEVELS for end in ("lo", "hi")]
+    write_rows(output, header=header, rows=rows)
+    items = {f.id: list(f.notes) for f in found if f.notes}
+    items |= {s.id: list(s.notes) for s in book.series if not s.values.size}
+    _finish(ctx, book, items, written=len(found), as_json=as_json)
+
+
+@click.command(name="plan-series", cls=ManyValues)
+@SOURCE
+@click.option(
+    "--lead-time", required=True, type=click.IntRange(0, MAX_HORIZON),
+    help="Periods between order and arrival.",
+)  # fmt: skip
+@click.option(
+    "--review", default=1, type=click.IntRange(1, MAX_HORIZON), show_default=True,
+    help="Periods between two orders.",
+)  # fmt: skip
+@click.option(
+    "--fill-rate", "fill_rates", required=True, multiple=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of demand to be served from the shelf; several may follow.",
+)  # fmt: skip
+@click.option(
+    "--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with unique_id and price: the same service with less money on the shelf.",
+)  # fmt: skip
+@OUTPUT
+@AS_JSON
+@click.pass_context
+def plan_series(
+    ctx: click.Context,
+    *,
+    source: Path,
+    lead_time: int,
+    review: int,
+    fill_rates: tuple[float, ...],
+    prices: Path | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Order-up-to levels for every series of SOURCE (columns unique_id, ds, y).
+
+    \b
+    Example:
+      supplyline plan-series parts.csv --lead-time 3 --review 1 --fill-rate 0.90 0.95 0.98 \\
+        --output plan.csv
+
+    Writes unique_id, ds, target, S: the stock position to order up to, decided after the last
+    period seen (ds). Exit code 1 when a series holds no value and so has no rows.
+    """
+    from supplyline.forecast.series_io import read_prices, read_series, write_rows
+    from supplyline.forecast.stocking import plan_levels
+
+    book = read_series(source)
+    known = read_prices(prices) if prices else {}
+    targets = tuple(dict.fromkeys(fill_rates))
+    levels, notes = plan_levels(
+        book.series, lead_time=lead_time, review=review, targets=targets, prices=known
+    )
+    rows = [
+        [s.id, book.calendar.after(when, 0), f"{t:g}", f"{levels[s.id][t]:.6g}"]
+        for s, when in zip(book.series, book.last, strict=True)
+        if s.id in levels
+        for t in targets
+    ]
+    write_rows(output, header=["unique_id", "ds", "target", "S"], rows=rows)
+    items = dict(notes)
+    _finish(ctx, book, items, written=len(levels), as_json=as_json)
+
+
+def _finish(
+    ctx: click.Context, book: Any, items: dict[str, list[str]], *, written: int, as_json: bool
+) -> None:
+    report = {
+        "series": len(book.series),
+        "written": written,
+        "notes": list(book.notes),
+        "items": items,
+    }
+    _say(report, as_json=as_json)
+    if written < len(book.series):
+        ctx.exit(1)
