@@ -1,0 +1,37 @@
+"""Forecast: from sales, stock and lead times to what will sell and what to order when.
+
+Promises: every item of the organization gets a row in `inventory_plan`, with the reason where no
+forecast can be made; intervals cover what they say on held-out data (P13); results are published
+whole, with their audit event (P5, P9). Refuses (NotEnoughHistory) organizations without any dated
+quantities. Heavy libraries are imported only when items are forecast.
+
+Three steps for Airflow: `prepare` → `forecast_chunk` for each of `ForecastPlanInput.chunks` →
+`publish`; `run_all` does them in one process.
+"""
+
+from supplyline.forecast.jobs import (
+    ChunkResult,
+    ForecastPlanInput,
+    ForecastReport,
+    forecast_chunk,
+    load_settings,
+    prepare,
+    publish,
+    run_all,
+)
+from supplyline.forecast.options import ForecastSettings
+from supplyline.forecast.read import explain, read_plan
+
+__all__ = [
+    "ChunkResult",
+    "ForecastPlanInput",
+    "ForecastReport",
+    "ForecastSettings",
+    "explain",
+    "forecast_chunk",
+    "load_settings",
+    "prepare",
+    "publish",
+    "read_plan",
+    "run_all",
+]

@@ -30,24 +30,26 @@ class Span:
     variance: float
 
 
-def spans(values: Floats, *, rate: float, lead_time: int, review: int) -> tuple[Span, Span]:
+def spans(values: Floats, *, rate: float, lead_time: float, review: float) -> tuple[Span, Span]:
     """Demand over `lead_time` and over `lead_time + review` periods, from a history.
 
     The variance is that of sums over windows of this length as they happened, so that clustered
     demand is seen, never below what independent periods would give.
     """
-    out = []
     single = float(values.var(ddof=1)) if values.size > 1 else rate
-    for periods in (lead_time, lead_time + review):
-        independent = single * periods
-        variance = independent
-        if periods > 1 and values.size >= 4 * periods:
-            sums = np.convolve(values, np.ones(periods), mode="valid")
-            variance = max(independent, float(sums.var(ddof=1)))
-        # The mean is itself estimated: its error adds to every period of the span alike.
-        estimated = single * periods**2 / max(8.0, values.size / 2)
-        out.append(Span(mean=rate * periods, variance=variance + estimated))
-    return out[0], out[1]
+    lead = _span(values, single, rate=rate, periods=lead_time)
+    return lead, _span(values, single, rate=rate, periods=lead_time + review)
+
+
+def _span(values: Floats, single: float, *, rate: float, periods: float) -> Span:
+    variance = single * periods
+    whole = int(np.ceil(periods))
+    if whole > 1 and values.size >= 4 * whole:
+        sums = np.convolve(values, np.ones(whole), mode="valid")
+        variance = max(variance, float(sums.var(ddof=1)) * periods / whole)
+    # The mean is itself estimated: its error adds to every period of the span alike.
+    estimated = single * periods**2 / max(8.0, values.size / 2)
+    return Span(mean=rate * periods, variance=variance + estimated)
 
 
 def _grid(span: Span) -> tuple[Floats, float]:
@@ -79,7 +81,7 @@ def expected_short(span: Span, levels: Floats) -> Floats:
 
 
 def order_up_to(
-    values: Floats, *, rate: float, lead_time: int, review: int, targets: tuple[float, ...]
+    values: Floats, *, rate: float, lead_time: float, review: float, targets: tuple[float, ...]
 ) -> dict[float, float]:
     """Target fill rate → order-up-to level S in units (0 where nothing is expected to sell)."""
     if rate <= 0:

@@ -1,0 +1,298 @@
+"""Demand from sales lines: buckets, returns, fees, and when an item was on sale.
+
+Promises: every line is either demand or counted under a reason (`Demand.report`): nothing is
+dropped silently. A return takes back the sale it belongs to (same item, customer and quantity,
+latest before it); a return without its sale is counted, not subtracted, since what was bought was
+wanted. A gap is zero demand from the item's first sale on, and nothing before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supplyline.errors import NotEnoughHistory
+from supplyline.forecast import cells
+from supplyline.forecast.series import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+EPOCH = date(1970, 1, 1)
+_FEE = re.compile(
+    r"\b(post(age)?|p&p|carriage|shipping|freight|delivery charge|bank charges?|discount|fee|fees"
+    r"|commission|manual|adjust(ment)?|gift ?voucher|sample|samples|amazon|dotcom ?postage|porto"
+    r"|versand(kosten)?|deposit|cruk|test)\b",
+    re.IGNORECASE,
+)
+_FEE_CODES = frozenset(
+    "POST D M DOT S B C2 PADS CRUK BANK AMAZONFEE ADJUST SAMPLES SHIPPING FREIGHT FEE DISCOUNT".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Sales lines as columns; `day` counts from 1970-01-01, `customer` -1 is unknown."""
+
+    items: tuple[str, ...]
+    names: dict[int, str]
+    item: Ints
+    day: Ints
+    quantity: Floats
+    price: Floats
+    customer: Ints
+    report: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """`name` day, week or month; `periods` in all, the last one ends at `as_of`."""
+
+    name: str
+    periods: int
+    as_of: date
+
+    @property
+    def days(self) -> float:
+        return {"day": 1.0, "week": 7.0, "month": 365.25 / 12}[self.name]
+
+    def start(self, index: int) -> date:
+        """First day of a period; 0 is the first of all, `periods` the first ahead."""
+        back = self.periods - index
+        if self.name == "month":
+            month = self.as_of.year * 12 + self.as_of.month - back
+            return date(month // 12, month % 12 + 1, 1)
+        return self.as_of + timedelta(days=1) - timedelta(days=back * int(self.days))
+
+    def index(self, day: Ints) -> Ints:
+        """Period of each day; negative: before the first; >= periods: after the last."""
+        last = (self.as_of - EPOCH).days
+        if self.name == "month":
+            months = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+            end = (self.as_of.year - 1970) * 12 + self.as_of.month - 1
+            return np.asarray(self.periods - 1 - (end - months), dtype=np.int64)
+        return np.asarray(self.periods - 1 - (last - day) // int(self.days), dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemDemand:
+    """One item: demand per bucket from its first sale on, and money."""
+
+    item: str
+    name: str
+    first: int
+    values: Floats
+    revenue: float
+    price: float
+    notes: tuple[str, ...]
+
+
+def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
+    """Lines from blocks of text columns; what cannot be read is counted by reason."""
+    codes: dict[str, int] = {}
+    customers: dict[str, int] = {}
+    names: dict[int, str] = {}
+    report: dict[str, int] = defaultdict(int)
+    parts: list[tuple[Ints, Ints, Floats, Floats, Ints]] = []
+    limit = (today - EPOCH).days + 1
+    for block in blocks:
+        report["lines"] += len(block)
+        item = _coded(block["item"], codes)
+        read = cells.dates(block["date"].cat.categories)
+        day = _mapped(block["date"], {c: float((d - EPOCH).days) for c, d in read.items()})
+        quantity = _mapped(block["quantity"], cells.numbers(block["quantity"].cat.categories))
+        price = _prices(block, quantity)
+        who = (
+            _coded(block["customer"], customers) if "customer" in block else np.full(len(block), -1)
+        )
+        good = (item >= 0) & np.isfinite(day) & np.isfinite(quantity) & ~(day > limit)
+        report["without_item"] += int((item < 0).sum())
+        report["unreadable_date"] += int((~np.isfinite(day)).sum())
+        report["unreadable_quantity"] += int((~np.isfinite(quantity)).sum())
+        report["in_the_future"] += int((day > limit).sum())
+        if "name" in block:
+            first = block[["name"]].assign(item=item)[good].drop_duplicates("item")
+            for code, name in zip(first["item"], first["name"], strict=True):
+                if isinstance(name, str):
+                    names.setdefault(int(code), name)
+        parts.append(
+            (item[good], day[good].astype(np.int64), quantity[good], price[good], who[good])
+        )
+    if not parts or not sum(p[0].size for p in parts):
+        raise NotEnoughHistory(
+            "The sales table has no line with a readable item, date and quantity."
+        )
+    columns = [np.concatenate([p[i] for p in parts]) for i in range(5)]
+    return Lines(
+        items=tuple(codes),
+        names=names,
+        item=columns[0],
+        day=columns[1],
+        quantity=columns[2],
+        price=columns[3],
+        customer=columns[4],
+        report={k: v for k, v in report.items() if v},
+    )
+
+
+def _coded(column: pd.Series, known: dict[str, int]) -> Ints:
+    local = [
+        known.setdefault(c.strip(), len(known)) if c.strip() else -1 for c in column.cat.categories
+    ]
+    table = np.asarray([*local, -1], dtype=np.int64)
+    return table[column.cat.codes.to_numpy()]
+
+
+def _mapped(column: pd.Series, values: dict[str, float]) -> Floats:
+    table = np.asarray([*(values.get(c, np.nan) for c in column.cat.categories), np.nan])
+    return np.asarray(table[column.cat.codes.to_numpy()], dtype=float)
+
+
+def _prices(block: pd.DataFrame, quantity: Floats) -> Floats:
+    for name in ("unit_price", "amount"):
+        if name in block:
+            value = _mapped(block[name], cells.numbers(block[name].cat.categories))
+            if name == "unit_price":
+                return value
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.abs(value / quantity)
+    return np.full(len(block), np.nan)
+
+
+def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
+    """Takes matched returns out of the sales, and lines without a price (corrections of stock
+    where everything else is sold at a price)."""
+    report: dict[str, int] = {}
+    quantity = lines.quantity.copy()
+    back = np.flatnonzero(quantity < 0)
+    if back.size:
+        keys = set(zip(lines.item[back], lines.customer[back], strict=True))
+        sold: dict[tuple[int, int, float], list[tuple[int, int]]] = defaultdict(list)
+        candidates = np.flatnonzero((quantity > 0) & np.isin(lines.item, lines.item[back]))
+        for i in candidates:
+            if (lines.item[i], lines.customer[i]) in keys:
+                key = (int(lines.item[i]), int(lines.customer[i]), float(quantity[i]))
+                sold[key].append((int(lines.day[i]), int(i)))
+        for stack in sold.values():
+            stack.sort()
+        matched = 0
+        for i in back[np.argsort(lines.day[back], kind="stable")]:
+            key = (int(lines.item[i]), int(lines.customer[i]), float(-quantity[i]))
+            stack = sold.get(key, [])
+            before = [e for e in stack if e[0] <= lines.day[i]]
+            if before:
+                stack.remove(before[-1])
+                quantity[before[-1][1]] = 0.0
+                matched += 1
+        quantity[back] = 0.0
+        report = {"returns_matched": matched, "returns_without_sale": int(back.size) - matched}
+    priced = np.isfinite(lines.price)
+    free = priced & (lines.price <= 0) & (lines.quantity > 0)
+    if priced.mean() > 0.9 and 0 < free.mean() < 0.05:
+        report["free_of_charge"] = int(free.sum())
+        quantity[free] = 0.0
+    kept = quantity > 0
+    return (
+        Lines(
+            items=lines.items,
+            names=lines.names,
+            item=lines.item[kept],
+            day=lines.day[kept],
+            quantity=quantity[kept],
+            price=lines.price[kept],
+            customer=lines.customer[kept],
+            report=lines.report,
+        ),
+        report,
+    )
+
+
+def no_product(item: str, name: str, *, most_have_digits: bool) -> bool:
+    """Whether a code is a fee, postage or a correction rather than something on a shelf."""
+    if item.strip().upper() in _FEE_CODES:
+        return True
+    if any(c.isdigit() for c in item):
+        return False
+    return most_have_digits and (bool(_FEE.search(item)) or bool(_FEE.search(name)))
+
+
+def choose_bucket(lines: Lines, *, forced: str = "") -> Bucket:
+    """Day, week or month: as fine as the data, and coarse enough that demand is seen in it."""
+    days = np.unique(lines.day)
+    as_of = EPOCH + timedelta(days=int(days[-1]))
+    span = int(days[-1] - days[0]) + 1
+    gap = float(np.median(np.diff(days))) if days.size > 1 else 1.0
+    if forced:
+        name = forced
+    elif gap >= 25:
+        name = "month"
+    elif gap >= 6:
+        name = "week"
+    else:
+        pairs = np.unique(lines.item * (span + 1) + (lines.day - days[0]))
+        per_item = np.bincount(pairs // (span + 1))
+        busy = float(np.median(per_item[per_item > 0])) / span
+        name = "day" if busy > 0.5 and span <= 1200 else "week"
+        if name == "week" and (busy < 0.01 and span >= 730):
+            name = "month"
+    if name == "month":
+        return _months(days, as_of)
+    size = 7 if name == "week" else 1
+    return Bucket(name=name, periods=max(1, span // size), as_of=as_of)
+
+
+def _months(days: Ints, as_of: date) -> Bucket:
+    """Whole months; the last one only when it is over or its rows are dated by month."""
+    first = EPOCH + timedelta(days=int(days[0]))
+    dated_by_month = (
+        np.unique(days.astype("datetime64[D]").astype("datetime64[M]")).size == days.size
+    )
+    following = as_of + timedelta(days=3)
+    if not dated_by_month and following.month == as_of.month and (as_of.year, as_of.month) > (
+        first.year, first.month,
+    ):  # fmt: skip
+        as_of = as_of.replace(day=1) - timedelta(days=1)
+    periods = (as_of.year - first.year) * 12 + as_of.month - first.month + 1
+    return Bucket(name="month", periods=max(1, periods), as_of=as_of)
+
+
+def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
+    """Items with demand in the periods, in the order of `lines.items`."""
+    index = bucket.index(lines.day)
+    inside = (index >= 0) & (index < bucket.periods)
+    order = np.argsort(lines.item[inside], kind="stable")
+    item, when = lines.item[inside][order], index[inside][order]
+    quantity, price = lines.quantity[inside][order], lines.price[inside][order]
+    day = lines.day[inside][order]
+    cuts = np.flatnonzero(np.diff(item)) + 1
+    recent = (bucket.as_of - EPOCH).days - 365
+    for group in np.split(np.arange(item.size), cuts):
+        if not group.size:
+            continue
+        code = int(item[group[0]])
+        values = np.bincount(when[group], weights=quantity[group], minlength=bucket.periods)
+        first = int(when[group].min())
+        lately = group[day[group] > recent]
+        money = np.nansum(quantity[lately] * price[lately])
+        known = price[group][np.isfinite(price[group]) & (price[group] > 0)]
+        yield ItemDemand(
+            item=lines.items[code],
+            name=lines.names.get(code, ""),
+            first=first,
+            values=values[first:].astype(float),
+            revenue=float(money),
+            price=float(np.median(known[-50:])) if known.size else float("nan"),
+            notes=(),
+        )
+
+
+def summary(lines: Lines, bucket: Bucket, counts: dict[str, int]) -> dict[str, Any]:
+    return {**lines.report, **counts, "bucket": bucket.name, "as_of": bucket.as_of.isoformat()}

@@ -1,0 +1,58 @@
+"""What an organization decides for its forecast, with defaults that are said in every plan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from supplyline.errors import Terminal
+
+
+class BadForecastSettings(Terminal):
+    code = "invalid_forecast_settings"
+    next_step = "Correct the setting that is named; docs/replenishment.md lists them."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastSettings:
+    """`bucket`: day, week, month, or empty to find out. Times in days. `fill_rate`: share of
+    demand to be served from the shelf, per ABC class."""
+
+    bucket: str = ""
+    horizon: int = 0
+    """Periods ahead; 0: 28 days, 13 weeks or 12 months, at least lead time plus review."""
+    season: int = 0
+    """Periods in a season; 0: 7 for days, 52 for weeks, 12 for months."""
+    lead_time_days: float = 14.0
+    """Used where neither the item nor its supplier says."""
+    review_days: float = 7.0
+    fill_rate: dict[str, float] = field(default_factory=lambda: {"A": 0.98, "B": 0.95, "C": 0.90})
+    chunk_items: int = 500
+    keep_runs: int = 5
+    not_products: tuple[str, ...] = ()
+    """Codes that are no product, beside those recognised."""
+    products: tuple[str, ...] = ()
+    """Codes that are a product although they look like a fee."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def parse(data: dict[str, Any]) -> ForecastSettings:
+    """Checks settings from JSON. Raises BadForecastSettings naming the wrong one."""
+    known = {f.name for f in fields(ForecastSettings)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise BadForecastSettings(f"Unknown forecast settings: {', '.join(unknown)}.")
+    lists = {k: tuple(data[k]) for k in ("not_products", "products") if k in data}
+    found = ForecastSettings(**{**data, **lists})
+    if found.bucket not in ("", "day", "week", "month"):
+        raise BadForecastSettings("`bucket` is none of day, week, month.")
+    for name in ("lead_time_days", "review_days", "horizon", "season"):
+        if getattr(found, name) < 0:
+            raise BadForecastSettings(f"`{name}` is negative.")
+    if not all(0 < r < 1 for r in found.fill_rate.values()):
+        raise BadForecastSettings("A `fill_rate` lies between 0 and 1, such as 0.95.")
+    if found.chunk_items < 1 or found.keep_runs < 1:
+        raise BadForecastSettings("`chunk_items` and `keep_runs` are at least 1.")
+    return found

@@ -1,0 +1,279 @@
+"""From a forecast to what a buyer does: safety stock, reorder point, order quantity, risk.
+
+Policy: every review period R, when the position (on hand + on order) is below the reorder point,
+order up to S; the order arrives after the lead time L. The reorder point carries the demand of
+L + R at the target fill rate (see `leadtime`), safety stock is what it holds beyond the mean:
+
+    reorder point = order-up-to level that reaches the fill rate over L + R
+    safety stock  = reorder point - expected demand over L + R
+    order         = max(S - position, minimum order), rounded up to whole packs
+
+Source: Silver, Pyke and Thomas (2017), ch. 6.9-6.10 (R, S) and 6.12 (R, s, S). ABC after Pareto's
+cut at 80 and 95 % of the value sold in a year; XYZ by the CV of demand per period (0.5 and 1.0).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from supplyline.forecast.engine import Forecast
+from supplyline.forecast.leadtime import Span, expected_short, order_up_to, spans
+from supplyline.forecast.series import Floats
+
+FORMULA = (
+    "reorder_point = S(fill_rate, L + R); safety_stock = reorder_point - mean(L + R); "
+    "order_quantity = ceil_pack(max(order_up_to - on_hand - on_order, minimum_order)) when "
+    "on_hand + on_order < reorder_point, else 0"
+)
+SOURCE = "Silver, Pyke and Thomas (2017), Inventory and Production Management, ch. 6-7"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of an item beside its demand; None: not known. Times in days."""
+
+    name: str = ""
+    unit_cost: float | None = None
+    unit_price: float | None = None
+    lead_time_days: float | None = None
+    min_order_qty: float | None = None
+    pack_size: float | None = None
+    on_hand: float | None = None
+    on_order: float | None = None
+    abc: str = ""
+    status: str = ""
+    """Set when no forecast is to be made: `not_a_product`, `no_history`."""
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The run's terms: days per period, review in days, fill rates, the default lead time."""
+
+    as_of: date
+    bucket: str
+    bucket_days: float
+    review_days: float
+    lead_time_days: float
+    fill_rate: dict[str, float] = field(default_factory=dict)
+
+
+def xyz(values: Floats) -> str:
+    """X steady, Y changing, Z erratic: CV of demand per period below 0.5, below 1.0, above."""
+    mean = float(values.mean()) if values.size else 0.0
+    if mean <= 0:
+        return "Z"
+    cv = float(values.std()) / mean
+    return "X" if cv < 0.5 else "Y" if cv < 1.0 else "Z"
+
+
+def abc(values: dict[str, float]) -> dict[str, str]:
+    """Item → A, B or C by its share in the sum of `values` (money, or units without prices)."""
+    total = sum(values.values())
+    out, before = {}, 0.0
+    for item, value in sorted(values.items(), key=lambda e: (-e[1], e[0])):
+        share = before / total if total else 1.0
+        out[item] = "A" if share < 0.80 else "B" if share < 0.95 else "C"
+        before += value
+    return out
+
+
+def plan_item(
+    item: str, *, values: Floats, forecast: Forecast | None, facts: Facts, terms: Terms
+) -> dict[str, Any]:
+    """One row of `inventory_plan` (without run_id, urgency and computed_in)."""
+    if forecast is None or facts.status:
+        return _without_forecast(item, values=values, facts=facts)
+    lead_days = terms.lead_time_days if facts.lead_time_days is None else facts.lead_time_days
+    lead, review = lead_days / terms.bucket_days, terms.review_days / terms.bucket_days
+    ahead = min(forecast.mean.size, max(1, math.ceil(lead + review)))
+    rate = float(np.maximum(forecast.mean[:ahead], 0.0).mean())
+    target = terms.fill_rate.get(facts.abc, 0.95)
+    demand = np.maximum(values, 0.0)
+    if forecast.pattern.name == "dead":
+        rate = 0.0
+    level = order_up_to(demand, rate=rate, lead_time=lead, review=review, targets=(target,))[target]
+    expected = rate * (lead + review)
+    position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
+    span_lead, _ = spans(demand, rate=rate, lead_time=lead, review=review)
+    risk, short = _risk(span_lead, position, rate)
+    quantity = _quantity(level, position, facts)
+    money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
+    excess = (
+        None if position is None else max(0.0, position - level - rate * 90 / terms.bucket_days)
+    )
+    weight = facts.unit_price or facts.unit_cost or 1.0
+    status, why = _status(forecast, facts, position, quantity)
+    return {
+        "item": item,
+        "name": facts.name,
+        "status": status,
+        "why": why,
+        "class": forecast.pattern.name,
+        "abc": facts.abc,
+        "xyz": xyz(demand),
+        "on_hand": facts.on_hand,
+        "on_order": facts.on_order,
+        "lead_time_days": lead_days,
+        "demand_per_day": rate / terms.bucket_days,
+        "safety_stock": max(0.0, level - expected),
+        "reorder_point": level,
+        "order_up_to": level,
+        "order_quantity": quantity,
+        "order_value": None if quantity is None or money is None else quantity * money,
+        "days_of_cover": _cover(forecast.mean, facts.on_hand, terms, rate),
+        "stockout_risk": risk,
+        "stockout_date": _stockout(forecast.mean, position, terms, rate),
+        "excess_units": excess,
+        "excess_value": None if excess is None or money is None else excess * money,
+        "fill_rate": target,
+        "unit_cost": facts.unit_cost,
+        "urgency_score": 0.0 if risk is None else risk * short * weight,
+        "explanation": _explanation(
+            forecast, values, facts, terms, lead=lead, review=review, rate=rate, level=level,
+            target=target,
+        ),
+    }  # fmt: skip
+
+
+def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, Any]:
+    nothing = (
+        "lead_time_days demand_per_day safety_stock reorder_point order_up_to order_quantity "
+        "order_value days_of_cover stockout_risk stockout_date excess_value fill_rate"
+    ).split()
+    status = facts.status or "no_history"
+    idle = facts.on_hand if status == "no_history" else None
+    return {
+        **dict.fromkeys(nothing),
+        "item": item,
+        "name": facts.name,
+        "status": status,
+        "why": facts.why or "No sale of this item was found, so nothing can be forecast.",
+        "class": "insufficient",
+        "abc": facts.abc,
+        "xyz": "",
+        "on_hand": facts.on_hand,
+        "on_order": facts.on_order,
+        "lead_time_days": facts.lead_time_days,
+        "excess_units": idle,
+        "unit_cost": facts.unit_cost,
+        "urgency_score": 0.0,
+        "explanation": {"data": {"periods": int(values.size), "notes": list(facts.notes)}},
+    }
+
+
+def _risk(span: Span, position: float | None, rate: float) -> tuple[float | None, float]:
+    """P(demand until an order placed now arrives > position) and the units short in the mean."""
+    if position is None:
+        return None, 0.0
+    if rate <= 0:
+        return 0.0, 0.0
+    held = max(position, 0.0)
+    step = max(1.0, span.mean / 200)
+    levels = np.array([held, held + step, held + 2 * step])
+    tail = np.append(levels, np.arange(1, 400) * step + levels[-1])
+    short = expected_short(span, tail)
+    return float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)), float(short[0])
+
+
+def _quantity(level: float, position: float | None, facts: Facts) -> float | None:
+    if position is None:
+        return None
+    if position >= level or level <= 0:
+        return 0.0
+    quantity = max(level - position, facts.min_order_qty or 0.0)
+    pack = facts.pack_size or 1.0
+    return math.ceil(quantity / pack - 1e-9) * pack
+
+
+def _cover(mean: Floats, on_hand: float | None, terms: Terms, rate: float) -> float | None:
+    """Days until the mean forecast has used up what is on hand."""
+    if on_hand is None or rate <= 0:
+        return None
+    left, days = max(on_hand, 0.0), 0.0
+    for demand in np.maximum(mean, 0.0):
+        if demand > 0 and left <= demand:
+            return days + terms.bucket_days * left / float(demand)
+        left -= float(demand)
+        days += terms.bucket_days
+    return days + left / rate * terms.bucket_days
+
+
+def _stockout(mean: Floats, position: float | None, terms: Terms, rate: float) -> date | None:
+    days = _cover(mean, position, terms, rate)
+    if days is None or days > 3650:
+        return None
+    return terms.as_of + timedelta(days=math.floor(days) + 1)
+
+
+def _status(
+    forecast: Forecast, facts: Facts, position: float | None, quantity: float | None
+) -> tuple[str, str]:
+    kind = forecast.pattern.name
+    if kind == "dead":
+        return "dead", f"{forecast.pattern.why} Nothing is ordered; what is held is excess."
+    if kind in ("insufficient", "new"):
+        return "insufficient_history", (
+            f"{forecast.pattern.why} The plan rests on a mean and on what similar items do."
+        )
+    if position is None:
+        return "stock_unknown", "No stock is known for this item: levels without a quantity."
+    if quantity:
+        return "order", "The position is below the reorder point."
+    return "ok", "The position covers lead time and review at the target fill rate."
+
+
+def _explanation(
+    forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
+    lead: float, review: float, rate: float, level: float, target: float,
+) -> dict[str, Any]:  # fmt: skip
+    beats = bool(forecast.mase <= forecast.mase_naive)
+    scored = not math.isnan(forecast.mase)
+    notes = [*facts.notes, *forecast.notes]
+    if facts.lead_time_days is None:
+        notes.append(f"No lead time is known: {terms.lead_time_days:g} days are assumed.")
+    return {
+        "data": {
+            "periods": int(values.size),
+            "bucket": terms.bucket,
+            "as_of": terms.as_of.isoformat(),
+            "units": round(float(values.sum()), 3),
+            "notes": notes,
+        },
+        "class": {
+            "name": forecast.pattern.name,
+            "adi": round(forecast.pattern.adi, 3) if math.isfinite(forecast.pattern.adi) else None,
+            "cv2": round(forecast.pattern.cv2, 3),
+            "why": forecast.pattern.why,
+            "source": "Syntetos, Boylan and Croston (2005)",
+        },
+        "model": {
+            "used": forecast.model,
+            "mase": round(forecast.mase, 4) if scored else None,
+            "mase_naive": round(forecast.mase_naive, 4) if scored else None,
+            "beats_naive": beats if scored else None,
+            "covered": {str(k): round(v, 3) for k, v in forecast.covered.items()},
+        },
+        "formula": {
+            "text": FORMULA,
+            "source": SOURCE,
+            "values": {
+                "L_periods": round(lead, 4),
+                "R_periods": round(review, 4),
+                "mean_per_period": round(rate, 4),
+                "mean_over_L_plus_R": round(rate * (lead + review), 4),
+                "fill_rate": target,
+                "S": level,
+                "on_hand": facts.on_hand,
+                "on_order": facts.on_order,
+                "minimum_order": facts.min_order_qty,
+                "pack": facts.pack_size,
+            },
+        },
+    }

@@ -1,0 +1,218 @@
+"""Finds sales, products and stock among an organization's tables, and reads them.
+
+Promises: what the organization decided (`TableSettings.mapping`) goes before what is recognised by
+column names; whatever was taken for what is in the answer, so that it can be overruled. Refuses
+(`NotEnoughHistory`) when no table has an item, a date and a quantity.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from supplyline.errors import NotEnoughHistory
+from supplyline.tenancy.catalog import table_settings, tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+BLOCK_ROWS = 250_000
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "item": ("item", "item_id", "item_code", "sku", "stock_code", "product_id", "product_code",
+             "product", "article", "article_id", "article_number", "part", "part_number",
+             "material", "unique_id", "artikel", "artikelnummer"),
+    "date": ("date", "ds", "invoice_date", "order_date", "sale_date", "sales_date", "sold_at",
+             "day", "transaction_date", "created_at", "month", "week", "datum", "timestamp"),
+    "quantity": ("quantity", "qty", "units", "units_sold", "quantity_sold", "sales_qty", "demand",
+                 "amount_sold", "menge", "y", "order_quantity", "quantity_ordered", "sold"),
+    "unit_price": ("unit_price", "price", "sell_price", "list_price", "preis", "standard_price"),
+    "amount": ("amount", "sales", "revenue", "total", "line_total", "sales_amount", "turnover"),
+    "order": ("order", "order_id", "invoice_no", "invoice", "invoice_number", "order_number"),
+    "customer": ("customer", "customer_id", "client_id", "customer_number"),
+    "name": ("name", "product_name", "description", "item_name", "title", "bezeichnung"),
+    "category": ("category", "category_id", "category_name", "product_category", "group"),
+    "supplier": ("supplier", "supplier_id", "supplier_name", "vendor"),
+    "unit_cost": ("unit_cost", "cost", "cost_price", "purchase_price", "standard_cost"),
+    "lead_time_days": ("lead_time_days", "lead_time", "leadtime", "delivery_days"),
+    "min_order_qty": ("min_order_qty", "moq", "min_order", "minimum_order_quantity"),
+    "pack_size": ("pack_size", "case_size", "case_pack", "pack", "order_multiple", "lot_size"),
+    "on_hand": ("on_hand", "stock", "units_in_stock", "stock_on_hand", "quantity_on_hand",
+                "inventory", "in_stock", "stock_quantity", "bestand", "quantity_in_stock"),
+    "on_order": ("on_order", "units_on_order", "quantity_on_order", "open_orders", "incoming"),
+    "reorder_level": ("reorder_level", "reorder_point", "min_stock"),
+    "as_of": ("as_of", "snapshot_date", "stock_date", "counted_at"),
+}  # fmt: skip
+"""Standard field → column names by which it is recognised, the surest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One table and which of its columns is what."""
+
+    table: str
+    columns: Mapping[str, str]
+
+    def has(self, *fields: str) -> bool:
+        return all(f in self.columns for f in fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """`sales`: the lines of demand; `orders`: where the lines' dates are, when not with them;
+    `masters`: tables with facts per item."""
+
+    sales: Source
+    orders: Source | None
+    masters: tuple[Source, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        named = [("sales", self.sales), ("orders", self.orders)]
+        named += [("facts", m) for m in self.masters]
+        return {f"{role}:{s.table}": dict(s.columns) for role, s in named if s is not None}
+
+
+def columns_of(conn: Connection, table: str) -> tuple[str, ...]:
+    """The table's columns of files, without our own bookkeeping ones."""
+    rows = conn.execute(
+        "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relname = %s AND a.attnum > 0"
+        " AND NOT a.attisdropped ORDER BY a.attnum",
+        (table,),
+    ).fetchall()
+    return tuple(str(r[0]) for r in rows if not str(r[0]).startswith("_"))
+
+
+def recognise_columns(columns: tuple[str, ...], decided: Mapping[str, str]) -> dict[str, str]:
+    """Field → column: what was decided, then what the names say; a column serves one field."""
+    out = {f: c for f, c in decided.items() if c in columns}
+    taken = set(out.values())
+    bare = {c.replace("_", ""): c for c in columns}
+    for name, known in NAMES.items():
+        if name in out:
+            continue
+        for candidate in known:
+            column = bare.get(candidate.replace("_", ""))
+            if column and column not in taken:
+                out[name] = column
+                taken.add(column)
+                break
+    return out
+
+
+def find(conn: Connection) -> Sources:
+    """Which tables hold what. Raises NotEnoughHistory."""
+    found = []
+    for table in tables(conn):
+        decided = table_settings(conn, table).mapping
+        found.append(
+            Source(table=table, columns=recognise_columns(columns_of(conn, table), decided))
+        )
+    lines = [s for s in found if s.has("item", "quantity") and not s.has("on_hand")]
+    dated = [s for s in lines if s.has("date")]
+    orders: Source | None = None
+    if dated:
+        sales = _largest(conn, dated)
+    else:
+        heads = {s.table: s for s in found if s.has("order", "date") and not s.has("item")}
+        joined = [s for s in lines if s.has("order")]
+        if not joined or not heads:
+            raise NotEnoughHistory(
+                "No table with an item, a date and a quantity was found.",
+                next_step="Load sales history, or say which column is what in the settings of the "
+                "table (mapping: item, date, quantity).",
+            )
+        sales = _largest(conn, joined)
+        orders = _largest(conn, list(heads.values()))
+    used = {sales.table} | ({orders.table} if orders else set())
+    facts = ("on_hand", "lead_time_days", "unit_cost", "unit_price", "name", "category")
+    masters = []
+    for s in found:
+        if s.table in used or s.has("date") or s.has("order"):
+            continue
+        columns = dict(s.columns)
+        if "item" not in columns and "on_hand" in columns:
+            continue
+        if "item" in columns and any(f in columns for f in facts):
+            masters.append(Source(table=s.table, columns=columns))
+    return Sources(sales=sales, orders=orders, masters=tuple(masters))
+
+
+def _largest(conn: Connection, among: list[Source]) -> Source:
+    if len(among) == 1:
+        return among[0]
+    sizes = []
+    for s in among:
+        query = sql.SQL("SELECT count(*) FROM public.{}").format(sql.Identifier(s.table))
+        row = conn.execute(query).fetchone()
+        sizes.append((int(row[0]) if row else 0, s.table, s))
+    return max(sizes, key=lambda e: e[:2])[2]
+
+
+def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
+    """The sales lines in blocks; every column is text, as a category, null where empty."""
+    sales, orders = sources.sales, sources.orders
+    wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name")
+    parts = [
+        sql.SQL("s.{}::text AS {}").format(sql.Identifier(sales.columns[f]), sql.Identifier(f))
+        for f in wanted
+        if f in sales.columns
+    ]
+    source = sql.SQL("public.{} s").format(sql.Identifier(sales.table))
+    if orders is not None:
+        parts.append(sql.SQL("o.{}::text AS date").format(sql.Identifier(orders.columns["date"])))
+        source = sql.SQL("{} JOIN public.{} o ON o.{}::text = s.{}::text").format(
+            source,
+            sql.Identifier(orders.table),
+            sql.Identifier(orders.columns["order"]),
+            sql.Identifier(sales.columns["order"]),
+        )
+    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER true)").format(
+        sql.SQL(", ").join(parts), source
+    )
+    yield from _copied(conn, query)
+
+
+def _copied(conn: Connection, query: sql.Composed) -> Iterator[pd.DataFrame]:
+    import tempfile
+
+    import pandas as pd
+
+    with tempfile.TemporaryFile() as spool:
+        with conn.cursor() as cursor, cursor.copy(query) as rows:
+            for data in rows:
+                spool.write(data)
+        spool.seek(0)
+        text = io.TextIOWrapper(spool, encoding="utf-8", newline="")
+        yield from pd.read_csv(
+            text, dtype="category", keep_default_na=False, na_values=[""], chunksize=BLOCK_ROWS
+        )
+        text.detach()
+
+
+def read_facts(conn: Connection, sources: Sources) -> dict[str, dict[str, str]]:
+    """Item → field → text, from all tables with facts; stock is the latest where dated."""
+    out: dict[str, dict[str, str]] = {}
+    for master in sources.masters:
+        fields = [f for f in master.columns if f != "item"]
+        query = sql.SQL("SELECT {}::text, {} FROM public.{} WHERE {} IS NOT NULL").format(
+            sql.Identifier(master.columns["item"]),
+            sql.SQL(", ").join(
+                sql.SQL("{}::text").format(sql.Identifier(master.columns[f])) for f in fields
+            ),
+            sql.Identifier(master.table),
+            sql.Identifier(master.columns["item"]),
+        )
+        if "as_of" in master.columns:
+            query += sql.SQL(" ORDER BY {}").format(sql.Identifier(master.columns["as_of"]))
+        for item, *cells in conn.execute(query):
+            known = out.setdefault(item.strip(), {})
+            known.update({f: c for f, c in zip(fields, cells, strict=True) if c not in (None, "")})
+    return out
