@@ -34,8 +34,9 @@ _FEE = re.compile(
     re.IGNORECASE,
 )
 _FEE_CODES = frozenset(
-    "POST D M DOT S B C2 PADS CRUK BANK AMAZONFEE ADJUST SAMPLES SHIPPING FREIGHT FEE DISCOUNT".split()
-)
+    ("POST", "D", "M", "DOT", "S", "B", "C2", "PADS", "CRUK", "BANK CHARGES", "AMAZONFEE",
+     "ADJUST", "SAMPLES", "SHIPPING", "FREIGHT", "FEE", "DISCOUNT")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,6 +134,7 @@ def prepare(
         )
         store.begin(conn, row, now=now)
         store.write_histories(conn, run.run_id, _chunked(rows, chosen.chunk_items, row))
+    conn.commit()
     log.info("forecast prepared", extra={"org": org, "run_id": run.run_id, "items": len(rows)})
     return ForecastPlanInput(
         run_id=run.run_id,
@@ -166,25 +167,27 @@ def _histories(
     numbers = _numeric(facts)
     found = {d.item: d for d in demand.by_item(sold, bucket)}
     values = {i: d.revenue or float(d.values.sum()) for i, d in found.items()}
+    names = {item: lines.names.get(code, "") for code, item in enumerate(lines.items)}
     fees = [
         i
-        for i in lines.items
+        for i, name in names.items()
         if i in chosen.not_products
         or (
             i not in chosen.products
             and i not in facts
-            and demand.no_product(i, _name(lines, i), most_have_digits=digits)
+            and demand.no_product(i, name, most_have_digits=digits)
         )
     ]
-    values = {i: v for i, v in values.items() if i not in set(fees)}
+    unsold = set(fees)
+    values = {i: v for i, v in values.items() if i not in unsold}
     grades = abc(values)
     rows = []
     for item in sorted({*lines.items, *facts}):
         d = found.get(item)
         known = Facts(
-            name=facts.get(item, {}).get("name", d.name if d else ""),
+            name=facts.get(item, {}).get("name", names.get(item, "")),
             abc=grades.get(item, ""),
-            **_status_of(item, d is not None, fee=item in set(fees)),
+            **_status_of(has_demand=d is not None, fee=item in unsold),
             **numbers.get(item, {}),
         )
         if known.unit_price is None and d is not None and math.isfinite(d.price):
@@ -202,11 +205,7 @@ def _histories(
     return rows, sorted(fees)
 
 
-def _name(lines: demand.Lines, item: str) -> str:
-    return lines.names.get(lines.items.index(item), "") if len(lines.items) < 20_000 else ""
-
-
-def _status_of(item: str, has_demand: bool, *, fee: bool) -> dict[str, Any]:
+def _status_of(*, has_demand: bool, fee: bool) -> dict[str, Any]:
     if fee:
         return {
             "status": "not_a_product",
@@ -217,9 +216,9 @@ def _status_of(item: str, has_demand: bool, *, fee: bool) -> dict[str, Any]:
     return {}
 
 
-def _numeric(facts: dict[str, dict[str, str]]) -> dict[str, dict[str, float]]:
+def _numeric(facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
     """The facts that are numbers, each column read in one way."""
-    out: dict[str, dict[str, float]] = {}
+    out: dict[str, dict[str, Any]] = {}
     for name in (
         "unit_cost", "unit_price", "lead_time_days", "min_order_qty", "pack_size", "on_hand",
         "on_order",
@@ -326,7 +325,8 @@ def publish(org: OrgId, *, conn: Connection, now: datetime, run: RunRef) -> Fore
         )
     conn.commit()
     counts = conn.execute(
-        "SELECT status, count(*) FROM public.inventory_plan WHERE run_id = %s GROUP BY 1 ORDER BY 1",
+        "SELECT status, count(*) FROM public.inventory_plan WHERE run_id = %s"
+        " GROUP BY status ORDER BY status",
         (run.run_id,),
     ).fetchall()
     conn.commit()

@@ -45,7 +45,8 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     if unknown:
         raise BadForecastSettings(f"Unknown forecast settings: {', '.join(unknown)}.")
     lists = {k: tuple(data[k]) for k in ("not_products", "products") if k in data}
-    found = ForecastSettings(**{**data, **lists})
+    merged: dict[str, Any] = data | lists
+    found = ForecastSettings(**merged)
     if found.bucket not in ("", "day", "week", "month"):
         raise BadForecastSettings("`bucket` is none of day, week, month.")
     for name in ("lead_time_days", "review_days", "horizon", "season"):

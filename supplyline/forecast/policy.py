@@ -109,7 +109,7 @@ def plan_item(
         None if position is None else max(0.0, position - level - rate * 90 / terms.bucket_days)
     )
     weight = facts.unit_price or facts.unit_cost or 1.0
-    status, why = _status(forecast, facts, position, quantity)
+    status, why = _status(forecast, position, quantity)
     return {
         "item": item,
         "name": facts.name,
@@ -144,9 +144,10 @@ def plan_item(
 
 def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, Any]:
     nothing = (
-        "lead_time_days demand_per_day safety_stock reorder_point order_up_to order_quantity "
-        "order_value days_of_cover stockout_risk stockout_date excess_value fill_rate"
-    ).split()
+        "lead_time_days", "demand_per_day", "safety_stock", "reorder_point", "order_up_to",
+        "order_quantity", "order_value", "days_of_cover", "stockout_risk", "stockout_date",
+        "excess_value", "fill_rate",
+    )  # fmt: skip
     status = facts.status or "no_history"
     idle = facts.on_hand if status == "no_history" else None
     return {
@@ -212,9 +213,7 @@ def _stockout(mean: Floats, position: float | None, terms: Terms, rate: float) -
     return terms.as_of + timedelta(days=math.floor(days) + 1)
 
 
-def _status(
-    forecast: Forecast, facts: Facts, position: float | None, quantity: float | None
-) -> tuple[str, str]:
+def _status(forecast: Forecast, position: float | None, quantity: float | None) -> tuple[str, str]:
     kind = forecast.pattern.name
     if kind == "dead":
         return "dead", f"{forecast.pattern.why} Nothing is ordered; what is held is excess."
