@@ -1,0 +1,207 @@
+"""`supplyline parse` and `supplyline preview`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from supplyline.contracts import ParseOptions
+from supplyline.ingest.reading import Reading, open_file
+from supplyline.ingest.records import Record, Refused
+
+Command = Callable[..., Any]
+
+
+def parse_options(command: Command) -> Command:
+    """The options by which every guess can be overruled."""
+    for option in reversed(
+        (
+            click.option("--encoding", help="Such as utf-8, cp1252, utf-16."),
+            click.option("--delimiter", help="One or more characters; \\t for a tab."),
+            click.option("--quote", help="The quote character; '' for none."),
+            click.option("--escape", help="The escape character; '' for none."),
+            click.option(
+                "--header-row",
+                type=click.IntRange(0),
+                help="The header's line, from 1; 0: there is none.",
+            ),
+            click.option(
+                "--skip-footer", type=click.IntRange(0), help="Lines at the end that are no rows."
+            ),
+            click.option("--sheet", help="A workbook's sheet."),
+            click.option(
+                "--format", "format_", help="csv, xlsx, xls, xlsb, ods, jsonl, json or parquet."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def options_from(given: dict[str, Any]) -> ParseOptions:
+    said = {k.rstrip("_"): v for k, v in given.items()}
+    for name in ("delimiter", "quote", "escape"):
+        if said[name] is not None:
+            said[name] = said[name].replace("\\t", "\t")
+    if said["delimiter"] == "":
+        raise click.UsageError("--delimiter may not be empty.")
+    return ParseOptions(**said)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "-o", required=True, help="Where the CSV goes; - for standard output.")
+@click.option("--report", help="Where the JSON report goes; - for standard output.")
+@parse_options
+def parse(file: Path, output: str, report: str | None, **given: Any) -> None:
+    """Write what was understood of FILE as standard CSV: UTF-8, comma, header first.
+
+    Every cell's text is as read, rows too short or too long stay so. Rows that cannot be read are
+    in the report, with line, column, reason and raw text; the exit code is then 1.
+
+    Example: supplyline parse sales.txt --output sales.csv --report -
+    """
+    with ExitStack() as stack:
+        reading = open_file(
+            stack.enter_context(file.open("rb")), name=file.name, options=options_from(given)
+        )
+        out: TextIO = sys.stdout
+        if output != "-":
+            out = stack.enter_context(Path(output).open("w", encoding="utf-8", newline=""))
+        aside = write_csv(reading, out)
+    if report is not None:
+        text = json.dumps(report_of(reading, aside), ensure_ascii=False, indent=1)
+        if report == "-":
+            click.echo(text)
+        else:
+            Path(report).write_text(text + "\n", encoding="utf-8")
+    if aside:
+        click.echo(f"{len(aside)} of {reading.rows_read} rows were set aside.", err=True)
+        raise SystemExit(1)
+
+
+def write_csv(reading: Reading, out: TextIO) -> list[dict[str, Any]]:
+    """Writes header (if the file has one) and rows; gives back the rows set aside."""
+    writer = csv.writer(out, lineterminator="\n")
+    if reading.names:
+        writer.writerow(reading.names)
+    aside = []
+    for number, event in reading.events():
+        if isinstance(event, Record):
+            writer.writerow(event.cells)
+        else:
+            aside.append(_aside(number, event, reading))
+    return aside
+
+
+def _aside(number: int, event: Refused, reading: Reading) -> dict[str, Any]:
+    columns = reading.layout.columns
+    named = event.column is not None and event.column <= len(columns)
+    return {
+        "row": number,
+        "line": event.line,
+        "column": columns[event.column - 1].name if named and event.column else None,
+        "code": event.code,
+        "reason": event.reason,
+        "raw": event.raw,
+    }
+
+
+def report_of(reading: Reading, aside: list[dict[str, Any]]) -> dict[str, Any]:
+    layout = reading.layout.as_json()
+    return {
+        "format": layout["format"],
+        "dialect": layout["dialect"],
+        "layout": layout,
+        "rows": {
+            "read": reading.rows_read,
+            "parsed": reading.rows_read - len(aside),
+            "quarantined": len(aside),
+        },
+        "quarantined": aside,
+    }
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rows", default=10, show_default=True, help="How many rows to show.")
+@click.option("--count", is_flag=True, help="Read the whole file and count (dry run).")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@parse_options
+def preview(file: Path, rows: int, count: bool, as_json: bool, **given: Any) -> None:
+    """Show how FILE would be understood: format, dialect, header, the table it looks like.
+
+    Example: supplyline preview stock.xlsx --json
+    """
+    with file.open("rb") as source:
+        reading = open_file(source, name=file.name, options=options_from(given))
+        shown, aside, read = _first(reading, rows=rows, everything=count)
+    answer = _preview_answer(reading, file.name, shown)
+    if count:
+        answer["rows"] = {"read": read, "parsed": read - aside, "quarantined": aside}
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    _print_preview(answer)
+
+
+def _first(reading: Reading, *, rows: int, everything: bool) -> tuple[list[list[str]], int, int]:
+    shown: list[list[str]] = []
+    aside = 0
+    for _, event in reading.events():
+        if isinstance(event, Record):
+            if len(shown) < rows:
+                shown.append(event.cells)
+        else:
+            aside += 1
+        if not everything and len(shown) >= rows:
+            break
+    return shown, aside, reading.rows_read
+
+
+def _preview_answer(reading: Reading, name: str, shown: list[list[str]]) -> dict[str, Any]:
+    from supplyline.vocabulary import recognise
+
+    headers = [c.header or c.name for c in reading.layout.columns]
+    table = recognise(headers, file_name=name)
+    return {"layout": reading.layout.as_json(), "table": asdict(table), "preview": shown}
+
+
+def _print_preview(answer: dict[str, Any]) -> None:
+    layout, table = answer["layout"], answer["table"]
+    click.echo(f"format      {layout['format']}  (confidence {layout['confidence']})")
+    if layout["dialect"]:
+        d = layout["dialect"]
+        click.echo(
+            f"dialect     {d['encoding']}, delimiter {d['delimiter']!r}, "
+            f"quote {d['quote']!r}, escape {d['escape']!r}, line end {d['line_end']!r}"
+        )
+    click.echo(
+        f"header      line {layout['header_row']}; {layout['preamble_lines']} lines before, "
+        f"{layout['footer_lines']} after the table"
+    )
+    click.echo(
+        f"table       {table['table']} ({table['kind'] or 'unknown kind'}, "
+        f"confidence {table['confidence']})"
+    )
+    for field, column in table["mapping"].items():
+        click.echo(f"  {field:18s} {column}")
+    click.echo("columns     " + ", ".join(c["name"] for c in layout["columns"]))
+    for reason in (*layout["reasons"], *table["reasons"]):
+        click.echo(f"  because   {reason}")
+    if "rows" in answer:
+        rows = answer["rows"]
+        click.echo(
+            f"rows        {rows['read']} read, {rows['parsed']} would be landed, "
+            f"{rows['quarantined']} set aside"
+        )
+    for cells in answer["preview"]:
+        click.echo("| " + " | ".join(c.replace("\n", "\\n")[:30] for c in cells))

@@ -1,0 +1,1 @@
+"""Readers turn bytes into rows, one format each, in bounded memory."""

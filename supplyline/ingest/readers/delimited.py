@@ -1,0 +1,155 @@
+"""Rows of delimited text, one after the other, the careful way.
+
+Promises: every cell's text exactly as read; one broken row spoils no other; memory is bounded by
+one row. Refuses, as `Refused` events, rows with bytes that are no text in the encoding, NUL
+characters, a quote that never closes, or absurdly many cells.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from supplyline.ingest.readers.lines import BAD, MAX_LINE, readable
+from supplyline.ingest.readers.tokens import Tokenizer
+from supplyline.ingest.records import Event, Record, Refused
+
+MAX_RECORD_LINES = 2_000
+MAX_RECORD_CHARS = 4 << 20
+MAX_CELLS = 4_096
+_CHEAP = 4.0
+
+Numbered = tuple[int, str, str]
+"""(1-based physical line, text, line end)"""
+
+
+def numbered(pairs: Iterable[tuple[str, str]], *, footer_lines: int = 0) -> Iterator[Numbered]:
+    """Numbers lines from 1 and leaves out the last `footer_lines` of them."""
+    held: deque[Numbered] = deque()
+    for number, (text, end) in enumerate(pairs, start=1):
+        held.append((number, text, end))
+        if len(held) > footer_lines:
+            yield held.popleft()
+
+
+@dataclass
+class DelimitedRows:
+    """Turns numbered lines into events. `width`: the table's number of cells, 0 if unknown."""
+
+    tokens: Tokenizer
+    width: int = 0
+    mend: bool = True
+
+    def read(self, source: Iterator[Numbered]) -> Iterator[Event]:
+        """Rows in the order of the file. A blank line is no row."""
+        self._waiting: deque[Numbered] = deque()
+        self._source = source
+        split, quote = self.tokens.split, self.tokens.quote
+        escape = self.tokens.escape
+        while (line := self._next()) is not None:
+            number, text, end = line
+            if not text or (not text.strip() and self.tokens.delimiter not in text):
+                continue
+            if len(text) > MAX_LINE or "\0" in text or not text.isascii():
+                refused = self._unreadable(number, text)
+                if refused is not None:
+                    yield refused
+                    continue
+            if quote and quote in text:
+                yield self._checked(number, self._quoted(number, text, end))
+            elif escape and text.endswith(escape) and end and self._escaped_end(text):
+                yield self._checked(number, self._continued(text, end))
+            else:
+                yield self._checked(number, split(text).cells)
+
+    def _next(self) -> Numbered | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        return next(self._source, None)
+
+    def _escaped_end(self, text: str) -> bool:
+        trailing = len(text) - len(text.rstrip(self.tokens.escape))
+        return trailing % 2 == 1 and not self.tokens.quote
+
+    def _continued(self, text: str, end: str) -> list[str]:
+        """Without quotes an escape before the line end carries the cell on to the next line."""
+        while self._escaped_end(text) and (more := self._next()) is not None:
+            text, end = text + end + more[1], more[2]
+            if len(text) > MAX_RECORD_CHARS:
+                break
+        return self.tokens.split(text).cells
+
+    def _unreadable(self, number: int, text: str) -> Refused | None:
+        if len(text) > MAX_LINE:
+            return Refused(number, "row_too_long", f"One line has {len(text)} characters.", text)
+        if "\0" in text:
+            at = self.tokens.split(text[: text.index("\0")]).cells
+            reason = "The row has a NUL character, which is no text."
+            return Refused(number, "nul_character", reason, readable(text), len(at))
+        bad = BAD.search(text)
+        if bad is None:
+            return None
+        column = len(self.tokens.split(text[: bad.start()]).cells)
+        byte = ord(bad[0]) - 0xDC00
+        reason = f"The byte 0x{byte:02x} is no text in the file's encoding."
+        return Refused(number, "undecodable", reason, readable(text), column)
+
+    def _checked(self, number: int, cells: list[str] | Refused) -> Event:
+        if isinstance(cells, Refused):
+            return cells
+        if len(cells) > MAX_CELLS and len(cells) > 4 * max(self.width, 1):
+            reason = f"The row has {len(cells)} cells where the table has {self.width}."
+            raw = self.tokens.delimiter.join(cells)
+            return Refused(number, "too_many_cells", reason, raw)
+        return Record(number, cells)
+
+    def _quoted(self, number: int, text: str, end: str) -> list[str] | Refused:
+        """A record with quotes: in order, fitting, continued on the next lines, mended, refused."""
+        found = self.tokens.split(text)
+        if found.clean:
+            return found.cells
+        alone = self.tokens.mend(text, width=self.width) if self.mend else None
+        fits = alone is not None and (not self.width or len(alone[0]) == self.width)
+        longer = self._gather(text, end) if found.unclosed and end else None
+        if longer is not None:
+            record, used = longer
+            whole = self.tokens.split(record)
+            good = whole.clean and (not self.width or len(whole.cells) == self.width)
+            if good or not fits:
+                if not good and alone is not None and alone[1] <= _CHEAP:
+                    self._put_back(used)
+                    return alone[0]
+                refused = self._unreadable(number, record) if len(used) else None
+                return refused or whole.cells
+            self._put_back(used)
+        if alone is not None and (fits or alone[1] <= _CHEAP or not found.unclosed):
+            return alone[0]
+        if found.unclosed:
+            reason = "A quote opens here and never closes."
+            return Refused(number, "unterminated_quote", reason, readable(text), len(found.cells))
+        return found.cells
+
+    def _gather(self, text: str, end: str) -> tuple[str, list[Numbered]] | None:
+        """Takes lines until the open quote closes. None (and all put back) if it never does."""
+        used: list[Numbered] = []
+        parts, size, last_end = [text], len(text), end
+        quote = self.tokens.quote
+        while len(used) < MAX_RECORD_LINES and size < MAX_RECORD_CHARS:
+            more = self._next()
+            if more is None:
+                break
+            used.append(more)
+            parts += [last_end, more[1]]
+            size += len(more[1]) + len(last_end)
+            last_end = more[2]
+            if quote in more[1]:
+                record = "".join(parts)
+                if not self.tokens.split(record).unclosed:
+                    return record, used
+                parts = [record]
+        self._put_back(used)
+        return None
+
+    def _put_back(self, used: Sequence[Numbered]) -> None:
+        self._waiting.extendleft(reversed(used))

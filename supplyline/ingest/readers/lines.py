@@ -1,0 +1,99 @@
+"""Physical lines of text out of a stream of bytes, in bounded memory, nothing changed.
+
+Bytes that are invalid in the encoding become lone surrogates U+DC00 + byte, so that a row that has
+some can be recognised, set aside, and shown with those bytes readable.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+CHUNK = 1 << 18
+MAX_LINE = 16 << 20
+"""Characters of one line; what is longer is set aside as a row that cannot be."""
+
+BAD = re.compile("[\udc00-\udcff]")
+_UNIVERSAL = re.compile(r"\r\n|\n|\r")
+
+
+def _keep(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + b) for b in bad), error.end
+
+
+codecs.register_error("supplyline_keep", _keep)
+
+
+def readable(text: str) -> str:
+    """Undecodable bytes as `\\xNN`, everything else as it is."""
+    return BAD.sub(lambda m: f"\\x{ord(m[0]) - 0xDC00:02x}", text)
+
+
+def decoded(source: BinaryIO, *, encoding: str) -> Iterator[str]:
+    """The text from the beginning in pieces; a BOM is no text."""
+    decoder = codecs.getincrementaldecoder(encoding)("supplyline_keep")
+    first = True
+    while chunk := source.read(CHUNK):
+        text = decoder.decode(chunk)
+        if first and text:
+            text, first = text.removeprefix("\ufeff"), False
+        if text:
+            yield text
+    if tail := decoder.decode(b"", True):
+        yield tail.removeprefix("\ufeff") if first else tail
+
+
+def lines(pieces: Iterator[str], *, line_end: str) -> Iterator[tuple[str, str]]:
+    """Pairs of (line, its end). `line_end`: `"\\n"` or `"\\r\\n"` (both end at `\\n`), `"\\r"`, or
+    `"any"` where a file mixes them. The last line may have the end `""`.
+    """
+    if line_end == "any":
+        yield from _any_lines(pieces)
+        return
+    mark = "\r" if line_end == "\r" else "\n"
+    rest: list[str] = []
+    held = 0
+    for piece in pieces:
+        parts = piece.split(mark)
+        if len(parts) == 1 and held < MAX_LINE:
+            rest.append(piece)
+            held += len(piece)
+            continue
+        parts[0] = "".join(rest) + parts[0]
+        last = parts.pop()
+        for part in parts:
+            yield (part[:-1], "\r\n") if mark == "\n" and part[-1:] == "\r" else (part, mark)
+        rest, held = [last], len(last)
+        if held > MAX_LINE:
+            yield last, ""
+            rest, held = [], 0
+    tail = "".join(rest)
+    if tail:
+        yield tail, ""
+
+
+def _any_lines(pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
+    rest = ""
+    for piece in pieces:
+        text, at = rest + piece, 0
+        for found in _UNIVERSAL.finditer(text):
+            if found.end() == len(text) and found[0] == "\r":
+                break  # its \n may be in the next piece
+            yield text[at : found.start()], found[0]
+            at = found.end()
+        rest = text[at:]
+        if len(rest) > MAX_LINE:
+            yield rest, ""
+            rest = ""
+    while rest:
+        found_last = _UNIVERSAL.search(rest)
+        if found_last is None:
+            yield rest, ""
+            return
+        yield rest[: found_last.start()], found_last[0]
+        rest = rest[found_last.end() :]

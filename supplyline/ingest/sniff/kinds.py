@@ -1,0 +1,63 @@
+"""What kind of value a cell's text looks like; the evidence on which dialects are weighed."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (
+            "number",
+            r"[+\-(]?\s?(?:\d+|\d{1,3}(?:[ ,.'\u00a0\u202f]\d{3})+)?(?:[.,]\d+)?\)?"
+            r"(?<=[\d)])(?:e[+\-]?\d+)?\s?[%\u2030+\-]?",
+        ),
+        (
+            "date",
+            r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -]?[a-z\u00e4\u00e9\u00fb]{3,9}\.?[ ,-]*"
+            r"\d{2,4}|[a-z]{3,9}\.?[ -]\d{1,2},? \d{4}|[a-z]{3}[-' ]\d{2,4}|\d{4}[-/]\d{2}",
+        ),
+        ("time", r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]\.?m\.?)?"),
+        (
+            "datetime",
+            r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
+            r"(?:\s?[ap]m)?(?:\s?(?:Z|UTC|[+\-]\d{2}:?\d{2}))?",
+        ),
+        (
+            "money",
+            r"[-(]?(?:[$\u20ac\u00a3\u00a5]|USD|EUR|GBP|CHF|R\$)\s?-?\d[\d.,' ]*\)?"
+            r"|-?\d[\d.,' ]*\s?(?:[$\u20ac\u00a3\u00a5]|USD|EUR|GBP|CHF)",
+        ),
+        ("url", r"(?:https?|ftp)://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+"),
+        ("missing", r"n/?a|nan|null|none|nil|-+|\.+|\?+|#n/a|tbd"),
+        ("bool", r"true|false|yes|no"),
+        ("code", r"(?=.*\d)[\w]+(?:[-./_:#][\w]+)*"),
+        ("word", r"[^\W\d_]+(?:[-'\u2019._&/ ][^\W\d_]+)?\.?"),
+    )
+)
+_WEIGHT = {"empty": 0.75, "missing": 0.9, "word": 0.9, "code": 0.9, "text": 0.7, "odd": 0.1}
+_STRUCTURE = re.compile(r"[|\t;]|,\S|\"")
+TYPED = frozenset({"number", "date", "time", "datetime", "money", "bool", "url"})
+VALUES = frozenset({"number", "date", "time", "datetime", "money"})
+
+
+@lru_cache(maxsize=1 << 16)
+def kind(cell: str) -> str:
+    """`number`, `date`, `time`, `datetime`, `money`, `url`, `missing`, `bool`, `code`, `word`,
+    `empty`, `text` (prose), or `odd` (looks like several cells, or wears quotes)."""
+    text = cell.strip()
+    if not text:
+        return "empty"
+    if len(text) < 80:
+        for name, pattern in _PATTERNS:
+            if pattern.fullmatch(text):
+                return name
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`~":
+        return "odd"
+    return "odd" if _STRUCTURE.search(text) and " " not in text else "text"
+
+
+def weight(cell: str) -> float:
+    """How much a cell speaks for the dialect that cut it out, from 0 to 1."""
+    return _WEIGHT.get(kind(cell), 1.0)

@@ -1,0 +1,207 @@
+"""Where the table lies in the rows of a file: preamble, header (of one or more rows), footer.
+
+Reasons, not names: the table's width is that of most rows; what stands before the first row that
+fills most of it is preamble; a header row is text where the columns below hold values; what stands
+after the last full row and fills at most one or two cells is footer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supplyline.ingest.records import Record
+from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
+
+MAX_HEADER_ROWS = 4
+MAX_PREAMBLE_ROWS = 60
+MAX_FOOTER_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """`header`: index of the first header row in the sample's rows (the first data row if there is
+    none), `header_rows`: how many, `data`: index of the first data row, `width`: usual number of
+    cells, `names`: the header's texts, `reasons`."""
+
+    header: int
+    header_rows: int
+    data: int
+    width: int
+    names: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def filled(cells: Sequence[str]) -> int:
+    return sum(1 for c in cells if c.strip())
+
+
+def detect(rows: Sequence[Record]) -> Structure:
+    """`rows`: the first rows of the file, at least one."""
+    width = usual_width(rows)
+    start, reasons = _table_start(rows, width)
+    if start:
+        reasons = (*reasons, f"{start} row(s) before the table fill too few of its {width} columns")
+    body = rows[start + 1 :]
+    values = _value_columns(body, width)
+    if not _is_header(rows[start].cells, body, values):
+        return Structure(
+            header=start,
+            header_rows=0,
+            data=start,
+            width=width,
+            names=(),
+            reasons=(*reasons, "the first row holds values like the rows below"),
+        )
+    count = 1
+    while (
+        count < MAX_HEADER_ROWS
+        and start + count < len(rows) - 1
+        and _continues_header(rows[start], rows[start + count], values)
+    ):
+        count += 1
+    names = join_header([r.cells for r in rows[start : start + count]])
+    reasons = (
+        *reasons,
+        "the header is text above columns of values"
+        if values
+        else "the first full row is taken as the header",
+    )
+    if count > 1:
+        reasons = (*reasons, f"{count} header rows are joined")
+    return Structure(
+        header=start,
+        header_rows=count,
+        data=start + count,
+        width=width,
+        names=names,
+        reasons=reasons,
+    )
+
+
+def usual_width(rows: Sequence[Record]) -> int:
+    """The commonest number of cells, rows that fill one cell or none counting little."""
+    counts: Counter[int] = Counter()
+    for row in rows:
+        counts[len(row.cells)] += 4 if filled(row.cells) > 1 else 1
+    best = max(counts.values())
+    return max(w for w, k in counts.items() if k == best)
+
+
+def _table_start(rows: Sequence[Record], width: int) -> tuple[int, tuple[str, ...]]:
+    if width <= 1:
+        return 0, ()
+    body = [filled(r.cells) for r in rows if len(r.cells) == width] or [width]
+    usual = sorted(body)[len(body) // 2]
+    need = max(2, -(-usual // 2))
+    for at, row in enumerate(rows[: MAX_PREAMBLE_ROWS + 1]):
+        full = filled(row.cells)
+        if full >= need and (len(row.cells) >= need):
+            if _title_like(row, rows[at + 1 : at + 4], usual):
+                continue
+            return _over(rows, at, usual), ()
+    return 0, ()
+
+
+def _title_like(row: Record, following: Sequence[Record], usual: int) -> bool:
+    """A comment or a title of several cells, far narrower than all that follows."""
+    if row.cells[0].lstrip().startswith("#") and len(row.cells) < usual:
+        return True
+    return (
+        bool(following)
+        and filled(row.cells) * 2 <= usual
+        and all(filled(f.cells) >= max(3, 2 * filled(row.cells)) for f in following)
+    )
+
+
+def _over(rows: Sequence[Record], at: int, usual: int) -> int:
+    """Rows that name groups of columns belong to no preamble; kept simple: the full row counts."""
+    first = rows[at].cells
+    values = [kind(c) in VALUES for c in first if c.strip()]
+    if at and values and sum(values) * 2 > len(values):
+        # The row is data already; a header that fills less may stand right above it.
+        above = rows[at - 1].cells
+        if (
+            len(above) == len(first)
+            and filled(above) >= 2
+            and filled(above) * 3 >= usual
+            and not any(kind(c) in VALUES for c in above)
+        ):
+            return at - 1
+    return at
+
+
+def _value_columns(body: Sequence[Record], width: int) -> frozenset[int]:
+    """Columns whose filled cells are (nearly) all numbers, dates and the like."""
+    found = set()
+    for column in range(width):
+        cells = [r.cells[column] for r in body if len(r.cells) > column and r.cells[column].strip()]
+        if cells and sum(kind(c) in VALUES for c in cells) >= 0.8 * len(cells):
+            found.add(column)
+    return frozenset(found)
+
+
+def _is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[int]) -> bool:
+    texts = [c.strip() for c in first]
+    full = [c for c in texts if c]
+    if not body:
+        return not any(kind(c) in TYPED for c in full)
+    held = [i for i in values if i < len(texts) and texts[i]]
+    if held:
+        as_value = sum(kind(texts[i]) in VALUES and not _year(texts[i]) for i in held)
+        return as_value * 2 < len(held) or (as_value == 0)
+    if any(kind(c) in VALUES - {"number"} for c in full):
+        return False
+    seen = sum(
+        any(len(r.cells) > i and r.cells[i].strip() == c for r in body[:200])
+        for i, c in enumerate(texts)
+        if c
+    )
+    return len(set(full)) >= 0.6 * len(full) and seen * 2 <= len(full)
+
+
+def _year(text: str) -> bool:
+    return len(text) == 4 and text.isdigit() and "1900" <= text <= "2100"
+
+
+def _continues_header(first: Record, row: Record, values: frozenset[int]) -> bool:
+    """A further header row: the same names again, or text in every column of values."""
+    cells = [c.strip() for c in row.cells]
+    if cells == [c.strip() for c in first.cells]:
+        return True
+    if len(values) < 2 or len(cells) != len(first.cells):
+        return False
+    held = [i for i in values if i < len(cells)]
+    if any(kind(c) in VALUES or kind(c) == "missing" for c in cells if c):
+        return False
+    texts = sum(1 for i in held if cells[i])
+    return texts * 2 > len(held) and texts >= 2
+
+
+def join_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """One text per column; several header rows are joined by a space, top to bottom."""
+    if len(rows) == 1:
+        return tuple(rows[0])
+    width = max(len(r) for r in rows)
+    return tuple(" ".join(r[i] for r in rows if i < len(r) and r[i].strip()) for i in range(width))
+
+
+def footer_rows(tail: Sequence[Record], *, width: int, header: Sequence[str]) -> int:
+    """How many of the file's last rows are notes below the table rather than rows of it.
+
+    A note fills one cell (the first) of at least three, where the table's own rows fill more.
+    """
+    if width < 3 or len(tail) < 2:
+        return 0
+    count = 0
+    for row in reversed(tail[-MAX_FOOTER_ROWS:]):
+        only_first = filled(row.cells) == 0 or (filled(row.cells) == 1 and row.cells[0].strip())
+        if not only_first or len(row.cells) == 1 == len(header):
+            break
+        count += 1
+    rest = tail[: len(tail) - count]
+    alike = sum(1 for r in rest if filled(r.cells) <= 1)
+    if count and (not rest or alike > 0.05 * len(rest) or count == len(tail)):
+        return 0
+    return count
