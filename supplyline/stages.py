@@ -1,1 +1,245 @@
-"""run_ingest, run_load, run_forecast: the only place where the stages meet."""
+"""run_ingest, run_load, run_forecast: the only place where the stages meet.
+
+Each function is what one Airflow task, one command or one test calls. Arguments are texts as they
+stand in a DAG run's conf; answers are plain JSON: ids and counts, never rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from supplyline import settings as environment
+from supplyline.audit import events
+from supplyline.contracts import Certificate, Json, Manifest, OrgId, RunRef, StoredFile, TableName
+from supplyline.errors import UnreadableFile
+from supplyline.settings import Settings
+from supplyline.storage import Storage
+from supplyline.tenancy.catalog import table_settings
+from supplyline.tenancy.connections import connect, session, unavailable_mapped
+from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
+
+if TYPE_CHECKING:
+    from supplyline.landing import Landing
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_landing(settings: Settings) -> Iterator[Landing]:
+    """The landing store of MONGO_URI; closed at the end."""
+    from pymongo import MongoClient
+
+    from supplyline.landing import Landing
+
+    client: MongoClient = MongoClient(
+        settings.mongo_uri, serverSelectionTimeoutMS=10_000, appname="supplyline"
+    )
+    try:
+        yield Landing(client[settings.mongo_database])
+    finally:
+        client.close()
+
+
+def run_ingest(
+    *,
+    org_id: str,
+    table: str,
+    file_id: str,
+    run: RunRef,
+    settings: Settings | None = None,
+    now: Clock = utc_now,
+) -> Json:
+    """Lands one stored file. Answers the manifest's counts.
+
+    Raises InvalidName, OrganizationNotFound, FileNotStored, UnreadableFile (which is recorded in
+    the manifest and the audit trail first) and the transient errors of the stores.
+    """
+    config = settings or environment.get()
+    org, name = parse_org_id(org_id), parse_table_name(table)
+    file = Storage(config.storage_url).find(org, file_id)
+    with session(org, settings=config) as conn:
+        options = table_settings(conn, name).options
+    with open_landing(config) as landing:
+        already = landing.manifest(org, file.file_id)
+        if already is not None and already.state == "closed":
+            return _ingest_answer(already)
+        manifest = _land(org, name, file, landing, options=options, run=run, config=config, now=now)
+    _record_ingest(org, manifest, run, config, now)
+    return _ingest_answer(manifest)
+
+
+def _land(
+    org: OrgId,
+    table: TableName,
+    file: StoredFile,
+    landing: Landing,
+    *,
+    options: Any,
+    run: RunRef,
+    config: Settings,
+    now: Clock,
+) -> Manifest:
+    from supplyline.ingest import open_file
+
+    with Storage(config.storage_url).open(file) as source:
+        try:
+            reading = open_file(source, name=file.name, options=options)
+            manifest = landing.open_manifest(
+                org, table=table, file=file, layout=reading.layout, options=options, run=run,
+                now=now(),
+            )  # fmt: skip
+            return landing.land(org, manifest=manifest, batches=reading.batches(), now=now())
+        except UnreadableFile as error:
+            refused = landing.refuse(
+                org, table=table, file=file, reason=error.detail, run=run, now=now()
+            )
+            _record_ingest(org, refused, run, config, now)
+            raise
+
+
+def _record_ingest(
+    org: OrgId, manifest: Manifest, run: RunRef, config: Settings, now: Clock
+) -> None:
+    with session(org, settings=config) as conn:
+        events.append(
+            conn,
+            org=org,
+            kind=f"ingest.{manifest.state}",
+            actor=run.user_id,
+            subject=manifest.table,
+            detail=_ingest_answer(manifest),
+            run_id=run.run_id,
+            correlation_id=run.correlation_id,
+            now=now,
+        )
+
+
+def _ingest_answer(manifest: Manifest) -> Json:
+    fields = ("table", "file_id", "name", "sha256", "state", "rows_read", "landed", "quarantined",
+              "duplicate", "checksum", "refusal")  # fmt: skip
+    return {name: getattr(manifest, name) for name in fields}
+
+
+def run_load(
+    *,
+    org_id: str,
+    table: str,
+    run: RunRef,
+    settings: Settings | None = None,
+    now: Clock = utc_now,
+) -> Json:
+    """Loads every closed file of the table that has no receipt yet. Answers the certificates.
+
+    Raises InvalidName, OrganizationNotFound, SchemaDrift, StaleWorker and transient errors.
+    """
+    from supplyline.load import load_files, pending
+
+    config = settings or environment.get()
+    org, name = parse_org_id(org_id), parse_table_name(table)
+    with (
+        unavailable_mapped(),
+        open_landing(config) as landing,
+        connect(org, settings=config, application_name="supplyline load") as conn,
+    ):
+        waiting = pending(
+            conn, table=name, manifests=landing.manifests(org, table=name, state="closed")
+        )
+        conn.commit()
+        done = load_files(
+            org,
+            conn=conn,
+            table=name,
+            manifests=waiting,
+            stream=lambda manifest: landing.stream(org, manifest=manifest),
+            run=run,
+            now=now,
+            key_candidates=lambda columns: _key_candidates(name, columns),
+        )
+    return _load_answer(name, done)
+
+
+def _key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[str, ...]]:
+    """Business keys worth testing for a new table, from what its columns are called."""
+    from supplyline.vocabulary import key_candidates, recognise
+
+    proposal = recognise(columns, file_name=f"{table}.csv")
+    return key_candidates(proposal.kind, proposal.mapping)
+
+
+def _load_answer(table: str, certificates: Sequence[Certificate]) -> Json:
+    counted = ("rows_read", "landed", "quarantined", "duplicate", "inserted", "updated",
+               "unchanged", "superseded", "rejected")  # fmt: skip
+    return {
+        "table": table,
+        "files": len(certificates),
+        "verdict": "partial" if any(c.verdict == "partial" for c in certificates) else "success",
+        **{name: sum(getattr(c, name) for c in certificates) for name in counted},
+    }
+
+
+def prepare_forecast(
+    *, client_id: str, run: RunRef, settings: Settings | None = None, now: Clock = utc_now
+) -> list[Json]:
+    """Reads demand and stock and splits the items. Answers one `{chunk, attempt}` for each part.
+
+    The attempt travels with the parts: tasks of one run are retried apart, and only the newest
+    preparation may be published. Raises OrganizationNotFound, NotEnoughHistory, transient errors.
+    """
+    from supplyline.forecast import prepare
+
+    config = settings or environment.get()
+    org = parse_client_id(client_id)
+    with unavailable_mapped(), connect(org, settings=config) as conn:
+        prepared = prepare(org, conn=conn, now=now(), run=run)
+    return [{"chunk": chunk, "attempt": run.attempt} for chunk in prepared.chunks]
+
+
+def forecast_part(
+    *, client_id: str, part: Json, run: RunRef, settings: Settings | None = None
+) -> Json:
+    """Forecasts and plans one part's items into staging. Answers `{items, attempt}`."""
+    from supplyline.forecast import forecast_chunk
+
+    config = settings or environment.get()
+    org = parse_client_id(client_id)
+    owner = replace(run, attempt=part["attempt"])
+    with unavailable_mapped(), connect(org, settings=config) as conn:
+        result = forecast_chunk(org, conn=conn, run=owner, chunk=part["chunk"])
+    return {"items": result.items, "attempt": part["attempt"]}
+
+
+def publish_forecast(
+    *,
+    client_id: str,
+    parts: Sequence[Json],
+    run: RunRef,
+    settings: Settings | None = None,
+    now: Clock = utc_now,
+) -> Json:
+    """Makes all parts visible at once. Answers the run's report."""
+    from supplyline.forecast import publish
+
+    config = settings or environment.get()
+    org = parse_client_id(client_id)
+    owner = replace(run, attempt=max((p["attempt"] for p in parts), default=run.attempt))
+    with unavailable_mapped(), connect(org, settings=config) as conn:
+        return publish(org, conn=conn, now=now(), run=owner).as_json()
+
+
+def run_forecast(
+    *, client_id: str, run: RunRef, settings: Settings | None = None, now: Clock = utc_now
+) -> Json:
+    """All three steps in this process."""
+    parts = [
+        forecast_part(client_id=client_id, part=part, run=run, settings=settings)
+        for part in prepare_forecast(client_id=client_id, run=run, settings=settings, now=now)
+    ]
+    return publish_forecast(client_id=client_id, parts=parts, run=run, settings=settings, now=now)

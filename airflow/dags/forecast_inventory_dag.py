@@ -24,36 +24,36 @@ from supplyline_wiring import DEFAULT_ARGS, START, call_stage, client_param, cur
 )
 def forecast_inventory_dag() -> None:
     @task
-    def prepare(params: dict[str, Any]) -> list[int]:
+    def prepare(params: dict[str, Any]) -> list[dict[str, Any]]:
         from supplyline.stages import prepare_forecast
 
-        chunks: list[int] = call_stage(
+        parts: list[dict[str, Any]] = call_stage(
             prepare_forecast, client_id=params["client_id"], run=current_run()
         )
-        return chunks
+        return parts
 
     @task
-    def forecast(chunk: int, params: dict[str, Any]) -> int:
-        from supplyline.stages import forecast_chunk
+    def forecast(part: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        from supplyline.stages import forecast_part
 
-        items: int = call_stage(
-            forecast_chunk, client_id=params["client_id"], chunk=chunk, run=current_run()
+        done: dict[str, Any] = call_stage(
+            forecast_part, client_id=params["client_id"], part=part, run=current_run()
         )
-        return items
+        return done
 
     @task
-    def publish(done: list[int], params: dict[str, Any]) -> dict[str, Any]:
+    def publish(done: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, Any]:
         from supplyline.stages import publish_forecast
 
-        result: dict[str, Any] = call_stage(
+        report: dict[str, Any] = call_stage(
             publish_forecast,
             client_id=params["client_id"],
-            items=sum(done),
+            parts=list(done),
             run=current_run(),
         )
-        return result
+        return report
 
-    publish(forecast.expand(chunk=prepare()))
+    publish(forecast.expand(part=prepare()))
 
 
 forecast_inventory_dag()
