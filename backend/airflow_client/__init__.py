@@ -1,0 +1,20 @@
+"""Airflow's REST API from outside: one client, two dialects. Airflow itself is never imported."""
+
+from __future__ import annotations
+
+from backend.airflow_client.client import AirflowClient, Exchange
+from backend.airflow_client.values import (
+    AirflowDag,
+    AirflowHealth,
+    AirflowRun,
+    AirflowTask,
+)
+
+__all__ = [
+    "AirflowClient",
+    "AirflowDag",
+    "AirflowHealth",
+    "AirflowRun",
+    "AirflowTask",
+    "Exchange",
+]

@@ -1,0 +1,43 @@
+"""What every view does first: who asks, and what was sent, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from backend.accounts.models import User
+from backend.api.errors import InvalidPayload
+
+
+def caller(request: Request) -> User:
+    """The authenticated user (DRF has refused the request before, otherwise)."""
+    return cast("User", request.user)
+
+
+def payload(
+    serializer: type[serializers.BaseSerializer[Any]], request: Request
+) -> dict[str, Any]:
+    """The request's body, checked. Raises InvalidPayload naming each wrong field."""
+    return checked(serializer, request.data)
+
+
+def query(serializer: type[serializers.BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    """The request's query parameters, checked likewise."""
+    return checked(serializer, request.query_params.dict())
+
+
+def checked(serializer: type[serializers.BaseSerializer[Any]], data: object) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise InvalidPayload("The body must be a JSON object.")
+    form = serializer(data=data)
+    fields = getattr(form, "fields", {})
+    unknown = sorted(set(data) - set(fields))
+    errors: dict[str, Any] = {} if form.is_valid() else dict(form.errors)
+    errors.update({name: ["This field is not known."] for name in unknown})
+    if errors:
+        named = ", ".join(str(name)[:60] for name in errors)
+        raise InvalidPayload(f"These fields are wrong: {named}.", errors=errors)
+    return dict(form.validated_data)
