@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 import re
 import uuid
@@ -53,30 +54,19 @@ class Storage:
         return posixpath.join(self._root, org, parse_file_id(file_id))
 
     def put(self, org: OrgId, *, file_id: str, name: str, chunks: Iterable[bytes]) -> StoredFile:
-        """Streams `chunks` to their place, hashing on the way; written once, then renamed.
-
-        Raises StorageUnavailable when the bytes cannot be written; nothing half is left visible.
-        """
-        name = safe_name(name)
-        folder = self._folder(org, file_id)
-        part = posixpath.join(self._root, ".incoming", uuid.uuid4().hex)
-        digest, size = hashlib.sha256(), 0
+        """Streams `chunks` to their place. See `StorageWriter`."""
+        writer = self.begin(org, file_id=file_id, name=name)
         try:
-            self._fs.makedirs(posixpath.dirname(part), exist_ok=True)
-            with self._fs.open(part, "wb") as out:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    size += len(chunk)
-                    out.write(chunk)
-            self._fs.makedirs(folder, exist_ok=True)
-            target = posixpath.join(folder, name)
-            self._fs.mv(part, target)
-            about = {"name": name, "size": size, "sha256": digest.hexdigest()}
-            with self._fs.open(posixpath.join(folder, _SIDECAR), "wb") as out:
-                out.write(json.dumps(about).encode())
-        except OSError as error:
-            raise StorageUnavailable(f"The file could not be stored: {error}.") from error
-        return self._stored(org, file_id, about)
+            for chunk in chunks:
+                writer.write(chunk)
+        except BaseException:
+            writer.abort()
+            raise
+        return writer.finish()
+
+    def begin(self, org: OrgId, *, file_id: str, name: str) -> StorageWriter:
+        """Opens a writer for a new file; nothing is visible before its `finish`."""
+        return StorageWriter(self, org, file_id=file_id, name=safe_name(name))
 
     def find(self, org: OrgId, file_id: str) -> StoredFile:
         """The file behind an id. Raises FileNotStored when this organization has none such."""
@@ -111,3 +101,54 @@ class Storage:
         folder = self._folder(org, file_id)
         if self._fs.exists(folder):
             self._fs.rm(folder, recursive=True)
+
+
+class StorageWriter:
+    """Takes bytes as they come, hashing on the way; written once, then renamed into place.
+
+    Raises StorageUnavailable when bytes cannot be written; nothing half is ever visible.
+    """
+
+    def __init__(self, storage: Storage, org: OrgId, *, file_id: str, name: str) -> None:
+        self._storage, self._org, self._file_id, self._name = storage, org, file_id, name
+        self._fs = storage._fs
+        self._folder = storage._folder(org, file_id)
+        self._part = posixpath.join(storage._root, ".incoming", uuid.uuid4().hex)
+        self._digest, self.size = hashlib.sha256(), 0
+        with _storage_mapped():
+            self._fs.makedirs(posixpath.dirname(self._part), exist_ok=True)
+            self._out = self._fs.open(self._part, "wb")
+
+    def write(self, chunk: bytes) -> None:
+        with _storage_mapped():
+            self._out.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def finish(self) -> StoredFile:
+        about = {"name": self._name, "size": self.size, "sha256": self._digest.hexdigest()}
+        with _storage_mapped():
+            self._out.flush()
+            if hasattr(self._out, "fileno"):
+                os.fsync(self._out.fileno())
+            self._out.close()
+            self._fs.makedirs(self._folder, exist_ok=True)
+            self._fs.mv(self._part, posixpath.join(self._folder, self._name))
+            with self._fs.open(posixpath.join(self._folder, _SIDECAR), "wb") as out:
+                out.write(json.dumps(about).encode())
+        return self._storage._stored(self._org, self._file_id, about)
+
+    def abort(self) -> None:
+        """Gives the half-written bytes up."""
+        with _storage_mapped():
+            self._out.close()
+            if self._fs.exists(self._part):
+                self._fs.rm(self._part)
+
+
+@contextmanager
+def _storage_mapped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"The file could not be stored: {error}.") from error

@@ -72,9 +72,7 @@ class AirflowClient:
         self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=min(timeout, 3.0)))
         self._dialect: Dialect
         if self.base.endswith("/api/v2"):
-            tokens = TokenSource(
-                self._http, root=self._root, username=username, password=password
-            )
+            tokens = TokenSource(self._http, root=self._root, username=username, password=password)
             self._dialect = DialectV2(tokens)
         else:
             self._dialect = DialectV1(username, password=password)
@@ -190,9 +188,7 @@ class AirflowClient:
             f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances/{_part(task_id)}"
             f"/logs/{try_number}"
         )
-        response = self._send(
-            "GET", path, params={"map_index": map_index, "full_content": "true"}
-        )
+        response = self._send("GET", path, params={"map_index": map_index, "full_content": "true"})
         if response.status_code == 404:
             raise AirflowRunNotFound(f"Airflow has no such log of {run_id}.", run_id=run_id)
         self._raise_for(response)

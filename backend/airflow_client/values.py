@@ -58,9 +58,7 @@ class AirflowHealth:
 
     @property
     def healthy(self) -> bool:
-        return all(
-            self.components.get(name) == "healthy" for name in ("metadatabase", "scheduler")
-        )
+        return all(self.components.get(name) == "healthy" for name in ("metadatabase", "scheduler"))
 
 
 @dataclass(frozen=True, kw_only=True)

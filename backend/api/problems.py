@@ -118,12 +118,10 @@ def of_error(error: SupplylineError) -> dict[str, Any]:
     more: dict[str, Any] = {k: v for k, v in error.context.items() if v is not None}
     if isinstance(error, InvalidPayload) and error.errors:
         more["errors"] = error.errors
-    return problem(
-        error.code, detail=error.detail, next_step=error.advice, status=number, **more
-    )
+    return problem(error.code, detail=error.detail, next_step=error.advice, status=number, **more)
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
     """DRF's hook. Unknown exceptions go on to Django, which logs them and calls `server_error`."""
     headers: dict[str, str] = {}
     if isinstance(error, SupplylineError):

@@ -17,9 +17,7 @@ def caller(request: Request) -> User:
     return cast("User", request.user)
 
 
-def payload(
-    serializer: type[serializers.BaseSerializer[Any]], request: Request
-) -> dict[str, Any]:
+def payload(serializer: type[serializers.BaseSerializer[Any]], request: Request) -> dict[str, Any]:
     """The request's body, checked. Raises InvalidPayload naming each wrong field."""
     return checked(serializer, request.data)
 

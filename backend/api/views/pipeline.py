@@ -1,0 +1,102 @@
+"""`/api/pipeline/…`, `/api/forecast/…` and `/api/health/`: what the stages left behind."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.requests import caller, query
+from backend.api.views.airflow_operations import read_org
+from backend.files.views import find_upload
+from supplyline import overview
+from supplyline import settings as supplyline_settings
+
+
+class ListQuery(serializers.Serializer[None]):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
+    table = serializers.CharField(max_length=48, required=False)
+    org_id = serializers.CharField(max_length=40, required=False)
+
+
+class QualityQuery(serializers.Serializer[None]):
+    table = serializers.CharField(max_length=48)
+    days = serializers.IntegerField(min_value=1, max_value=3650, required=False, default=7)
+    org_id = serializers.CharField(max_length=40, required=False)
+
+
+class CertificatesView(APIView):
+    """Reconciliation certificates: of all files, newest first, or of one file."""
+
+    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, file_id: str | None = None) -> Response:
+        asked = query(ListQuery, request)
+        org = read_org(caller(request), asked.get("org_id"))
+        if file_id is not None:
+            find_upload(org, file_id)
+        found = overview.certificates_of(
+            org,
+            settings=supplyline_settings.get(),
+            file_id=file_id,
+            table=asked.get("table"),
+            limit=asked["limit"],
+        )
+        return Response({"results": [c.as_json() for c in found]})
+
+
+class AuditView(APIView):
+    """The audit trail, newest first, and whether its chain holds."""
+
+    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        asked = query(ListQuery, request)
+        org = read_org(caller(request), asked.get("org_id"))
+        return Response(
+            overview.audit_trail(org, settings=supplyline_settings.get(), limit=asked["limit"])
+        )
+
+
+class QualityView(APIView):
+    """How good a table's data is, and was over the last days."""
+
+    @extend_schema(parameters=[QualityQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        asked = query(QualityQuery, request)
+        org = read_org(caller(request), asked.get("org_id"))
+        return Response(
+            overview.quality_report(
+                org,
+                table=asked["table"],
+                days=asked["days"],
+                settings=supplyline_settings.get(),
+                now=timezone.now(),
+            )
+        )
+
+
+class PlanView(APIView):
+    """What to order, most urgent first."""
+
+    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        asked = query(ListQuery, request)
+        org = read_org(caller(request), asked.get("org_id"))
+        rows = overview.plan_rows(org, settings=supplyline_settings.get(), limit=asked["limit"])
+        return Response({"results": rows})
+
+
+class HealthView(APIView):
+    """Whether this process and its database answer. Needs no token, tells no secret."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return Response({"status": "healthy"})

@@ -1,0 +1,51 @@
+"""Every path of the API."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from backend.accounts.views import MeView, OrganizationsView, TokenRevokeView, TokenView
+from backend.api.views.airflow_operations import (
+    DAGStatusView,
+    EnhancedIngestDAGView,
+    EnhancedMongoToPostgresDAGView,
+    ForecastInventoryDAGView,
+    PipelineStatusView,
+)
+from backend.api.views.pipeline import (
+    AuditView,
+    CertificatesView,
+    HealthView,
+    PlanView,
+    QualityView,
+)
+from backend.files.views import FilesView, FileView, QuarantineView, UploadView
+
+handler404 = "backend.api.problems.not_found"
+handler500 = "backend.api.problems.server_error"
+
+urlpatterns = [
+    path("api/health/", HealthView.as_view()),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("api/auth/token/", TokenView.as_view()),
+    path("api/auth/token/revoke/", TokenRevokeView.as_view()),
+    path("api/auth/me/", MeView.as_view()),
+    path("api/organizations/", OrganizationsView.as_view()),
+    path("api/files/", FilesView.as_view()),
+    path("api/files/upload/", UploadView.as_view()),
+    path("api/files/<str:file_id>/", FileView.as_view()),
+    path("api/files/<str:file_id>/quarantine/", QuarantineView.as_view()),
+    path("api/airflow/trigger/enhanced-ingest/", EnhancedIngestDAGView.as_view()),
+    path("api/airflow/trigger/mongo-to-postgres/", EnhancedMongoToPostgresDAGView.as_view()),
+    path("api/airflow/trigger/forecast-inventory/", ForecastInventoryDAGView.as_view()),
+    path("api/airflow/status/<str:dag_id>/", DAGStatusView.as_view()),
+    path("api/airflow/status/<str:dag_id>/<str:dag_run_id>/", DAGStatusView.as_view()),
+    path("api/airflow/pipeline-status/", PipelineStatusView.as_view()),
+    path("api/pipeline/certificates/", CertificatesView.as_view()),
+    path("api/pipeline/certificates/<str:file_id>/", CertificatesView.as_view()),
+    path("api/pipeline/audit/", AuditView.as_view()),
+    path("api/pipeline/quality/", QualityView.as_view()),
+    path("api/forecast/plan/", PlanView.as_view()),
+]

@@ -1,0 +1,20 @@
+"""What can be wrong with an upload."""
+
+from __future__ import annotations
+
+from supplyline.errors import Terminal
+
+
+class NoFile(Terminal):
+    code = "no_file"
+    next_step = "Send the file as the multipart field `file`."
+
+
+class EmptyFile(Terminal):
+    code = "empty_file"
+    next_step = "Check the export: the file that arrived has no bytes. Upload it again."
+
+
+class FileIdTaken(Terminal):
+    code = "file_id_taken"
+    next_step = "Leave `file_id` out, or give an id that was not used before."

@@ -1,0 +1,33 @@
+"""What was uploaded; the bytes lie in storage."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from backend.accounts.models import Organization
+from backend.runs.models import Run
+
+
+class Upload(models.Model):
+    """One uploaded file of one organization; `file_id` is unique within it."""
+
+    org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="uploads")
+    file_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    table = models.CharField(max_length=48)
+    table_reasons = models.JSONField(default=list)
+    user_id_text = models.CharField(max_length=64)
+    run = models.OneToOneField(Run, null=True, on_delete=models.SET_NULL, related_name="upload")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["org", "file_id"], name="upload_file_id"),)
+        indexes = (
+            models.Index(fields=["org", "-created_at"], name="upload_recent"),
+            models.Index(fields=["org", "sha256"], name="upload_content"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.org_id}/{self.file_id}"

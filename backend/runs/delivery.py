@@ -1,0 +1,91 @@
+"""From the outbox to Airflow, at least once, with one run as the result (P1, P2).
+
+A row is claimed by a conditional UPDATE whose row count must be 1, so that two relays are harmless;
+the lease ends by itself when a relay dies. A lost answer leads to a second POST with the same run
+id: Airflow answers 409, and a GET tells that the run is ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from backend.airflow_client.client import AirflowClient
+from backend.airflow_client.errors import InvalidConf, RunConflict
+from backend.runs import services
+from backend.runs.models import Outbox, Run
+from supplyline.errors import SupplylineError
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+
+
+def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int:
+    """Delivers what is due; answers how many rows were handled."""
+    waiting = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    due = list(
+        Outbox.objects.filter(waiting, due_at__lte=now)
+        .order_by("due_at")
+        .values_list("run_id", flat=True)[:limit]
+    )
+    handled = 0
+    for run_id in due:
+        claimed = Outbox.objects.filter(waiting, run_id=run_id).update(leased_until=now + LEASE)
+        if claimed == 1:
+            deliver(client, run_id=run_id, now=now)
+            handled += 1
+    return handled
+
+
+def deliver(client: AirflowClient, *, run_id: object, now: datetime) -> None:
+    """Delivers one claimed run and records what came of it."""
+    entry = Outbox.objects.select_related("run").get(run_id=run_id)
+    run = entry.run
+    try:
+        state = _ask(client, run)
+    except InvalidConf as error:
+        services.mark_refused(
+            run, code=error.code, detail=error.detail, next_step=error.advice, now=now
+        )
+    except SupplylineError as error:
+        # Also a missing DAG or a wrong password: someone will mend it, and the run is owed.
+        attempts = entry.attempts + 1
+        Outbox.objects.filter(run_id=run.pk).update(attempts=attempts)
+        services.postpone(
+            run,
+            code=error.code,
+            detail=error.detail,
+            next_step=error.advice,
+            due_at=now + backoff(attempts),
+        )
+        log.warning("not delivered", extra={"run": run.dag_run_id, "code": error.code})
+    else:
+        services.mark_delivered(run, state=state, now=now)
+        log.info("delivered", extra={"run": run.dag_run_id, "org": run.org_id})
+
+
+def _ask(client: AirflowClient, run: Run) -> str:
+    """Airflow's state of the run. Raises InvalidConf when its id belongs to something else."""
+    try:
+        made = client.trigger(
+            run.dag_id, run_id=run.dag_run_id, conf=run.conf, correlation_id=run.correlation_id
+        )
+    except RunConflict:
+        made = client.get_run(run.dag_id, run_id=run.dag_run_id)
+        if made.conf != run.conf:
+            raise InvalidConf(
+                f"Airflow has a run {run.dag_run_id} with another conf.",
+                next_step="Somebody made a run of this id by hand; trigger again.",
+            ) from None
+    return Run.State.QUEUED if made.state == "queued" else Run.State.RUNNING
+
+
+def backoff(attempts: int) -> timedelta:
+    """Doubles up to half a minute, with a quarter of jitter."""
+    seconds = min(FIRST_WAIT_S * 2 ** min(attempts, 10), LONGEST_WAIT_S)
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret

@@ -1,0 +1,82 @@
+"""`manage.py run_relay`: delivers triggers to Airflow and records what became of the runs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from backend.airflow_client.client import AirflowClient
+from backend.runs.delivery import deliver_due
+from backend.runs.reconciler import POLL_BUSY, POLL_IDLE, reconcile
+from backend.runs.services import CHANNEL
+from supplyline import settings as supplyline_settings
+from supplyline.errors import SupplylineError
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "Delivers accepted triggers to Airflow and keeps the record of runs. Runs until it is "
+        "stopped; two at once are harmless. Example: manage.py run_relay"
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        settings = supplyline_settings.get()
+        looking = threading.Thread(target=_reconcile_forever, args=(stop,), daemon=True)
+        looking.start()
+        with AirflowClient.of(settings) as client:
+            while not stop.is_set():
+                try:
+                    _listen_and_deliver(client, stop)
+                except DatabaseError as error:
+                    log.warning("control database away", extra={"error": type(error).__name__})
+                    connection.close()
+                    stop.wait(1.0)
+        stop.set()
+        looking.join(timeout=5)
+
+
+def _listen_and_deliver(client: AirflowClient, stop: threading.Event) -> None:
+    """Delivers at once when an intent commits (NOTIFY); looks for due retries twice a second."""
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {CHANNEL}")
+    while not stop.is_set():
+        while deliver_due(client, now=timezone.now()):
+            pass
+        raw: Any = connection.connection
+        for _ in raw.notifies(timeout=0.5, stop_after=1):
+            break
+
+
+def _reconcile_forever(stop: threading.Event) -> None:
+    settings = supplyline_settings.get()
+    with AirflowClient.of(settings) as client:
+        while not stop.is_set():
+            began = time.monotonic()
+            wait = POLL_IDLE.total_seconds()
+            try:
+                close_old_connections()
+                if reconcile(client, settings=settings, now=timezone.now()):
+                    wait = POLL_BUSY.total_seconds()
+            except SupplylineError as error:
+                log.warning("cannot reconcile", extra={"code": error.code})
+                wait = 2.0
+            except DatabaseError as error:
+                log.warning("control database away", extra={"error": type(error).__name__})
+                connection.close()
+                wait = 2.0
+            # never busier than half the time, however slow Airflow answers
+            stop.wait(max(wait, time.monotonic() - began))

@@ -1,0 +1,145 @@
+"""What became of the runs: asks Airflow by exact id, adopts runs that were started elsewhere, and
+settles what is past its deadline (P11).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from backend.accounts.models import Organization
+from backend.airflow_client.client import AirflowClient
+from backend.airflow_client.errors import AirflowRunNotFound, DagNotFound
+from backend.airflow_client.values import AirflowRun
+from backend.runs.models import Run
+from backend.runs.services import DAGS, DEADLINE, FORECAST
+from supplyline import overview
+from supplyline.contracts import OrgId
+from supplyline.errors import InvalidName, SupplylineError
+from supplyline.settings import Settings
+from supplyline.tenancy.names import parse_client_id, parse_org_id
+
+log = logging.getLogger(__name__)
+
+RECENT = 100
+POLL_BUSY, POLL_IDLE = timedelta(seconds=0.7), timedelta(seconds=3)
+_KNOWN_STATES = {"queued": Run.State.QUEUED, "running": Run.State.RUNNING,
+                 "success": Run.State.SUCCESS, "failed": Run.State.FAILED}  # fmt: skip
+
+
+def reconcile(client: AirflowClient, *, settings: Settings, now: datetime) -> int:
+    """One round; answers how many runs are unfinished afterwards."""
+    seen = {
+        (found.dag_id, found.run_id): found
+        for found in client.list_runs(limit=RECENT)
+        if found.dag_id in DAGS
+    }
+    adopt(seen, now=now)
+    unfinished = Run.objects.filter(state__in=Run.UNFINISHED, delivered_at__isnull=False)
+    for run in unfinished.order_by("created_at")[:500]:
+        found_run = seen.get((run.dag_id, run.dag_run_id)) or _exactly(client, run, now=now)
+        if found_run is not None:
+            record(run, found_run, settings=settings, now=now)
+    return Run.objects.filter(state__in=Run.UNFINISHED).count()
+
+
+def _exactly(client: AirflowClient, run: Run, *, now: datetime) -> AirflowRun | None:
+    try:
+        return client.get_run(run.dag_id, run_id=run.dag_run_id)
+    except AirflowRunNotFound as error:
+        _settle(run, state=Run.State.FAILED, error=error, now=now)
+    except DagNotFound:
+        log.warning("dag missing", extra={"run": run.dag_run_id})
+    return None
+
+
+def _settle(run: Run, *, state: str, error: SupplylineError, now: datetime) -> None:
+    Run.objects.filter(pk=run.pk).update(
+        state=state,
+        ended_at=now,
+        error_code=error.code,
+        error_detail=error.detail,
+        next_step=error.advice,
+    )
+
+
+def record(run: Run, found: AirflowRun, *, settings: Settings, now: datetime) -> None:
+    """Writes Airflow's state of a run to our record, with our own verdict on a finished one."""
+    state = str(_KNOWN_STATES.get(found.state, Run.State.RUNNING))
+    change: dict[str, object] = {"state": state, "started_at": found.started_at}
+    if state == Run.State.SUCCESS:
+        try:
+            if overview.is_partial(
+                OrgId(run.org_id), stage=DAGS[run.dag_id], run_id=run.dag_run_id,
+                file_id=str(run.conf.get("file_id", "")), settings=settings,
+            ):  # fmt: skip
+                change["state"] = Run.State.PARTIAL
+                change["next_step"] = "Look at the certificate: it says which rows and why."
+        except SupplylineError:
+            return  # a store is away: the verdict waits for the next round
+        change["ended_at"] = found.ended_at or now
+    elif state == Run.State.FAILED:
+        change.update(
+            ended_at=found.ended_at or now,
+            error_code="run_failed",
+            error_detail="A task of the run failed.",
+            next_step="Read the task's log in Airflow; mend the cause and trigger again.",
+        )
+    elif now > run.deadline:
+        change.update(
+            error_code="overdue",
+            error_detail=f"Not finished since {run.created_at:%Y-%m-%d %H:%M} UTC.",
+            next_step="Look at the run in Airflow: is the DAG paused, are its workers busy?",
+        )
+    Run.objects.filter(pk=run.pk).update(**change)
+
+
+def adopt(seen: dict[tuple[str, str], AirflowRun], *, now: datetime) -> int:
+    """Gives runs that Airflow knows and we do not a row, under the organization of their conf."""
+    ids = [run_id for _, run_id in seen]
+    known = set(Run.objects.filter(dag_run_id__in=ids).values_list("dag_id", "dag_run_id"))
+    adopted = 0
+    for (dag_id, run_id), found in seen.items():
+        if (dag_id, run_id) in known:
+            continue
+        org = _owner(dag_id, found)
+        if org is None:
+            continue
+        began = found.queued_at or found.started_at or now
+        try:
+            with transaction.atomic():
+                Run.objects.create(
+                    org_id=org,
+                    dag_id=dag_id,
+                    dag_run_id=run_id,
+                    conf=found.conf,
+                    state=Run.State.QUEUED,
+                    source=str(found.conf.get("triggered_by") or "airflow")[:20],
+                    user_id_text=str(found.conf.get("user_id") or "airflow")[:64],
+                    parent_run_id=run_id.removeprefix("load__") if "__" in run_id[6:] else "",
+                    created_at=began,
+                    delivered_at=began,
+                    deadline=now + DEADLINE,
+                )
+                adopted += 1
+        except IntegrityError:
+            continue  # another relay adopted it
+    return adopted
+
+
+def _owner(dag_id: str, found: AirflowRun) -> str | None:
+    """Whose run it is: its conf says so, and a parent of ours must agree."""
+    try:
+        org = (
+            parse_client_id(found.conf.get("client_id", ""))
+            if dag_id == FORECAST
+            else parse_org_id(found.conf.get("org_id", ""))
+        )
+    except InvalidName:
+        return None
+    parent = Run.objects.filter(dag_run_id=found.run_id.removeprefix("load__")).first()
+    if parent is not None and parent.org_id != org:
+        return None
+    return org if Organization.objects.filter(pk=org).exists() else None

@@ -1,0 +1,225 @@
+"""What is true of an organization's pipeline now, read from the stores themselves. Writes nothing.
+
+At the level of `stages`: it looks into landing, load, quality and forecast and joins what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from supplyline.contracts import Certificate, Json, Manifest, OrgId
+from supplyline.settings import Settings
+from supplyline.stages import open_landing
+from supplyline.tenancy.catalog import tables
+from supplyline.tenancy.connections import Connection, session
+from supplyline.tenancy.names import parse_table_name
+
+
+def organization_overview(org: OrgId, *, settings: Settings) -> Json:
+    """`{"tables": [...], "forecast": {...} | None}`; times are ISO 8601 in UTC.
+
+    Per table: files by state, row counts of landing, rows in PostgreSQL, files that wait for a
+    load, freshness and the newest certificate. Raises OrganizationNotFound, DatabaseUnavailable.
+    """
+    with open_landing(settings) as landing:
+        manifests = landing.manifests(org)
+    with session(org, settings=settings) as conn:
+        names = sorted({m.table for m in manifests} | set(tables(conn)))
+        return {
+            "tables": [
+                _table(conn, name, [m for m in manifests if m.table == name]) for name in names
+            ],
+            "forecast": _forecast(conn),
+        }
+
+
+def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
+    from supplyline.load import certificates
+
+    loaded = {
+        row[0]: row[1]
+        for row in conn.execute(
+            "SELECT file_id, loaded_at FROM supplyline.loads WHERE table_name = %s", (table,)
+        ).fetchall()
+    }
+    newest = certificates(conn, table=table, limit=1)
+    closed = [m for m in manifests if m.state == "closed"]
+    last_loaded = max(loaded.values(), default=None)
+    return {
+        "table": table,
+        "files": len(manifests),
+        "files_open": sum(m.state == "open" for m in manifests),
+        "files_refused": sum(m.state == "refused" for m in manifests),
+        "files_waiting_for_load": sum(m.file_id not in loaded for m in closed),
+        "rows_read": sum(m.rows_read for m in closed),
+        "landed": sum(m.landed for m in closed),
+        "quarantined": sum(m.quarantined for m in closed),
+        "duplicate": sum(m.duplicate for m in closed),
+        "rows_in_table": _count(conn, table),
+        "last_landed_at": _iso(max((m.closed_at for m in closed if m.closed_at), default=None)),
+        "last_loaded_at": _iso(last_loaded),
+        "certificate": newest[0].as_json() if newest else None,
+    }
+
+
+def _count(conn: Connection, table: str) -> int | None:
+    from psycopg import sql
+
+    if table not in tables(conn):
+        return None
+    row = conn.execute(
+        sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", table))
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _forecast(conn: Connection) -> Json | None:
+    row = conn.execute(
+        "SELECT run_id, state, as_of, bucket, horizon, items, published_at, report"
+        " FROM supplyline.forecast_run WHERE state = 'published'"
+        " ORDER BY published_at DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    run_id, state, as_of, bucket, horizon, items, published_at, report = row
+    return {
+        "run_id": run_id, "state": state, "as_of": as_of.isoformat() if as_of else None,
+        "bucket": bucket, "horizon": horizon, "items": items,
+        "published_at": _iso(published_at), "report": report,
+    }  # fmt: skip
+
+
+def is_partial(org: OrgId, *, stage: str, run_id: str, file_id: str, settings: Settings) -> bool:
+    """Whether a run that Airflow calls a success left rows aside or counts that differ (P3)."""
+    if stage == "load":
+        with session(org, settings=settings) as conn:
+            row = conn.execute(
+                "SELECT count(*) FROM supplyline.certificates"
+                " WHERE run_id = %s AND verdict = 'partial'",
+                (run_id,),
+            ).fetchone()
+        return bool(row and row[0])
+    if stage == "ingest":
+        with open_landing(settings) as landing:
+            manifest = landing.manifest(org, file_id)
+        return manifest is not None and (
+            manifest.quarantined > 0
+            or manifest.rows_read != manifest.landed + manifest.quarantined + manifest.duplicate
+        )
+    return False
+
+
+def certificates_of(
+    org: OrgId,
+    *,
+    settings: Settings,
+    file_id: str | None = None,
+    table: str | None = None,
+    limit: int = 100,
+) -> list[Certificate]:
+    """Certificates, newest first."""
+    from supplyline.load import certificates
+
+    with session(org, settings=settings) as conn:
+        return certificates(conn, file_id=file_id, table=table, limit=limit)
+
+
+def quarantined_rows(org: OrgId, *, file_id: str, settings: Settings) -> Iterable[Json]:
+    """Every row of a file that was set aside, with line, reason and raw text."""
+    from dataclasses import asdict
+
+    with open_landing(settings) as landing:
+        for row in landing.quarantined(org, file_id=file_id):
+            yield asdict(row)
+
+
+def audit_trail(org: OrgId, *, settings: Settings, limit: int = 50, **filters: Any) -> Json:
+    """`{"events": [...newest first], "chain": {...}}`: the events and whether their chain holds."""
+    from supplyline.audit import chain, events
+
+    with session(org, settings=settings) as conn:
+        found = events.events(conn, limit=limit, **filters)
+    with session(org, settings=settings) as conn:
+        report = chain.verify(conn)
+    return {"events": [e.as_json() for e in found], "chain": report.as_json()}
+
+
+def plan_rows(org: OrgId, *, settings: Settings, limit: int = 10) -> list[Json]:
+    """The newest published plan, most urgent first."""
+    from supplyline.forecast import read_plan
+
+    with session(org, settings=settings) as conn:
+        return read_plan(conn, limit=limit)
+
+
+def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now: datetime) -> Json:
+    """Files and verdicts of the last `days` days, and what the table holds column by column."""
+    from supplyline.load import certificates
+
+    name = parse_table_name(table)
+    with open_landing(settings) as landing:
+        manifests = landing.manifests(org, table=name)
+    with session(org, settings=settings) as conn:
+        issued = certificates(conn, table=name, limit=10_000)
+        columns = _profile(conn, name)
+        rows = _count(conn, name)
+    recent = [m for m in manifests if m.opened_at and (now - _aware(m.opened_at)).days < days]
+    certified = [c for c in issued if c.issued_at and (now - c.issued_at).days < days]
+    read = sum(m.rows_read for m in recent)
+    aside = sum(m.quarantined for m in recent)
+    return {
+        "org_id": org, "table": name, "days": days, "generated_at": _iso(now),
+        "rows_in_table": rows, "files": len(recent),
+        "files_refused": sum(m.state == "refused" for m in recent),
+        "rows_read": read, "quarantined": aside,
+        "quarantine_ratio": round(aside / read, 6) if read else 0.0,
+        "certificates": {"success": sum(c.verdict == "success" for c in certified),
+                         "partial": sum(c.verdict == "partial" for c in certified)},
+        "rejected": sum(c.rejected for c in certified),
+        "superseded": sum(c.superseded for c in certified),
+        "columns": columns,
+        "score": _score(read, aside, columns),
+    }  # fmt: skip
+
+
+def _profile(conn: Connection, table: str) -> list[Json]:
+    from psycopg import sql
+
+    if table not in tables(conn):
+        return []
+    known = conn.execute(
+        "SELECT column_name, type FROM supplyline.column_types WHERE table_name = %s"
+        " ORDER BY column_name",
+        (table,),
+    ).fetchall()
+    out = []
+    for column, kind in known:
+        name = sql.Identifier(column)
+        row = conn.execute(
+            sql.SQL(
+                "SELECT count(*), count(*) FILTER (WHERE {c} IS NULL OR {c}::text = ''),"
+                " count(DISTINCT {c}) FROM {t}"
+            ).format(c=name, t=sql.Identifier("public", table))
+        ).fetchone() or (0, 0, 0)
+        out.append({"column": column, "type": kind, "rows": row[0], "empty": row[1],
+                    "distinct": row[2]})  # fmt: skip
+    return out
+
+
+def _score(read: int, aside: int, columns: list[Json]) -> float:
+    """0 to 100: the mean of the share of rows taken and the share of cells that hold a value."""
+    taken = 1 - aside / read if read else 1.0
+    cells = sum(c["rows"] for c in columns)
+    filled = 1 - sum(c["empty"] for c in columns) / cells if cells else 1.0
+    return round(50 * (taken + filled), 1)
+
+
+def _aware(value: datetime) -> datetime:
+    """MongoDB gives times back without their zone; they are UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _iso(value: datetime | None) -> str | None:
+    return _aware(value).isoformat() if value else None
