@@ -1,0 +1,170 @@
+"""`manage.py manage_enhanced_pipeline …`: the pipeline for operators."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
+from rich.console import Console
+from rich.status import Status
+
+from backend.api.management.commands import _pipeline_text as text
+from backend.backend_scripts.data_pipeline_manager import DataPipelineManager
+from backend.runs.models import Run
+from supplyline import overview
+from supplyline.errors import SupplylineError
+from supplyline.tenancy.names import parse_client_id
+
+EXAMPLES = """\
+examples:
+  manage.py manage_enhanced_pipeline status --org-id 123
+  manage.py manage_enhanced_pipeline trigger-ingest --org-id 123 --table products --file-id file_456
+  manage.py manage_enhanced_pipeline trigger-postgres-load --org-id 123 --table products
+  manage.py manage_enhanced_pipeline trigger-forecast --client-id org_123 --wait
+  manage.py manage_enhanced_pipeline quality --org-id 123 --table products --days 7
+  manage.py manage_enhanced_pipeline audit --org-id 123
+
+exit codes: 0 done, 1 done but failed, partial or not in order, 2 wrong usage, 3 cannot be done,
+4 something is away: try again
+"""
+FINISHED = {"success": 0, "partial": 1, "failed": 1, "refused": 3}
+
+
+class Command(BaseCommand):
+    help = "Shows and drives the pipeline: status, triggers, quality, audit."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        import argparse
+
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.epilog = EXAMPLES
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        return parser
+
+    def add_arguments(self, parser: Any) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+        def action(name: str, about: str, *, org: bool = True) -> Any:
+            one = actions.add_parser(name, help=about, description=about)
+            one.add_argument("--json", action="store_true", help="print one JSON object")
+            one.add_argument(
+                "--verbose", action="store_true", help="show requests, connections and timings"
+            )
+            if org:
+                one.add_argument("--org-id", required=name != "status", help="e.g. 123")
+            return one
+
+        action("status", "state of an organization's pipeline, or of all")
+        ingest = action("trigger-ingest", "land an uploaded file")
+        ingest.add_argument("--table", required=True)
+        ingest.add_argument("--file-id", required=True)
+        ingest.add_argument("--user-id", default="system", help="in whose name (default: system)")
+        load = action("trigger-postgres-load", "load landed files into PostgreSQL")
+        load.add_argument("--table", required=True)
+        forecast = action("trigger-forecast", "forecast inventory", org=False)
+        forecast.add_argument("--client-id", required=True, help="org_123 or 123")
+        for one in (ingest, load, forecast):
+            one.add_argument("--wait", action="store_true", help="until the run has ended")
+            one.add_argument("--timeout", type=float, default=3600.0, help="seconds for --wait")
+            one.add_argument("--idempotency-key", default=None)
+        quality = action("quality", "how good a table's data is")
+        quality.add_argument("--table", required=True)
+        quality.add_argument("--days", type=int, default=7)
+        audit = action("audit", "what was done, and whether the trail holds")
+        audit.add_argument("--limit", type=int, default=50)
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        manager = DataPipelineManager()
+        began = time.perf_counter()
+        try:
+            answer, code = self._act(manager, options)
+        except SupplylineError as error:
+            raise CommandError(
+                f"{error.detail}\n{error.advice}", returncode=4 if error.transient else 3
+            ) from error
+        except OperationalError as error:
+            raise CommandError(
+                "The control database does not answer.\nCheck PG_HOST, PG_PORT, APP_DB_USER and "
+                "APP_DB_PASSWORD, or start the services with `supplyline up`.",
+                returncode=4,
+            ) from error
+        finally:
+            if options["verbose"]:
+                self._show_exchanges(manager, time.perf_counter() - began)
+        if options["json"]:
+            self.stdout.write(json.dumps(answer, default=str))
+        else:
+            text.show(options["action"], answer, Console(file=self.stdout, highlight=False))
+        if code:
+            sys.exit(code)
+
+    def _act(self, manager: DataPipelineManager, o: dict[str, Any]) -> tuple[Any, int]:
+        match o["action"]:
+            case "status" if o["org_id"]:
+                status = manager.get_organization_status(o["org_id"])
+                return status, 0 if status["healthy"] else 1
+            case "status":
+                return manager.get_overall_status(), 0
+            case "quality":
+                return (
+                    manager.generate_quality_report(o["org_id"], table=o["table"], days=o["days"]),
+                    0,
+                )
+            case "audit":
+                trail = manager.get_audit_trail(o["org_id"], limit=o["limit"])
+                return trail, 0 if trail["chain"].get("intact", True) else 1
+            case "trigger-ingest":
+                run = manager.trigger_enhanced_ingest_dag(
+                    o["org_id"], table=o["table"], file_id=o["file_id"], user_id=o["user_id"],
+                    idempotency_key=o["idempotency_key"],
+                )  # fmt: skip
+            case "trigger-postgres-load":
+                run = manager.trigger_postgres_load_dag(
+                    o["org_id"], table=o["table"], idempotency_key=o["idempotency_key"]
+                )
+            case _:
+                run = manager.trigger_forecast_dag(
+                    o["client_id"], idempotency_key=o["idempotency_key"]
+                )
+        return self._waited(manager, run, o) if o["wait"] else (run, 0)
+
+    def _waited(
+        self, manager: DataPipelineManager, run: dict[str, Any], o: dict[str, Any]
+    ) -> tuple[Any, int]:
+        """Follows the run; a forecast that ends well brings its plan along."""
+        deadline = time.monotonic() + o["timeout"]
+        console = Console(stderr=True)
+        with Status(f"{run['dag_run_id']}: {run['state']}", console=console) as line:
+            while run["state"] not in FINISHED and time.monotonic() < deadline:
+                time.sleep(0.3)
+                row = Run.objects.get(dag_id=run["dag_id"], dag_run_id=run["dag_run_id"])
+                trouble = f" ({row.error_detail} {row.next_step})" if row.error_detail else ""
+                line.update(f"{row.dag_run_id}: {row.state}{trouble}")
+                run = {**run, "state": row.state}
+        run = manager.run_status(run["dag_id"], run["dag_run_id"])
+        if o["action"] == "trigger-forecast" and run["state"] == "success":
+            org = parse_client_id(o["client_id"])
+            run["plan"] = overview.plan_rows(org, settings=manager.settings, limit=20)
+        return run, FINISHED.get(run["state"], 4)
+
+    def _show_exchanges(self, manager: DataPipelineManager, seconds: float) -> None:
+        s = manager.settings
+        mongo = urlsplit(s.mongo_uri)
+        lines = [
+            f"airflow     {s.airflow_api_base} as {s.airflow_username}, password ***",
+            f"postgresql  {s.pg_host}:{s.pg_port} as {s.app_db_user}, password ***;"
+            f" control database {s.control_db}, organizations {s.pg_db_prefix}*",
+            f"mongodb     {mongo.hostname}:{mongo.port or 27017}, database {s.mongo_database}",
+        ]
+        lines += [
+            f"  {x.method} {x.url} -> {x.status or x.error} in {x.seconds * 1000:.0f} ms"
+            for x in manager.exchanges
+        ]
+        lines.append(f"{seconds:.2f} s in all")
+        for line in lines:
+            self.stderr.write(line)
