@@ -1,4 +1,4 @@
-"""What the management commands share: text or JSON out, our errors as a sentence and an exit code."""
+"""What the management commands share: text or JSON out, errors as a sentence and an exit code."""
 
 from __future__ import annotations
 
