@@ -16,6 +16,7 @@ COMMANDS = {
     "down": "supplyline.local.commands:down",
     "status": "supplyline.local.commands:status",
     "logs": "supplyline.local.commands:logs",
+    "env": "supplyline.local.commands:env",
     "preview": "supplyline.ingest.commands:preview",
     "parse": "supplyline.ingest.commands:parse",
     "provision": "supplyline.tenancy.commands:provision",

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -87,7 +87,7 @@ class Storage:
         return StoredFile(org=org, file_id=file_id, url=url, **about)
 
     @contextmanager
-    def open(self, file: StoredFile) -> Iterator[IO[bytes]]:
+    def open(self, file: StoredFile) -> Iterator[BinaryIO]:
         """The bytes, seekable, from the beginning."""
         try:
             handle = self._fs.open(file.url, "rb")

@@ -60,17 +60,6 @@ def _stat(pid: int) -> list[str] | None:
     return None if fields[0] in "ZX" else fields
 
 
-def children(pid: int) -> list[int]:
-    """Pids of a process's direct children."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            stat = _stat(int(entry.name))
-            if stat is not None and int(stat[1]) == pid:
-                found.append(int(entry.name))
-    return found
-
-
 def descendants(pid: int) -> list[Identity]:
     """All living processes below one, parents first."""
     parents: dict[int, list[int]] = {}
@@ -137,6 +126,26 @@ def start(program: Program, *, log: Path | None = None) -> subprocess.Popen[byte
             os.close(output)
 
 
+def run(program: Program, *, log: Path) -> None:
+    """Runs a program to its end. Raises ServiceFailed when that is not a success."""
+    process = start(program, log=log)
+    code = process.wait()
+    if code != 0:
+        what = " ".join(program.argv[1:])
+        raise ServiceFailed(f"`{what}` ended with {code}; its words are in {log}.")
+
+
+def session_members(pid: int) -> list[Identity]:
+    """Living processes of the session that a process began: it, and what it left behind."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            stat = _stat(int(entry.name))
+            if stat is not None and int(stat[3]) == pid:
+                found.append(Identity(pid=int(entry.name), started=int(stat[19])))
+    return found
+
+
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
@@ -153,6 +162,9 @@ def stop(
     What is still there after `patience` seconds, or was left behind by its parent, is killed.
     """
     family = descendants(process.pid)
+    if process.alive or not Path(f"/proc/{process.pid}").exists():
+        # Not when the pid has been given to a stranger, who may lead a session too.
+        family += [m for m in session_members(process.pid) if m.started >= process.started]
     process.signal(polite)
     deadline = clock() + patience
     while process.alive and clock() < deadline:

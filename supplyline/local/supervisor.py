@@ -1,0 +1,321 @@
+"""The process that starts the services in order, restarts what dies, and stops them in reverse.
+
+Promises: one supervisor per home (a lock that the system drops with the process); every child is
+in the state file with pid and start time, so that after `kill -9` of the supervisor the next one
+ends the old children and nothing else; a service that dies comes back, after a pause that grows
+from half a second to half a minute; a start that cannot succeed stops everything again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from supplyline.errors import ServiceFailed, SupplylineError
+from supplyline.local import environment, logs, units
+from supplyline.local import home as homes
+from supplyline.local.home import Home
+from supplyline.local.process import Identity, start, stop
+from supplyline.local.units import Unit
+
+log = logging.getLogger("supplyline.local.supervisor")
+
+Phase = Literal["waiting", "starting", "ready", "pausing", "done", "failed", "stopped"]
+_TRIES = 3
+"""Deaths before the first sign of life after which a start is given up."""
+_STEADY = 60.0
+"""Seconds after which earlier deaths of a service are forgiven."""
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """A unit and how it is doing."""
+
+    unit: Unit
+    phase: Phase = "waiting"
+    process: subprocess.Popen[bytes] | None = None
+    identity: Identity | None = None
+    since: float = 0.0
+    """Unix time of the last start."""
+    restarts: int = 0
+    deaths: int = 0
+    retry_at: float = 0.0
+    error: str = ""
+    task: Future[None] | None = None
+    was_ready: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "phase": self.phase,
+            "pid": self.identity.pid if self.identity else None,
+            "started": self.identity.started if self.identity else None,
+            "since": self.since,
+            "port": self.unit.port,
+            "restarts": self.restarts,
+            "error": self.error,
+            "step": self.unit.action is not None,
+            "stop_signal": int(self.unit.stop_signal),
+            "patience": self.unit.patience,
+        }
+
+
+class Supervisor:
+    """Runs the units of one home until told to stop."""
+
+    def __init__(self, home: Home, plan: Sequence[Unit]) -> None:
+        self.home = home
+        self.entries = {unit.name: Entry(unit=unit) for unit in plan}
+        self.phase = "starting"
+        self.error = ""
+        self._pool = ThreadPoolExecutor(max_workers=len(plan) + 1)
+        self._stop = threading.Event()
+        self._written: object = None
+
+    def request_stop(self, *_: object) -> None:
+        self._stop.set()
+
+    def run(self) -> int:
+        """Until a stop is requested (0) or the start has failed (1)."""
+        trimmed = time.monotonic()
+        while not self._stop.is_set():
+            for entry in self.entries.values():
+                self._advance(entry)
+            self._judge()
+            self.write()
+            if self.phase == "failed":
+                break
+            if time.monotonic() - trimmed > 10:
+                trimmed = time.monotonic()
+                logs.trim(self.home)
+            self._stop.wait(0.05)
+        self.stop_all()
+        return 1 if self.error else 0
+
+    def _judge(self) -> None:
+        failed = next((e for e in self.entries.values() if e.phase == "failed"), None)
+        if failed is not None:
+            self.phase, self.error = "failed", f"{failed.unit.name}: {failed.error}"
+        elif self.phase == "starting" and all(
+            e.phase == "done" or e.was_ready for e in self.entries.values()
+        ):
+            self.phase = "running"
+            log.info("event=all_ready")
+
+    def _advance(self, entry: Entry) -> None:
+        if entry.phase == "waiting":
+            if all(self._satisfied(need) for need in entry.unit.needs):
+                self._begin(entry)
+        elif entry.unit.action is not None:
+            self._advance_step(entry)
+        elif entry.phase == "pausing":
+            if time.monotonic() >= entry.retry_at:
+                entry.restarts += 1
+                self._begin(entry)
+        elif entry.phase in ("starting", "ready"):
+            self._advance_service(entry)
+
+    def _satisfied(self, need: str) -> bool:
+        entry = self.entries.get(need)
+        return entry is None or entry.phase == "done" or entry.was_ready
+
+    def _begin(self, entry: Entry) -> None:
+        entry.phase, entry.since, entry.task = "starting", time.time(), None
+        unit = entry.unit
+        if unit.action is not None:
+            log.info("event=step unit=%s", unit.name)
+            entry.task = self._pool.submit(unit.action)
+            return
+        if unit.program is None:
+            raise ServiceFailed(f"{unit.name} has nothing to run.")
+        try:
+            program = unit.program()
+            entry.process = start(program, log=logs.path(self.home, unit.name))
+        except SupplylineError as error:
+            entry.phase, entry.error = "failed", str(error)
+            return
+        entry.identity = Identity.of(entry.process.pid)
+        self.write()
+        log.info("event=start unit=%s pid=%s", unit.name, entry.process.pid)
+
+    def _advance_step(self, entry: Entry) -> None:
+        if entry.task is None or not entry.task.done():
+            return
+        error = entry.task.exception()
+        entry.task = None
+        if error is None:
+            entry.phase = "done"
+            log.info("event=done unit=%s seconds=%.1f", entry.unit.name, time.time() - entry.since)
+        else:
+            entry.phase, entry.error = "failed", str(error)
+            log.error("event=failed unit=%s error=%s", entry.unit.name, error)
+
+    def _advance_service(self, entry: Entry) -> None:
+        if entry.process is not None and entry.process.poll() is not None:
+            self._died(entry, entry.process.returncode)
+        elif entry.phase == "starting":
+            if entry.task is None:
+                entry.task = self._pool.submit(entry.unit.probe, entry.since)
+            elif entry.task.done():
+                error, entry.task = entry.task.exception(), None
+                if error is None:
+                    entry.phase, entry.was_ready, entry.error = "ready", True, ""
+                    seconds = time.time() - entry.since
+                    log.info("event=ready unit=%s seconds=%.1f", entry.unit.name, seconds)
+                else:
+                    entry.error = str(error)
+        elif entry.deaths and time.time() - entry.since > _STEADY:
+            entry.deaths = 0
+
+    def _died(self, entry: Entry, code: int) -> None:
+        entry.deaths += 1
+        entry.error = f"ended with {code}"
+        entry.task = None
+        if entry.identity is not None:
+            stop(entry.identity, patience=0)  # what it left behind
+        if not entry.was_ready and entry.deaths >= _TRIES:
+            entry.phase = "failed"
+            log.error("event=gave_up unit=%s code=%s", entry.unit.name, code)
+            return
+        pause = min(30.0, 0.5 * 2 ** (entry.deaths - 1))
+        entry.phase, entry.retry_at = "pausing", time.monotonic() + pause
+        log.warning("event=died unit=%s code=%s restart_in=%s", entry.unit.name, code, pause)
+
+    def write(self) -> None:
+        """Brings the state file up to date, when something has changed."""
+        me = Identity.of(os.getpid())
+        state = {
+            "supervisor": {"pid": os.getpid(), "started": me.started if me else None},
+            "phase": self.phase,
+            "error": self.error,
+            "units": {name: entry.as_json() for name, entry in self.entries.items()},
+        }
+        if state != self._written:
+            homes.write_json(self.home.state, state)
+            self._written = state
+
+    def stop_all(self) -> None:
+        """Everything, in reverse order; what nobody else needs any more ends side by side."""
+        left = {name: e for name, e in self.entries.items() if e.identity is not None}
+        if self.phase != "failed":
+            self.phase = "stopping"
+        self.write()
+        while left:
+            needed = {need for name in left for need in self._needs(name)}
+            layer = [entry for name, entry in left.items() if name not in needed]
+            list(self._pool.map(self._end, layer))
+            for entry in layer:
+                left.pop(entry.unit.name)
+            self.write()
+        self.phase = "failed" if self.error else "stopped"
+        self.write()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _needs(self, name: str) -> set[str]:
+        """All that a unit stands on, also through others."""
+        found: set[str] = set()
+        queue = [name]
+        while queue:
+            entry = self.entries.get(queue.pop())
+            for need in entry.unit.needs if entry else ():
+                if need not in found:
+                    found.add(need)
+                    queue.append(need)
+        return found
+
+    def _end(self, entry: Entry) -> None:
+        if entry.identity is None:
+            return
+        polite = stop(entry.identity, polite=entry.unit.stop_signal, patience=entry.unit.patience)
+        if entry.process is not None:
+            entry.process.wait()
+        if entry.phase != "failed":
+            entry.phase = "stopped"
+        entry.identity = None
+        log.info("event=stopped unit=%s polite=%s", entry.unit.name, polite)
+
+
+def take_lock(home: Home) -> int | None:
+    """The lock's descriptor, to be kept open; None when a supervisor lives already."""
+    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def end_leftovers(home: Home) -> list[str]:
+    """Ends children that a killed supervisor left behind; the names of those that still ran."""
+    state = homes.read_json(home.state)
+    ended = []
+    for name, entry in reversed(list(state.get("units", {}).items())):
+        if entry.get("pid") is None or entry.get("started") is None:
+            continue
+        old = Identity(pid=entry["pid"], started=entry["started"])
+        if old.alive:
+            ended.append(name)
+        stop(old, polite=entry["stop_signal"], patience=entry["patience"])
+    return ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The supervisor's own program; `supplyline up` starts it."""
+    parser = argparse.ArgumentParser(prog="python -m supplyline.local.supervisor")
+    parser.add_argument("--home", required=True, type=Path)
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--port", action="append", default=[], metavar="NAME=NUMBER")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    home = Home(path=options.home)
+    homes.make(home)
+    lock = take_lock(home)
+    if lock is None:
+        return 0
+    try:
+        return _supervise(home, options)
+    finally:
+        os.close(lock)
+
+
+def _supervise(home: Home, options: argparse.Namespace) -> int:
+    fixed = {name: int(number) for name, _, number in (p.partition("=") for p in options.port)}
+    for name in end_leftovers(home):
+        log.warning("event=ended_leftover unit=%s", name)
+    me = Identity.of(os.getpid())
+    about = {"pid": os.getpid(), "started": me.started if me else None}
+    try:
+        for name, (old, new) in homes.move_taken_ports(home, fixed).items():
+            log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
+        instance = environment.describe(home)
+        plan = units.build(instance, options.only)
+        homes.write_json(home.environment, dict(instance.variables))
+    except SupplylineError as error:
+        log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback
+        homes.write_json(
+            home.state,
+            {"supervisor": about, "phase": "failed", "error": str(error), "units": {}},
+        )
+        return 1
+    supervisor = Supervisor(home, plan)
+    signal.signal(signal.SIGTERM, supervisor.request_stop)
+    signal.signal(signal.SIGINT, supervisor.request_stop)
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
