@@ -29,7 +29,7 @@ def _port(name: str) -> str:
 @click.option("--only", type=_SERVICE, multiple=True, help="This service and what it needs.")
 @click.option("--timeout", default=240.0, show_default=True, help="Seconds to wait for all.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def up(
+def up(  # noqa: PLR0917 - click calls it by keyword
     backend_port: int | None,
     airflow_port: int | None,
     postgres_port: int | None,
@@ -128,7 +128,7 @@ def logs(service: str | None, lines: int, follow: bool) -> None:
     if not files:
         click.echo(f"No logs yet in {home.logs}.")
         return
-    for name, file in files.items():
+    for file in files.values():
         if service is None:
             click.echo(f"==> {file}")
         for line in logfiles.tail(file, lines):

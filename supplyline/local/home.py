@@ -95,7 +95,7 @@ def locate(environ: Mapping[str, str] = os.environ) -> Home:
 
 
 def make(home: Home) -> None:
-    """Makes the folders. As root the way to PostgreSQL's data must stay passable for its account."""
+    """Makes the folders. As root the way to PostgreSQL's data stays passable for its account."""
     home.path.mkdir(parents=True, exist_ok=True)
     home.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
     for folder in (home.logs, home.storage, home.airflow):
