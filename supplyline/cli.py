@@ -9,9 +9,11 @@ import importlib
 
 import click
 
+from supplyline import __version__
 from supplyline.errors import SupplylineError
 
 COMMANDS = {
+    "demo": "supplyline.demo.commands:demo",
     "up": "supplyline.local.commands:up",
     "down": "supplyline.local.commands:down",
     "status": "supplyline.local.commands:status",
@@ -51,7 +53,7 @@ def assert_command(command: object, name: str) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="supplyline")
+@click.version_option(__version__)
 def cli() -> None:
     """Supplyline: files in, every row accounted for, inventory forecast out.
 
