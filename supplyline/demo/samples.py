@@ -1,8 +1,8 @@
 """Sample files of a small wholesaler: seasonal and intermittent sales, products, stock.
 
 Made anew from a seed, up to yesterday, with the dirt of real life: leading zeros in article
-numbers, another delimiter and encoding in every file, a title above a header, quoted line breaks, returns,
-short and long rows, and rows that cannot be read.
+numbers, another delimiter and encoding in every file, a title above a header, quoted line breaks,
+returns, short and long rows, and rows that cannot be read.
 """
 
 from __future__ import annotations
