@@ -1,7 +1,8 @@
 """The schema of an organization's database, in numbered steps.
 
 Promises: every step runs once, whole or not at all, in order, and is recorded in
-`supplyline.schema_version` by the transaction that ran it; two that migrate at once take turns.
+`supplyline.schema_version`, and in the audit trail, by the transaction that ran it; two that
+migrate at once take turns.
 Refuses to go on when a recorded step's text is no longer the text that was run.
 
 How to add a step: put `NNNN_room_what.sql` into `tenancy/schema/`. NNNN is the next free number;
@@ -27,6 +28,7 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+from supplyline.audit.events import append, head, org_of
 from supplyline.contracts import OrgId
 from supplyline.errors import DatabaseUnavailable, SchemaMismatch
 from supplyline.settings import Settings
@@ -145,12 +147,27 @@ def _run_step(conn: Connection, step: Step, *, org_role: str) -> None:
             "INSERT INTO supplyline.schema_version (step, sha256) VALUES (%s, %s)",
             (step.name, step.sha256),
         )
+        _audit(conn, step)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"The schema step {step.name} was interrupted.") from error
     except psycopg.Error as error:
         raise SchemaMismatch(
             f"The schema step {step.name} failed in {conn.info.dbname}: {error}", step=step.name
         ) from error
+
+
+def _audit(conn: Connection, step: Step) -> None:
+    """A change of the schema is an event too; the steps of the first provision are in its event."""
+    row = conn.execute("SELECT to_regclass('supplyline.audit_events') IS NOT NULL").fetchone()
+    if row and row[0] and head(conn)[0] > 0:
+        append(
+            conn,
+            org=org_of(conn),
+            kind="schema.migrated",
+            actor="system",
+            subject=step.name,
+            detail={"sha256": step.sha256},
+        )
 
 
 def _run(conn: Connection, text: str, *, org_role: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from supplyline.audit.events import events
 from supplyline.contracts import OrgId
 from supplyline.errors import SchemaMismatch
 from supplyline.settings import Settings
@@ -30,6 +31,9 @@ def test_a_step_runs_once(database: str, engine_settings: Settings) -> None:
     with connect_admin(settings=engine_settings, dbname=database) as conn:
         assert migrate.apply(conn, org_role=database, known=known) == ("9000_x",)
         assert migrate.apply(conn, org_role=database, known=known) == ()
+        newest, *earlier = events(conn)
+        assert (newest.kind, newest.subject) == ("schema.migrated", "9000_x")
+        assert [event.kind for event in earlier] == ["organization.provisioned"]
 
 
 def test_a_step_that_landed_late_still_runs(database: str, engine_settings: Settings) -> None:
