@@ -22,6 +22,15 @@ DAGS = (
     "enhanced_mongo_to_postgres_dag",
     "forecast_inventory_dag",
 )
+READ = (
+    "/api/airflow/pipeline-status/",
+    "/api/airflow/status/forecast_inventory_dag/",
+    "/api/pipeline/certificates/",
+    "/api/pipeline/audit/",
+    "/api/pipeline/quality/?table=sales",
+    "/api/forecast/plan/",
+)
+_NOTHING_THERE = frozenset({"table_not_found", "dag_not_found"})
 _REFUSED = frozenset({401, 403, 404})
 
 
@@ -36,13 +45,11 @@ def probes(subject: Subject) -> Iterator[Attempt]:
         return
     attacker, victim = subject.attacker_token, subject.victim_token
     yield from _controls(subject)
-    # 1. Status of the whole pipeline, in every way in which a view may take an organization.
-    for query in (
-        f"org_id={subject.victim}",
-        f"org={subject.victim}",
-        f"client_id={subject.victim}",
-    ):
-        yield _pipeline(subject, query)
+    # 1. What can be read, in every way in which a view may take an organization.
+    for path in READ:
+        for field in ("org_id", "org", "client_id"):
+            yield _read(subject, f"{path}{'&' if '?' in path else '?'}{field}={subject.victim}")
+    yield _organizations(subject)
     # 2. Triggers in the other's name.
     for path, body in _triggers(subject.victim):
         yield _call(subject, "POST", path, token=attacker, body=body)
@@ -79,16 +86,26 @@ def _controls(subject: Subject) -> Iterator[Attempt]:
         )
 
 
-def _pipeline(subject: Subject, query: str) -> Attempt:
-    path = f"/api/airflow/pipeline-status/?{query}"
+def _read(subject: Subject, path: str) -> Attempt:
     status, body = _request(subject, "GET", path, token=subject.attacker_token)
-    if status == 200 and _names_only(body, own=subject.attacker, other=subject.victim):
+    if status == 400:
+        return _attempt(f"GET {path}", "untested", "400: the API knows no such parameter")
+    named = _organizations_in(body)
+    if status == 200 and subject.victim not in named and subject.attacker in named:
         return _attempt(f"GET {path}", "refused", "200, but of its own organization")
-    return _judge(f"GET {path}", status)
+    return _judge(f"GET {path}", status, body)
 
 
-def _names_only(body: Any, *, own: str, other: str) -> bool:
-    """Whether an answer speaks of the caller's organization and of no other."""
+def _organizations(subject: Subject) -> Attempt:
+    status, body = _request(subject, "GET", "/api/organizations/", token=subject.attacker_token)
+    what = "GET /api/organizations/"
+    if status == 200 and subject.victim not in json.dumps(body).split('"'):
+        return _attempt(what, "refused", "200, the other is not in the list")
+    return _judge(what, status, body)
+
+
+def _organizations_in(body: Any) -> set[str]:
+    """The ids of the organizations that an answer speaks of."""
     found: set[str] = set()
 
     def walk(value: Any) -> None:
@@ -102,7 +119,7 @@ def _names_only(body: Any, *, own: str, other: str) -> bool:
                 walk(inner)
 
     walk(body)
-    return own in found and other not in found
+    return found
 
 
 def _triggers(org: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -124,7 +141,12 @@ def _files(subject: Subject) -> Iterator[Attempt]:
     if not ids:
         yield _attempt("asks for the other's files", "untested", "the other shows no file")
     for file_id in ids:
-        yield _call(subject, "GET", f"/api/files/{file_id}/", token=subject.attacker_token)
+        for path in (
+            f"/api/files/{file_id}/",
+            f"/api/files/{file_id}/quarantine/",
+            f"/api/pipeline/certificates/{file_id}/",
+        ):
+            yield _call(subject, "GET", path, token=subject.attacker_token)
         body_ = {"org_id": subject.attacker, "table": "products", "file_id": file_id}
         path = "/api/airflow/trigger/enhanced-ingest/"
         yield _call(subject, "POST", path, token=subject.attacker_token, body=body_)
@@ -153,15 +175,19 @@ def _runs(subject: Subject, dag: str, *, token: str) -> list[str]:
 def _call(
     subject: Subject, method: str, path: str, *, token: str, body: dict[str, str] | None = None
 ) -> Attempt:
-    status, _ = _request(subject, method, path, token=token, body=body)
+    status, answer = _request(subject, method, path, token=token, body=body)
     shown = f" {json.dumps(body)}" if body else ""
     who = "" if token == subject.attacker_token else " with a token that is none"
-    return _judge(f"{method} {path}{shown}{who}", status)
+    return _judge(f"{method} {path}{shown}{who}", status, answer)
 
 
-def _judge(what: str, status: int) -> Attempt:
+def _judge(what: str, status: int, body: Any) -> Attempt:
+    code = str(body.get("code", "")) if isinstance(body, dict) else ""
+    if code in _NOTHING_THERE:
+        # Missing for its owner too: that says nothing about who may see it.
+        return _attempt(what, "untested", f"{status} {code}")
     if status in _REFUSED:
-        return _attempt(what, "refused", str(status))
+        return _attempt(what, "refused", f"{status} {code}".strip())
     return _attempt(what, "crossed", f"{status}, expected 401, 403 or 404")
 
 

@@ -47,6 +47,8 @@ class Front:
                 return (200, {"org_id": org}) if self.leak == "ignored" else (404, {})
             return 200, {"org_id": asked}
         if parts[:3] == ["api", "airflow", "status"]:
+            if query:
+                return (404, {"code": "org_not_found"}) if "org_id=" in query else (400, {})
             return self._runs(org, parts[4:])
         if parts[:3] == ["api", "airflow", "trigger"]:
             asked = (body.get("org_id") or body.get("client_id") or "").removeprefix("org_")
