@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from bson.raw_bson import RawBSONDocument
+from pymongoarrow.context import PyMongoArrowContext
+from pymongoarrow.schema import Schema
 
 from supplyline.contracts import EXTRA, LINE, ROW, OrgId, ParseOptions, QuarantinedRow, TableName
 
@@ -34,30 +40,102 @@ def id_range(key: str) -> Document:
     return {"_id": {"$gte": f"{key}:", "$lt": f"{key};"}}
 
 
-def to_documents(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Document]:
-    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-    rows, lines = columns.pop(ROW), columns.pop(LINE)
-    extra = columns.pop(EXTRA, None) or [None] * len(rows)
-    names = list(columns)
-    out = []
-    for row, line, more, *cells in zip(rows, lines, extra, *columns.values(), strict=True):
-        document: Document = {"_id": row_id(key, row), "_file": file_id, "_row": row, "_line": line}
-        document.update({n: c for n, c in zip(names, cells, strict=True) if c is not None})
-        if more:
-            document[EXTRA] = more
-        out.append(document)
+def to_documents(
+    batch: pa.RecordBatch, *, key: str, file_id: str
+) -> list[RawBSONDocument | Document]:
+    """The batch's documents as BSON, built column by column: no cell becomes a Python object.
+
+    Rows with cells in excess, which are few, are dictionaries.
+    """
+    if EXTRA in batch.schema.names and batch.column(EXTRA).null_count < batch.num_rows:
+        surplus = batch.column(EXTRA).is_valid()
+        return [
+            *to_documents(
+                batch.filter(pc.invert(surplus)).drop_columns([EXTRA]), key=key, file_id=file_id
+            ),
+            *_dictionaries(batch.filter(surplus), key=key, file_id=file_id),
+        ]
+    if not batch.num_rows:
+        return []
+    names = [n for n in batch.schema.names if n not in (ROW, LINE, EXTRA)]
+    rows = batch.column(ROW)
+    file = file_id.encode()
+    number = pc.utf8_lpad(rows.cast(pa.string()), width=10, padding="0")
+    ids = pc.binary_join_element_wise(f"{key}:", number, "")
+    elements = [
+        *_text_element("_id", ids),
+        b"\x02_file\0" + struct.pack("<i", len(file) + 1) + file + b"\0",
+        *_long_element(ROW, rows),
+        *_long_element(LINE, batch.column(LINE)),
+    ]
+    for name in names:
+        elements += _text_element(name, batch.column(name))
+    body = pc.binary_join_element_wise(*_fused([*elements, b"\0"]), b"")
+    sizes = _int32(pc.binary_length(body).to_numpy() + 4)
+    whole = pc.binary_join_element_wise(sizes, body, b"")
+    return [RawBSONDocument(document) for document in whole.to_pylist()]
+
+
+Pieces = list[pa.Array | bytes]
+
+
+def _fused(pieces: Pieces) -> Pieces:
+    """Constants that follow one another become one: fewer pieces to join for every row."""
+    out: Pieces = []
+    for piece in pieces:
+        if isinstance(piece, bytes) and out and isinstance(out[-1], bytes):
+            out[-1] += piece
+        else:
+            out.append(piece)
     return out
 
 
-def to_batch(documents: Iterable[Document], *, columns: Sequence[str]) -> pa.RecordBatch:
-    documents = list(documents)
-    arrays = [
-        pa.array([d["_row"] for d in documents], pa.int64()),
-        pa.array([d["_line"] for d in documents], pa.int64()),
-        *(pa.array([d.get(name) for d in documents], pa.string()) for name in columns),
-        pa.array([d.get(EXTRA) for d in documents], pa.list_(pa.string())),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=[ROW, LINE, *columns, EXTRA])
+def _text_element(name: str, values: pa.Array) -> Pieces:
+    """BSON: 0x02, name, NUL, int32 bytes with the NUL, text, NUL; nothing for an absent cell."""
+    head = b"\x02" + name.encode() + b"\0"
+    text = values.cast(pa.binary())
+    if not values.null_count:
+        return [head, _int32(pc.binary_length(text).to_numpy() + 1), text, b"\0"]
+    size = _int32(pc.fill_null(pc.binary_length(text), 0).to_numpy(zero_copy_only=False) + 1)
+    return [pc.fill_null(pc.binary_join_element_wise(head, size, text, b"\0", b""), b"")]
+
+
+def _long_element(name: str, values: pa.Array) -> Pieces:
+    """BSON: 0x12, name, NUL, int64."""
+    data = np.ascontiguousarray(values.to_numpy(), dtype="<i8")
+    return [b"\x12" + name.encode() + b"\0", _fixed(data.tobytes(), 8)]
+
+
+def _int32(values: np.ndarray[Any, Any]) -> pa.Array:
+    return _fixed(np.ascontiguousarray(values, dtype="<i4").tobytes(), 4)
+
+
+def _fixed(data: bytes, width: int) -> pa.Array:
+    buffers = [None, pa.py_buffer(data)]
+    fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(data) // width, buffers)
+    return fixed.cast(pa.binary())
+
+
+def _dictionaries(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Document]:
+    out = []
+    for row in batch.to_pylist():
+        number, line, more = row.pop(ROW), row.pop(LINE), row.pop(EXTRA)
+        document: Document = {"_id": row_id(key, number), "_file": file_id}
+        document |= {ROW: number, LINE: line}
+        document |= {n: c for n, c in row.items() if c is not None}
+        out.append(document | {EXTRA: more} if more else document)
+    return out
+
+
+def to_batch(wire: bytes, *, columns: Sequence[str]) -> pa.RecordBatch:
+    """One batch of a raw cursor (documents one after the other) in columns."""
+    fields = {ROW: pa.int64(), LINE: pa.int64(), **dict.fromkeys(columns, pa.string())}
+    context = PyMongoArrowContext(Schema({**fields, EXTRA: pa.list_(pa.string())}))
+    context.process_bson_stream(wire)
+    table = context.finish().combine_chunks()
+    extra = table.column(EXTRA).combine_chunks()
+    arrays = [table.column(n).combine_chunks() for n in fields]
+    return pa.RecordBatch.from_arrays([*arrays, extra], names=[*fields, EXTRA])
 
 
 def quarantine_document(row: QuarantinedRow, *, key: str, table: TableName) -> Document:

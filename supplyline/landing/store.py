@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -222,20 +223,13 @@ class Landing:
         """The file's rows in order, as `contracts` describes; bounded by `batch_rows`."""
         columns = [c["name"] for c in manifest.layout["columns"]]
         with _mapped():
-            cursor = (
+            for wire in (
                 self._rows(org, manifest.table)
-                .find(id_range(manifest.file_key))
+                .find_raw_batches(id_range(manifest.file_key), batch_size=batch_rows)
                 .sort("_id", 1)
-                .batch_size(batch_rows)
-            )
-            pending: list[Document] = []
-            for document in cursor:
-                pending.append(document)
-                if len(pending) >= batch_rows:
-                    yield to_batch(pending, columns=columns)
-                    pending = []
-        if pending:
-            yield to_batch(pending, columns=columns)
+            ):
+                if wire:
+                    yield to_batch(wire, columns=columns)
 
     def quarantined(self, org: OrgId, *, file_id: str) -> Iterator[QuarantinedRow]:
         """Every row that was set aside of a file, in order; no cap."""
@@ -259,7 +253,7 @@ class Landing:
         return len(names)
 
 
-def _insert(collection: Collection, documents: list[Document]) -> None:
+def _insert(collection: Collection, documents: Sequence[Document | RawBSONDocument]) -> None:
     """Inserts what is not there yet; a duplicate `_id` means that an earlier attempt wrote it."""
     if not documents:
         return

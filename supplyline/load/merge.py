@@ -6,12 +6,13 @@ row of the file, or of a later file, has the same key) and rejected (its key is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import sql
 
+from supplyline.checksums import SEEDS, SEPARATOR
 from supplyline.contracts import TableName
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
@@ -240,16 +241,24 @@ def checksum_parts(conn: Connection, target: Target) -> tuple[int, int, int]:
 
 
 def _sum(source: sql.Composed, cells: Mapping[str, sql.Composed], *, alias: str) -> sql.Composed:
-    parts: Sequence[sql.Composed] = [
-        sql.SQL("coalesce(length({x})::text || ':' || ({x}), '-')").format(x=cells[name])
-        for name in sorted(cells)
-    ]
-    extra = sql.SQL(
-        "coalesce((SELECT string_agg('+' || length(e)::text || ':' || e, '' ORDER BY o)"
-        " FROM jsonb_array_elements_text({a}._raw -> 'extra') WITH ORDINALITY x(e, o)), '')"
-    ).format(a=sql.Identifier(alias))
+    """SQL: count and both sums of the rows' canonical texts (see `checksums`)."""
+    names = sorted(cells)
     return sql.SQL(
-        "SELECT count(*), sum(('x' || left(m, 16))::bit(64)::bigint::numeric),"
-        " sum(('x' || right(m, 16))::bit(64)::bigint::numeric)"
-        " FROM (SELECT md5(array_to_string(ARRAY[{parts}]::text[], '')) AS m FROM {source}) y"
-    ).format(parts=sql.SQL(", ").join([*parts, extra]), source=source)
+        "SELECT count(*), sum(hashtextextended(m, {high})), sum(hashtextextended(m, {low}))"
+        " FROM (SELECT CASE WHEN r IS NULL AND octet_length(j) - octet_length(replace(j, {sep},"
+        " '')) = {n} - 1 THEN j ELSE repeat({sep}, {n})"
+        " || (SELECT coalesce(string_agg(coalesce(length(e)::text || ':' || e, '-'), '' ORDER BY"
+        " o), '') FROM unnest(c) WITH ORDINALITY u(e, o))"
+        " || (SELECT coalesce(string_agg('+' || length(e)::text || ':' || e, '' ORDER BY o), '')"
+        " FROM jsonb_array_elements_text(r -> 'extra') WITH ORDINALITY u(e, o)) END AS m"
+        " FROM (SELECT r, c, array_to_string(c, {sep}) AS j FROM (SELECT {alias}._raw AS r,"
+        " ARRAY[{plain}]::text[] AS c FROM {source} OFFSET 0) w OFFSET 0) x) y"
+    ).format(
+        high=sql.Literal(SEEDS[0]),
+        low=sql.Literal(SEEDS[1]),
+        sep=sql.Literal(SEPARATOR),
+        n=sql.Literal(len(names)),
+        plain=sql.SQL(", ").join(cells[name] for name in names),
+        alias=sql.Identifier(alias),
+        source=source,
+    )

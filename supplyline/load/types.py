@@ -38,13 +38,34 @@ def join(one: str, other: str) -> str:
     return one if one == other else _WIDER.get((one, other), TEXT)
 
 
+SAMPLE = 2000
+"""Rows that tell which types are worth asking the whole file about; most columns keep one."""
+
+
 def infer(conn: Connection, *, staging: str, columns: Sequence[str]) -> dict[str, str | None]:
     """Types of staged text columns; None where the column holds no value at all in this file."""
-    if not columns:
-        return {}
-    kinds = list(_PATTERNS)
+    whole = sql.Identifier(staging)
+    sample = sql.SQL("(SELECT * FROM {} LIMIT {}) q").format(whole, sql.Literal(SAMPLE))
+    every = dict.fromkeys(columns, tuple(_PATTERNS))
+    asked = {c: kinds for c, (_, kinds) in _fits(conn, sample, every).items()}
+    out: dict[str, str | None] = {}
+    for column, (any_value, kinds) in _fits(conn, sql.SQL("{}").format(whole), asked).items():
+        kind = kinds[0] if kinds else TEXT
+        if kind in (DATE, TIMESTAMP) and not _casts(conn, staging, column, kind):
+            kind = TEXT  # such as 2023-02-30
+        out[column] = kind if any_value else None
+    return out
+
+
+def _fits(
+    conn: Connection, source: sql.Composed, asked: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """For every column: whether it has a value, and which of the asked types all values fit.
+
+    A column without a value fits every type.
+    """
     parts: list[sql.Composable] = []
-    for column in columns:
+    for column, kinds in asked.items():
         name = sql.Identifier(column)
         parts.append(sql.SQL("bool_or({} <> '')").format(name))
         parts += [
@@ -57,18 +78,15 @@ def infer(conn: Connection, *, staging: str, columns: Sequence[str]) -> dict[str
     # PostgreSQL allows 1,664 expressions in one SELECT.
     for start in range(0, len(parts), 1400):
         query = sql.SQL("SELECT {} FROM {}").format(
-            sql.SQL(", ").join(parts[start : start + 1400]), sql.Identifier(staging)
+            sql.SQL(", ").join(parts[start : start + 1400]), source
         )
         found += list(conn.execute(query).fetchone() or ())
-    out: dict[str, str | None] = {}
-    width = 1 + len(kinds)
-    for i, column in enumerate(columns):
-        any_value, *fits = found[i * width : (i + 1) * width]
-        candidates = [k for k, fit in zip(kinds, fits, strict=True) if fit]
-        kind = candidates[0] if candidates else TEXT
-        if kind in (DATE, TIMESTAMP) and not _casts(conn, staging, column, kind):
-            kind = TEXT  # such as 2023-02-30
-        out[column] = kind if any_value else None
+    answers = iter(found)
+    out = {}
+    for column, kinds in asked.items():
+        any_value = bool(next(answers))
+        fits = tuple(k for k in kinds if next(answers) is not False)
+        out[column] = (any_value, fits)
     return out
 
 
