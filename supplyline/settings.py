@@ -40,6 +40,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "SUPPLYLINE_SECRET_KEY": ("", "Django's secret key; required when the backend runs"),
     "SUPPLYLINE_DEBUG": ("0", "1 shows Django's debug pages; never in production"),
     "SUPPLYLINE_ALLOWED_HOSTS": ("localhost,127.0.0.1,[::1]", "host names the backend answers to"),
+    "SUPPLYLINE_MAX_UPLOAD_BYTES": ("10737418240", "largest upload that is accepted, in bytes"),
     "SUPPLYLINE_HOME": ("", "folder of the embedded services; default: .run beside the project"),
 }
 
@@ -63,6 +64,7 @@ class Settings:
     debug: bool
     allowed_hosts: tuple[str, ...]
     home: str
+    max_upload_bytes: int = 10 * 2**30
 
     @property
     def airflow_dialect(self) -> Literal["v1", "v2"]:
@@ -106,7 +108,18 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         debug=raw["SUPPLYLINE_DEBUG"] == "1",
         allowed_hosts=tuple(h for h in raw["SUPPLYLINE_ALLOWED_HOSTS"].split(",") if h),
         home=raw["SUPPLYLINE_HOME"],
+        max_upload_bytes=_positive("SUPPLYLINE_MAX_UPLOAD_BYTES", raw),
     )
+
+
+def _positive(name: str, raw: Mapping[str, str]) -> int:
+    try:
+        value = int(raw[name])
+    except ValueError:
+        raise ConfigurationError(f"{name} is {raw[name]!r}, which is no number.") from None
+    if value <= 0:
+        raise ConfigurationError(f"{name} is {value}; it must be greater than 0.")
+    return value
 
 
 @cache

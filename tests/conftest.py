@@ -122,3 +122,26 @@ def test_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data at {folder}; set SUPPLYLINE_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(engine_env: dict[str, str]) -> None:
+    """Django's control database lies on the shared PostgreSQL, under the name in engine_env.
+
+    pytest-django loads Django before any fixture runs, so what was read then is set right here.
+    """
+    from django.conf import settings
+    from django.db import connections
+
+    place = {
+        "NAME": engine_env["SUPPLYLINE_CONTROL_DB"],
+        "HOST": engine_env["PG_HOST"],
+        "PORT": engine_env["PG_PORT"],
+        "USER": engine_env["APP_DB_USER"],
+        "PASSWORD": engine_env["APP_DB_PASSWORD"],
+    }
+    default = connections["default"].settings_dict
+    default.update(place)
+    # The same name as the processes that tests start find in their environment.
+    default["TEST"]["NAME"] = engine_env["SUPPLYLINE_CONTROL_DB"]
+    settings.SECRET_KEY = engine_env["SUPPLYLINE_SECRET_KEY"]

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from backend.accounts.models import User
 from backend.api.errors import InvalidPayload
+
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="the same key gives the first answer again, and no second run",
+)
 
 
 def caller(request: Request) -> User:
@@ -39,3 +47,10 @@ def checked(serializer: type[serializers.BaseSerializer[Any]], data: object) -> 
         named = ", ".join(str(name)[:60] for name in errors)
         raise InvalidPayload(f"These fields are wrong: {named}.", errors=errors)
     return dict(form.validated_data)
+
+
+def idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= 200:
+        raise InvalidPayload("Idempotency-Key must have 1 to 200 characters.")
+    return key

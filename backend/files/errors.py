@@ -15,6 +15,16 @@ class EmptyFile(Terminal):
     next_step = "Check the export: the file that arrived has no bytes. Upload it again."
 
 
+class UploadIncomplete(Terminal):
+    code = "upload_incomplete"
+    next_step = "The connection broke before the last byte: upload the file again."
+
+
+class FileTooLarge(Terminal):
+    code = "file_too_large"
+    next_step = "Compress the file (.gz, .zip), split it, or raise SUPPLYLINE_MAX_UPLOAD_BYTES."
+
+
 class FileIdTaken(Terminal):
     code = "file_id_taken"
     next_step = "Leave `file_id` out, or give an id that was not used before."

@@ -8,13 +8,23 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from backend.accounts.models import User
+from backend.api.errors import IdempotencyKeyReused
 from backend.files.errors import EmptyFile, FileIdTaken
 from backend.files.models import Upload
+from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
 from supplyline.contracts import OrgId, StoredFile
 from supplyline.storage import Storage
 from supplyline.tenancy.names import parse_table_name
 from supplyline.vocabulary import recognise
+
+
+class _Repeated(Exception):
+    """The key's first upload is the answer; the transaction of this one is taken back."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.dag_run_id)
+        self.run = run
 
 
 def new_file_id() -> str:
@@ -41,28 +51,58 @@ def accept_upload(
         storage.delete(org, stored.file_id)
         raise
     try:
-        with transaction.atomic():
-            upload = Upload.objects.create(
-                org_id=org,
-                file_id=stored.file_id,
-                name=stored.name[:255],
-                size=stored.size,
-                sha256=stored.sha256,
-                table=name,
-                table_reasons=reasons,
-                user_id_text=user.pk,
-            )
-            upload.run = request_run(
-                org,
-                dag_id=INGEST,
-                conf=ingest_conf(org, upload=upload, triggered_by="file_upload"),
-                user_id=user.pk,
-                source="file_upload",
-                idempotency_key=idempotency_key,
-            )
-            upload.save(update_fields=["run"])
+        return _record(
+            org,
+            stored=stored,
+            user=user,
+            table=(name, reasons),
+            content=[stored.sha256, stored.name, table],
+            idempotency_key=f"upload:{idempotency_key}" if idempotency_key else None,
+        )
+    except _Repeated as repeated:
+        storage.delete(org, stored.file_id)
+        return Upload.objects.get(org_id=org, run=repeated.run)
+    except IdempotencyKeyReused:
+        storage.delete(org, stored.file_id)
+        raise
     except IntegrityError:
         raise FileIdTaken(f"There is a file {stored.file_id} already.") from None
+
+
+@transaction.atomic
+def _record(
+    org: OrgId,
+    *,
+    stored: StoredFile,
+    user: User,
+    table: tuple[str, list[str]],
+    content: object,
+    idempotency_key: str | None,
+) -> Upload:
+    """Upload, intent and outbox row together, or none of them."""
+    upload = Upload.objects.create(
+        org_id=org,
+        file_id=stored.file_id,
+        name=stored.name[:255],
+        size=stored.size,
+        sha256=stored.sha256,
+        table=table[0],
+        table_reasons=table[1],
+        user_id_text=user.pk,
+    )
+    run = request_run(
+        org,
+        dag_id=INGEST,
+        conf=ingest_conf(org, upload=upload, triggered_by="file_upload"),
+        user_id=user.pk,
+        source="file_upload",
+        idempotency_key=idempotency_key,
+        content=content,
+    )
+    if run.conf["file_id"] != stored.file_id:
+        raise _Repeated(run)
+    upload.run = run
+    upload.save(update_fields=["run"])
     return upload
 
 

@@ -27,6 +27,7 @@ class StorageUploadHandler(FileUploadHandler):
         super().__init__()
         self._storage, self._org, self._file_id = storage, org, file_id
         self._writer: StorageWriter | None = None
+        self.is_interrupted = False
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -44,5 +45,11 @@ class StorageUploadHandler(FileUploadHandler):
         return StoredUpload(self._writer.finish()) if self._writer is not None else None
 
     def upload_interrupted(self) -> None:
+        """The body ended before the boundary that closes the file."""
+        self.is_interrupted = True
+        self.abort()
+
+    def abort(self) -> None:
+        """Takes back what was written; safe to call at any time before the file is complete."""
         if self._writer is not None:
             self._writer.abort()

@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.requests import caller
-from backend.files.errors import FileIdTaken, NoFile
+from backend.api.requests import IDEMPOTENCY, caller, idempotency_key
+from backend.files.errors import FileIdTaken, FileTooLarge, NoFile, UploadIncomplete
 from backend.files.models import Upload
 from backend.files.services import accept_upload, new_file_id
 from backend.files.upload_handler import StorageUploadHandler, StoredUpload
@@ -72,6 +72,7 @@ class UploadView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
+        parameters=[IDEMPOTENCY],
         request={"multipart/form-data": UploadForm},
         responses={202: OpenApiTypes.OBJECT, 422: OpenApiResponse(description="not a table")},
     )
@@ -79,11 +80,23 @@ class UploadView(APIView):
         user = caller(request)
         require(user, Role.EDITOR)
         org = own_org(user)
-        storage = Storage(supplyline_settings.get().storage_url)
+        settings = supplyline_settings.get()
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.max_upload_bytes:
+            raise FileTooLarge(f"A file may have {settings.max_upload_bytes:,} bytes at most.")
+        key = idempotency_key(request)
+        storage = Storage(settings.storage_url)
         file_id = _wanted_id(request, org)
         # The handlers must stand before the body is read; permission was checked before that.
-        request._request.upload_handlers = [StorageUploadHandler(storage, org=org, file_id=file_id)]
-        given = request.data.get("file")
+        handler = StorageUploadHandler(storage, org=org, file_id=file_id)
+        request._request.upload_handlers = [handler]
+        try:
+            given = request.data.get("file")
+        except BaseException:
+            handler.abort()
+            storage.delete(org, file_id)
+            raise
+        if handler.is_interrupted:
+            raise UploadIncomplete("The upload ended before the file did.")
         if not isinstance(given, StoredUpload):
             raise NoFile("The request has no file.")
         upload = accept_upload(
@@ -92,6 +105,7 @@ class UploadView(APIView):
             storage=storage,
             user=user,
             table=request.data.get("table") or None,
+            idempotency_key=key,
         )
         body = {"success": True, "message": f"{upload.name} is accepted.", **describe(upload)}
         return Response(body, status=status.HTTP_202_ACCEPTED)

@@ -13,6 +13,7 @@ from backend.accounts.models import Organization
 from backend.airflow_client.client import AirflowClient
 from backend.airflow_client.errors import AirflowRunNotFound, DagNotFound
 from backend.airflow_client.values import AirflowRun
+from backend.runs.errors import RunOverdue
 from backend.runs.models import Run
 from backend.runs.services import DAGS, DEADLINE, FORECAST
 from supplyline import overview
@@ -42,6 +43,7 @@ def reconcile(client: AirflowClient, *, settings: Settings, now: datetime) -> in
         found_run = seen.get((run.dag_id, run.dag_run_id)) or _exactly(client, run, now=now)
         if found_run is not None:
             record(run, found_run, settings=settings, now=now)
+    settle_overdue(client, now=now)
     return Run.objects.filter(state__in=Run.UNFINISHED).count()
 
 
@@ -53,6 +55,29 @@ def _exactly(client: AirflowClient, run: Run, *, now: datetime) -> AirflowRun | 
     except DagNotFound:
         log.warning("dag missing", extra={"run": run.dag_run_id})
     return None
+
+
+def settle_overdue(client: AirflowClient, *, now: datetime) -> int:
+    """Ends delivered runs that are past their deadline, in Airflow first, then here (P11).
+
+    Intents that still wait for Airflow are not dropped (P1): they are shown as overdue, with the
+    reason why they wait.
+    """
+    late = Run.objects.filter(
+        state__in=(Run.State.QUEUED, Run.State.RUNNING),
+        delivered_at__isnull=False,
+        deadline__lt=now,
+    )
+    count = 0
+    for run in late[:100]:
+        try:
+            client.cancel_run(run.dag_id, run_id=run.dag_run_id)
+        except AirflowRunNotFound:
+            log.info("overdue run is gone from Airflow", extra={"run": run.dag_run_id})
+        error = RunOverdue(f"Not finished by {run.deadline:%Y-%m-%d %H:%M} UTC; ended.")
+        _settle(run, state=Run.State.FAILED, error=error, now=now)
+        count += 1
+    return count
 
 
 def _settle(run: Run, *, state: str, error: SupplylineError, now: datetime) -> None:
@@ -86,12 +111,6 @@ def record(run: Run, found: AirflowRun, *, settings: Settings, now: datetime) ->
             error_code="run_failed",
             error_detail="A task of the run failed.",
             next_step="Read the task's log in Airflow; mend the cause and trigger again.",
-        )
-    elif now > run.deadline:
-        change.update(
-            error_code="overdue",
-            error_detail=f"Not finished since {run.created_at:%Y-%m-%d %H:%M} UTC.",
-            next_step="Look at the run in Airflow: is the DAG paused, are its workers busy?",
         )
     Run.objects.filter(pk=run.pk).update(**change)
 

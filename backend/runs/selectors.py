@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
+
 from backend.airflow_client.client import AirflowClient
 from backend.api.errors import RunNotFound, UnknownDag
 from backend.runs.models import Run
@@ -35,6 +37,8 @@ def describe(run: Run) -> dict[str, Any]:
         "delivered_at": _iso(run.delivered_at),
         "started_at": _iso(run.started_at),
         "ended_at": _iso(run.ended_at),
+        "deadline": _iso(run.deadline),
+        "overdue": run.state in Run.UNFINISHED and run.deadline < timezone.now(),
         "status_url": status_url(run),
     }
     if run.error_code or run.next_step:

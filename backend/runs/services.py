@@ -35,12 +35,13 @@ def request_run(
     user_id: str,
     source: str,
     idempotency_key: str | None = None,
+    content: object = None,
     now: datetime | None = None,
 ) -> Run:
     """Accepts an intent: durable when this returns (and the caller's transaction commits).
 
-    The same idempotency key gives the run of the first call; with another conf it raises
-    IdempotencyKeyReused. The relay is woken at commit.
+    The same idempotency key gives the run of the first call; with another `content` (by default
+    the conf) it raises IdempotencyKeyReused. The relay is woken at commit.
     """
     at = now or timezone.now()
     identity = uuid.uuid4()
@@ -54,7 +55,7 @@ def request_run(
         user_id_text=user_id,
         correlation_id=current_correlation_id(),
         idempotency_key=idempotency_key,
-        fingerprint=_fingerprint(dag_id, conf),
+        fingerprint=_fingerprint(dag_id, conf if content is None else content),
         created_at=at,
         deadline=at + DEADLINE,
     )
@@ -78,8 +79,8 @@ def _first_answer(org: OrgId, run: Run) -> Run:
     return first
 
 
-def _fingerprint(dag_id: str, conf: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([dag_id, conf], sort_keys=True).encode()).hexdigest()
+def _fingerprint(dag_id: str, content: object) -> str:
+    return hashlib.sha256(json.dumps([dag_id, content], sort_keys=True).encode()).hexdigest()
 
 
 def wake_relay() -> None:

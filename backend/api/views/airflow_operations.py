@@ -16,7 +16,7 @@ from backend.accounts.errors import OtherUserNamed
 from backend.accounts.models import Role, User
 from backend.airflow_client.client import AirflowClient
 from backend.api.errors import InvalidPayload
-from backend.api.requests import caller, payload, query
+from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, payload, query
 from backend.files.models import Upload
 from backend.runs import selectors
 from backend.runs.models import Run
@@ -25,13 +25,6 @@ from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
 from supplyline.errors import FileNotStored, InvalidName
 from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
-
-IDEMPOTENCY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="the same key gives the first answer again, and no second run",
-)
 
 
 class IngestPayload(serializers.Serializer[None]):
@@ -80,13 +73,6 @@ def accepted(run: Run) -> Response:
         },
         status=status.HTTP_202_ACCEPTED,
     )
-
-
-def idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= 200:
-        raise InvalidPayload("Idempotency-Key must have 1 to 200 characters.")
-    return key
 
 
 def trigger_org(user: User, text: str, *, client: bool = False) -> OrgId:
