@@ -14,8 +14,7 @@ from backend.files.models import Upload
 from backend.runs.models import Outbox, Run
 from supplyline.settings import Settings
 from supplyline.settings import get as get_settings
-
-from .conftest import Person
+from tests.integration.backend.conftest import Person
 
 CSV = b"sku,name,price\n01730,Bolt,1.20\n01731,Nut,0.80\n"
 URL = "/api/files/upload/"
