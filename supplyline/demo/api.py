@@ -40,9 +40,13 @@ class Api:
 
     def upload(self, path: Path) -> dict[str, Any]:
         with path.open("rb") as source:
-            return self._json(
-                self._http.post("/api/files/upload/", files={"file": (path.name, source)})
-            )
+            return self._send(path.name, source)
+
+    def upload_bytes(self, name: str, content: bytes) -> dict[str, Any]:
+        return self._send(name, content)
+
+    def _send(self, name: str, content: Any) -> dict[str, Any]:
+        return self._json(self._http.post("/api/files/upload/", files={"file": (name, content)}))
 
     def follow(self, status_url: str, *, seconds: float, tell: Any) -> dict[str, Any]:
         """Asks until the run has ended. Raises ServiceFailed when it takes too long."""
