@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
 from supplyline.tenancy.names import parse_org_id
 from supplyline.tenancy.provisioning import drop, provision
 from tests import servers
+
+
+# A machine under load is no failure: how fast is measured in benchmarks/.
+hypothesis_settings.register_profile(
+    "supplyline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("supplyline")
 
 
 @pytest.fixture(scope="session")
