@@ -17,7 +17,6 @@ from supplyline.tenancy.names import parse_org_id
 from supplyline.tenancy.provisioning import drop, provision
 from tests import servers
 
-
 # A machine under load is no failure: how fast is measured in benchmarks/.
 hypothesis_settings.register_profile(
     "supplyline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
