@@ -1,4 +1,6 @@
-"""What is true of an organization's pipeline now, read from the stores themselves. Writes nothing.
+"""What is true of an organization's pipeline now, read from the stores themselves.
+
+Writes nothing, but for the stored score of a quality report.
 
 At the level of `stages`: it looks into landing, load, quality and forecast and joins what they say.
 """
@@ -6,6 +8,7 @@ At the level of `stages`: it looks into landing, load, quality and forecast and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -155,23 +158,36 @@ def plan_rows(org: OrgId, *, settings: Settings, limit: int = 10) -> list[Json]:
 
 
 def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now: datetime) -> Json:
-    """Files and verdicts of the last `days` days, and what the table holds column by column."""
+    """Checks with scores, columns, and how it went day by day; stored, so that a trend exists.
+
+    Raises TableNotLanded when nothing of the table is in PostgreSQL yet.
+    """
     from supplyline.load import certificates
+    from supplyline.quality.report import report
 
     name = parse_table_name(table)
     with open_landing(settings) as landing:
-        manifests = landing.manifests(org, table=name)
+        manifests = [_with_zone(m) for m in landing.manifests(org, table=name)]
     with session(org, settings=settings) as conn:
         issued = certificates(conn, table=name, limit=10_000)
-        columns = _profile(conn, name)
-        rows = _count(conn, name)
-    recent = [m for m in manifests if m.opened_at and (now - _aware(m.opened_at)).days < days]
+        made = report(
+            conn,
+            org=org,
+            table=name,
+            days=days,
+            manifests=manifests,
+            certificates=issued,
+            now=now,
+        )
+    answer = made.as_json()
+    recent = [m for m in manifests if m.opened_at and (now - m.opened_at).days < days]
     certified = [c for c in issued if c.issued_at and (now - c.issued_at).days < days]
     read = sum(m.rows_read for m in recent)
     aside = sum(m.quarantined for m in recent)
     return {
-        "org_id": org, "table": name, "days": days, "generated_at": _iso(now),
-        "rows_in_table": rows, "files": len(recent),
+        "org_id": org, "table": name, "days": days, "generated_at": answer["made_at"],
+        "score": made.score,
+        "rows_in_table": made.profile.rows, "files": len(recent),
         "files_refused": sum(m.state == "refused" for m in recent),
         "rows_read": read, "quarantined": aside,
         "quarantine_ratio": round(aside / read, 6) if read else 0.0,
@@ -179,41 +195,22 @@ def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now
                          "partial": sum(c.verdict == "partial" for c in certified)},
         "rejected": sum(c.rejected for c in certified),
         "superseded": sum(c.superseded for c in certified),
-        "columns": columns,
-        "score": _score(read, aside, columns),
+        "checks": answer["checks"],
+        "columns": [
+            {"column": c["name"], "rows": made.profile.rows, "empty": c["nulls"] + c["empties"],
+             **{k: v for k, v in c.items() if k not in ("name", "values")}}
+            for c in answer["profile"]["columns"]
+        ],
+        "trend": answer["trend"],
     }  # fmt: skip
 
 
-def _profile(conn: Connection, table: str) -> list[Json]:
-    from psycopg import sql
-
-    if table not in tables(conn):
-        return []
-    known = conn.execute(
-        "SELECT column_name, type FROM supplyline.column_types WHERE table_name = %s"
-        " ORDER BY column_name",
-        (table,),
-    ).fetchall()
-    out = []
-    for column, kind in known:
-        name = sql.Identifier(column)
-        row = conn.execute(
-            sql.SQL(
-                "SELECT count(*), count(*) FILTER (WHERE {c} IS NULL OR {c}::text = ''),"
-                " count(DISTINCT {c}) FROM {t}"
-            ).format(c=name, t=sql.Identifier("public", table))
-        ).fetchone() or (0, 0, 0)
-        out.append({"column": column, "type": kind, "rows": row[0], "empty": row[1],
-                    "distinct": row[2]})  # fmt: skip
-    return out
-
-
-def _score(read: int, aside: int, columns: list[Json]) -> float:
-    """0 to 100: the mean of the share of rows taken and the share of cells that hold a value."""
-    taken = 1 - aside / read if read else 1.0
-    cells = sum(c["rows"] for c in columns)
-    filled = 1 - sum(c["empty"] for c in columns) / cells if cells else 1.0
-    return round(50 * (taken + filled), 1)
+def _with_zone(manifest: Manifest) -> Manifest:
+    return replace(
+        manifest,
+        opened_at=_aware(manifest.opened_at) if manifest.opened_at else None,
+        closed_at=_aware(manifest.closed_at) if manifest.closed_at else None,
+    )
 
 
 def _aware(value: datetime) -> datetime:

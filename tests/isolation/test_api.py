@@ -59,7 +59,7 @@ def backend(
     env = {**os.environ, **engine_env, "DJANGO_SETTINGS_MODULE": "backend.config.settings"}
     with pg.connect(user=pg.app_user) as conn:
         name = engine_settings.control_db
-        if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone():
+        if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             conn.execute(f'CREATE DATABASE "{name}"'.encode())
     manage(env, "migrate", "-v", "0")
     orgs, tokens = [], []

@@ -71,6 +71,17 @@ def quality(answer: dict[str, Any], console: Console) -> None:
         if name in ("columns", "checks", "trend", "table", "org_id", "days", "score"):
             continue
         console.print(f"  {name}: {value}")
+    scores = Table("check", "score", "checked", "failed", "detail")
+    for c in answer.get("checks", ()):
+        scores.add_row(*(str(c[k]) for k in ("name", "score", "checked", "failed", "detail")))
+    console.print(scores)
+    days = Table("day", "files", "read", "landed", "quarantined", "success", "partial", "score")
+    for d in answer.get("trend", ()):
+        days.add_row(
+            *(str(d[k]) for k in ("day", "files", "rows_read", "landed", "quarantined")),
+            *(str(d[k]) for k in ("success", "partial", "score")),
+        )
+    console.print(days)
     grid = Table("column", "type", "rows", "empty", "distinct")
     for c in answer.get("columns", ()):
         grid.add_row(*(str(c[k]) for k in ("column", "type", "rows", "empty", "distinct")))
