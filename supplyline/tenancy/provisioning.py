@@ -16,6 +16,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from psycopg import sql
 
 from supplyline.audit.events import append
@@ -42,6 +43,7 @@ ROLE_CONNECTIONS = 20
 
 _SERVER_DATABASES = frozenset({"postgres", "template0", "template1", "airflow"})
 _BUILTIN_LOCALE_SINCE = 170000
+_DROP_ATTEMPTS = 3
 
 
 def provision(org: OrgId, *, settings: Settings) -> bool:
@@ -112,7 +114,7 @@ def drop(org: OrgId, *, settings: Settings) -> bool:
             name = sql.Identifier(database)
             # New connections are refused before the old ones end, or a busy client comes back.
             conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            _drop_database(conn, name)
         had_role = _role_flags(conn, role) is not None
         if had_role:
             conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
@@ -142,6 +144,17 @@ def close_to_public(conn: Connection, *, settings: Settings) -> tuple[str, ...]:
             sql.SQL("REVOKE CONNECT, TEMP ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
         )
     return tuple(still_open)
+
+
+def _drop_database(conn: Connection, name: sql.Identifier) -> None:
+    """PostgreSQL waits 5 s for the sessions that it ended; a busy machine may need it again."""
+    for _ in range(_DROP_ATTEMPTS - 1):
+        try:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        except psycopg.errors.ObjectInUse:
+            continue
+        return
+    conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def _names(org: OrgId, *, settings: Settings) -> tuple[str, str]:
