@@ -83,6 +83,18 @@ class SchemaDrift(Terminal):
     next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
 
 
+class LoadNotFound(Terminal):
+    code = "load_not_found"
+    next_step = "Check the file id; `supplyline verify` without --file lists the loaded files."
+
+
+class UndoRefused(Terminal):
+    """A later load rests on this one."""
+
+    code = "undo_refused"
+    next_step = "Undo the later loads first, newest first."
+
+
 class StaleWorker(Terminal):
     """Another attempt has taken over; this one must not commit (promise P6)."""
 

@@ -28,6 +28,7 @@ from supplyline.contracts import (
     TableName,
 )
 from supplyline.errors import DatabaseUnavailable
+from supplyline.faults import reach
 from supplyline.landing.documents import (
     Document,
     file_key,
@@ -117,11 +118,16 @@ class Landing:
         columns = [c["name"] for c in manifest.layout["columns"]]
         checksum, read, set_aside = Checksum.over(columns), 0, 0
         for batch in batches:
+            reach("land.before_batch")
             self._write(org, manifest, batch)
+            reach("land.after_batch")
             checksum = checksum.plus(batch.data)
             read += batch.data.num_rows + len(batch.quarantined)
             set_aside += len(batch.quarantined)
-        return self._close(org, manifest, checksum, read=read, set_aside=set_aside, now=now)
+        reach("land.before_close")
+        closed = self._close(org, manifest, checksum, read=read, set_aside=set_aside, now=now)
+        reach("land.after_close")
+        return closed
 
     def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch) -> None:
         with _mapped():

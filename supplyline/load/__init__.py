@@ -8,5 +8,6 @@ policy forbids.
 
 from supplyline.load.pipeline import load_files, pending
 from supplyline.load.records import certificates, claim_attempt
+from supplyline.load.repair import rebuild, undo, verify
 
-__all__ = ["certificates", "claim_attempt", "load_files", "pending"]
+__all__ = ["certificates", "claim_attempt", "load_files", "pending", "rebuild", "undo", "verify"]

@@ -32,9 +32,13 @@ class Target:
     file_key: str
     sequence: int
     load_id: str
+    relation: str = ""
+    """A temporary table to compare with in the place of the table itself."""
 
     @property
     def name(self) -> sql.Identifier:
+        if self.relation:
+            return sql.Identifier("pg_temp", self.relation)
         return sql.Identifier("public", self.table)
 
     @property
@@ -60,10 +64,22 @@ class Fates:
     unchanged: int = 0
     superseded: int = 0
     rejected: int = 0
+    deleted: int = 0
 
 
 def publish(conn: Connection, target: Target, *, now: datetime) -> Fates:
     """Rejects, classifies and applies; the caller's transaction makes it visible as a whole."""
+    fates = classify_only(conn, target)
+    if fates.updated:
+        _keep_history(conn, target, now=now)
+        _update(conn, target)
+    if fates.inserted:
+        _insert(conn, target)
+    return fates
+
+
+def classify_only(conn: Connection, target: Target) -> Fates:
+    """Decides every staged row's fate and counts them; no table is changed."""
     rejected = _reject(conn, target)
     _classify(conn, target)
     counts: dict[str, int] = dict(
@@ -71,11 +87,6 @@ def publish(conn: Connection, target: Target, *, now: datetime) -> Fates:
             sql.SQL("SELECT _fate, count(*) FROM {} GROUP BY 1").format(sql.Identifier(SOURCE))
         ).fetchall()
     )
-    if counts.get("updated"):
-        _keep_history(conn, target, now=now)
-        _update(conn, target)
-    if counts.get("inserted"):
-        _insert(conn, target)
     return Fates(rejected=rejected, **counts)
 
 
@@ -92,6 +103,7 @@ def _reject(conn: Connection, target: Target) -> int:
         "WITH gone AS (DELETE FROM {s} WHERE {empty} RETURNING *)"
         " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
         " SELECT {load}, _row, 'empty_key', {reason}, jsonb_build_object({cells}) FROM gone"
+        " ON CONFLICT (load_id, row_number) DO NOTHING"
     ).format(
         s=sql.Identifier(STAGING),
         empty=empty,
@@ -99,7 +111,11 @@ def _reject(conn: Connection, target: Target) -> int:
         reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
         cells=cells,
     )
-    return conn.execute(query).rowcount
+    before = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(STAGING)))
+    rows = (before.fetchone() or (0,))[0]
+    conn.execute(query)
+    after = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(STAGING)))
+    return int(rows - (after.fetchone() or (0,))[0])
 
 
 def _classify(conn: Connection, target: Target) -> None:

@@ -13,7 +13,9 @@ from supplyline.audit import events
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName, TableSettings
 from supplyline.errors import SchemaDrift
+from supplyline.faults import reach
 from supplyline.load import merge, records, schema, types
+from supplyline.load.replace import replace_earlier
 from supplyline.load.staging import STAGING, stage
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
@@ -49,10 +51,10 @@ def load_files(
     out = []
     for manifest in manifests:
         with conn.transaction():
-            _lock_table(conn, table)
+            lock_table(conn, table)
             if records.has_receipt(conn, manifest.file_id):
                 continue
-            certificate = _load_one(
+            certificate = load_within(
                 org,
                 conn=conn,
                 manifest=manifest,
@@ -62,11 +64,13 @@ def load_files(
                 key_candidates=key_candidates,
             )
             records.check_attempt(conn, run)
+            reach("load.before_commit")
+        reach("load.after_commit")
         out.append(certificate)
     return out
 
 
-def _lock_table(conn: Connection, table: TableName) -> None:
+def lock_table(conn: Connection, table: TableName) -> None:
     """Loads of one table take turns, also the very first two."""
     conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('load:' || %s, 0))", (table,))
 
@@ -77,7 +81,7 @@ class _Key:
     source: str
 
 
-def _load_one(
+def load_within(
     org: OrgId,
     *,
     conn: Connection,
@@ -85,11 +89,13 @@ def _load_one(
     batches: Iterator[pa.RecordBatch],
     run: RunRef,
     now: datetime,
-    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]],
+    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]] = lambda _: (),
 ) -> Certificate:
+    """Loads one file inside the caller's transaction, which holds the table's lock."""
     columns = [c["name"] for c in manifest.layout["columns"]]
     # 1. stage
     landed = stage(conn, columns=columns, batches=batches)
+    reach("load.staged")
     # 2. decide
     settings = table_settings(conn, manifest.table)
     inferred = types.infer(conn, staging=STAGING, columns=columns)
@@ -123,6 +129,9 @@ def _load_one(
     certificate = _draft(manifest, load_id, run, now, landed)
     _receipt_first(conn, certificate, manifest, now)
     fates = merge.publish(conn, target, now=now)
+    gone = replace_earlier(conn, target, file_name=manifest.name, now=now)
+    fates = replace(fates, deleted=gone)
+    reach("load.published")
     # 4. reconcile
     rows, high, low = merge.checksum_parts(conn, target)
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low)
@@ -146,7 +155,7 @@ def _choose_key(
     now: datetime,
 ) -> _Key:
     if schema.exists(conn, manifest.table):
-        actual = _actual_key(conn, manifest.table)
+        actual = actual_key(conn, manifest.table)
         if settings.key is not None and settings.key != actual:
             raise SchemaDrift(
                 f"{manifest.table} is keyed by {actual or 'file and row'}, its settings now say "
@@ -169,7 +178,7 @@ def _choose_key(
     return key
 
 
-def _actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
+def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
     rows = conn.execute(
         "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY"
         " k(n, o) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
@@ -230,6 +239,7 @@ def _judge(draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key
         unchanged=fates.unchanged,
         superseded=fates.superseded,
         rejected=fates.rejected,
+        deleted=fates.deleted,
         checksum_table=in_table.text,
     )
     out = []
@@ -271,7 +281,8 @@ def _finish(
             k: v
             for k, v in certificate.as_json().items()
             if k in ("file_id", "load_id", "verdict", "rows_read", "inserted", "updated",
-                     "unchanged", "superseded", "rejected", "quarantined", "duplicate")
+                     "unchanged", "superseded", "rejected", "deleted", "quarantined",
+                     "duplicate")
         },
         run_id=run.run_id,
         correlation_id=run.correlation_id,

@@ -45,6 +45,35 @@ def loaded_file_ids(conn: Connection, table: TableName) -> set[str]:
     return {r[0] for r in rows}
 
 
+def undone_file_ids(conn: Connection, table: TableName) -> set[str]:
+    rows = conn.execute(
+        "SELECT file_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NOT NULL",
+        (table,),
+    ).fetchall()
+    return {r[0] for r in rows}
+
+
+def is_undone(conn: Connection, file_id: str) -> bool:
+    row = conn.execute(
+        "SELECT undone_at IS NOT NULL FROM supplyline.loads WHERE file_id = %s", (file_id,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def forget(conn: Connection, table: TableName) -> None:
+    """Removes the receipts of a table that is about to be rebuilt, except of undone loads."""
+    loads = "SELECT load_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NULL"
+    for dependent in ("rejected_rows", "certificates"):
+        conn.execute(
+            f"DELETE FROM supplyline.{dependent} WHERE load_id IN ({loads})".encode(),  # noqa: S608 - two names of ours
+            (table,),
+        )
+    conn.execute(
+        "DELETE FROM supplyline.loads WHERE table_name = %s AND undone_at IS NULL", (table,)
+    )
+    conn.execute("DELETE FROM supplyline.column_types WHERE table_name = %s", (table,))
+
+
 def save(conn: Connection, certificate: Certificate, *, manifest: Manifest, now: datetime) -> None:
     """The receipt and the certificate, in the publishing transaction."""
     conn.execute(
