@@ -12,11 +12,21 @@ from supplyline.tenancy.connections import Connection
 
 
 def claim_attempt(conn: Connection, run: RunRef) -> None:
-    """Makes this attempt the one that may publish for its run; commit before working (P6)."""
+    """Makes this attempt the one that may publish for its run; commit before working (P6).
+
+    The session of an older attempt is ended: frozen, it would hold the table's lock for ever.
+    """
     conn.execute(
-        "INSERT INTO supplyline.load_attempts (run_id, attempt) VALUES (%s, %s)"
-        " ON CONFLICT (run_id) DO UPDATE SET attempt = greatest(load_attempts.attempt,"
-        " excluded.attempt)",
+        "SELECT pg_terminate_backend(s.pid) FROM supplyline.load_attempts a JOIN pg_stat_activity s"
+        " ON s.pid = a.pid AND s.backend_start = a.backend_start AND s.usename = current_user"
+        " WHERE a.run_id = %s AND a.attempt < %s AND s.pid <> pg_backend_pid()",
+        (run.run_id, run.attempt),
+    )
+    conn.execute(
+        "INSERT INTO supplyline.load_attempts (run_id, attempt, pid, backend_start)"
+        " SELECT %s, %s, pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        " ON CONFLICT (run_id) DO UPDATE SET attempt = excluded.attempt, pid = excluded.pid,"
+        " backend_start = excluded.backend_start WHERE load_attempts.attempt <= excluded.attempt",
         (run.run_id, run.attempt),
     )
 
