@@ -1,0 +1,200 @@
+"""`supplyline verify | undo | rebuild | erase`: what a person does about loads afterwards.
+
+At the level of `stages`: it joins landing, load and storage.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from supplyline import settings as environment
+from supplyline.contracts import Json, RunRef
+from supplyline.stages import open_landing
+from supplyline.tenancy.connections import connect, unavailable_mapped
+from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
+
+if TYPE_CHECKING:
+    from supplyline.load.repair import Verification
+
+_ORG = click.option("--org", required=True, help="Organization id.")
+_TABLE = click.option("--table", required=True, help="Table, such as products.")
+_USER = click.option("--user", default="operator", show_default=True, help="Who, for the audit.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _run(command: str, user: str) -> RunRef:
+    return RunRef(run_id=f"{command}__{_now():%Y%m%dT%H%M%S%f}", user_id=user)
+
+
+@click.command(epilog="Example: supplyline verify --org 123 --table products")
+@_ORG
+@_TABLE
+@click.option("--file", "file_id", default=None, help="One file id; otherwise every loaded file.")
+@_JSON
+def verify(org: str, table: str, file_id: str | None, as_json: bool) -> None:
+    """Recompute certificates from MongoDB and PostgreSQL. Exit code 1 when one does not hold."""
+    from supplyline import load
+    from supplyline.load.records import loaded_file_ids, undone_file_ids
+
+    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
+    found = []
+    with (
+        unavailable_mapped(),
+        open_landing(settings) as landing,
+        connect(owner, settings=settings) as conn,
+    ):
+        loaded = loaded_file_ids(conn, name) - undone_file_ids(conn, name)
+        chosen = loaded if file_id is None else {parse_file_id(file_id)}
+        for manifest in landing.manifests(owner, table=name):
+            if manifest.file_id in chosen:
+                one = load.verify(
+                    conn, manifest=manifest, stream=lambda m: landing.stream(owner, manifest=m)
+                )
+                found.append(one)
+                if not as_json:
+                    _print_verification(one)
+    missing = sorted(chosen - {v.certificate.file_id for v in found})
+    holds = not missing and not any(v.differences for v in found)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"holds": holds, "missing": missing, "certificates": [v.as_json() for v in found]}
+            )
+        )
+    elif missing:
+        click.echo(f"No landed rows of: {', '.join(missing)}")
+    elif not found:
+        click.echo(f"Nothing is loaded into {name}.")
+    if not holds:
+        raise SystemExit(1)
+
+
+def _print_verification(one: Verification) -> None:
+    c = one.certificate
+    click.echo(f"{'holds ' if not one.differences else 'BROKEN'} {c.file_id}  {c.file_name}")
+    for difference in one.differences:
+        click.echo(f"       {difference}")
+
+
+@click.command(epilog="Example: supplyline undo --org 123 --table products --file 5f0c...")
+@_ORG
+@_TABLE
+@click.option("--file", "file_id", required=True, help="The file whose load is taken back.")
+@_USER
+@_JSON
+def undo(org: str, table: str, file_id: str, user: str, as_json: bool) -> None:
+    """Take back the newest load of a table exactly: rows, values and history as before."""
+    from supplyline import load
+
+    owner = parse_org_id(org)
+    with unavailable_mapped(), connect(owner, settings=environment.get()) as conn:
+        done = load.undo(
+            owner,
+            conn=conn,
+            table=parse_table_name(table),
+            file_id=parse_file_id(file_id),
+            run=_run("undo", user),
+            now=_now(),
+        )
+    _say(done, f"{done['removed']} rows removed, {done['restored']} restored.", as_json=as_json)
+
+
+@click.command(epilog="Example: supplyline rebuild --org 123 --table sales --no-key")
+@_ORG
+@_TABLE
+@click.option("--key", "keys", multiple=True, help="Column of a new key; may be repeated.")
+@click.option("--no-key", is_flag=True, help="Without a key: every line stays a row of its own.")
+@_USER
+@_JSON
+def rebuild(  # noqa: PLR0917 - click passes by keyword
+    org: str, table: str, keys: tuple[str, ...], no_key: bool, user: str, as_json: bool
+) -> None:
+    """Make a table again from the landed files, in one transaction. Undone loads stay out."""
+    from supplyline import load
+
+    if keys and no_key:
+        raise click.UsageError("Name columns with --key, or say --no-key; not both.")
+    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
+    with (
+        unavailable_mapped(),
+        open_landing(settings) as landing,
+        connect(owner, settings=settings) as conn,
+    ):
+        certificates = load.rebuild(
+            owner,
+            conn=conn,
+            table=name,
+            manifests=landing.manifests(owner, table=name, state="closed"),
+            stream=lambda m: landing.stream(owner, manifest=m),
+            run=_run("rebuild", user),
+            now=_now,
+            key=() if no_key else keys or None,
+        )
+    partial = sum(c.verdict == "partial" for c in certificates)
+    done: Json = {"table": name, "files": len(certificates), "partial": partial}
+    _say(done, f"{len(certificates)} files loaded again, {partial} partial.", as_json=as_json)
+    if partial:
+        raise SystemExit(1)
+
+
+@click.command(epilog="Example: supplyline erase --org 123 --yes-erase 123")
+@_ORG
+@click.option("--yes-erase", required=True, help="The id once more, so that none goes by mistake.")
+@_JSON
+def erase(org: str, yes_erase: str, as_json: bool) -> None:
+    """Erase an organization: files, landed rows, database and role. Prints what is gone."""
+    owner = parse_org_id(org)
+    if yes_erase != owner:
+        raise click.UsageError("--yes-erase does not name the same organization.")
+    proof = erase_organization(org)
+    _say(
+        proof,
+        "\n".join(f"{k.replace('_', ' ')}: {v}" for k, v in proof.items()),
+        as_json=as_json,
+    )
+    if not proof["gone"]:
+        raise SystemExit(1)
+
+
+def erase_organization(org: str) -> Json:
+    """Removes everything of an organization outside the control database, then looks again.
+
+    May be repeated. `left_*` is what a second look found in each store: none of it, if `gone`.
+    """
+    from supplyline.storage import Storage
+    from supplyline.tenancy.provisioning import drop, exists
+
+    settings, owner = environment.get(), parse_org_id(org)
+    storage = Storage(settings.storage_url)
+    with open_landing(settings) as landing:
+        files = {m.file_id for m in landing.manifests(owner)}
+        for file_id in files:
+            storage.delete(owner, file_id)
+        collections = landing.erase(owner)
+        database = drop(owner, settings=settings)
+        left_manifests = len(landing.manifests(owner))
+        left_collections = landing.erase(owner)
+    left_database = exists(owner, settings=settings)
+    return {
+        "org": owner,
+        "files": len(files),
+        "collections": collections,
+        "database_and_role": database,
+        "left_manifests": left_manifests,
+        "left_collections": left_collections,
+        "left_database": left_database,
+        "gone": not (left_manifests or left_collections or left_database),
+        "at": _now().isoformat(),
+    }
+
+
+def _say(data: Json, sentence: str, *, as_json: bool) -> None:
+    click.echo(json.dumps(data) if as_json else sentence)
