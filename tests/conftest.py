@@ -16,6 +16,7 @@ from supplyline.contracts import OrgId
 from supplyline.tenancy.names import parse_org_id
 from supplyline.tenancy.provisioning import drop, provision
 from tests import servers
+from tests.airflow_server import AirflowServer, make_airflow
 
 # A machine under load is no failure: how fast is measured in benchmarks/.
 hypothesis_settings.register_profile(
@@ -153,3 +154,20 @@ def django_db_modify_db_settings(engine_env: dict[str, str]) -> None:
     # The same name as the processes that tests start find in their environment.
     default["TEST"]["NAME"] = engine_env["SUPPLYLINE_CONTROL_DB"]
     settings.SECRET_KEY = engine_env["SUPPLYLINE_SECRET_KEY"]
+
+
+@pytest.fixture(scope="session")
+def airflow_server(
+    watchdog: servers.Watchdog, pg: servers.PostgresServer, engine_env: dict[str, str]
+) -> Iterator[AirflowServer]:
+    """A real Airflow 3.3 with the project's DAGs; ask for `airflow` to have it running."""
+    server = make_airflow(watchdog, pg, engine_env)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def airflow(airflow_server: AirflowServer) -> AirflowServer:
+    """Airflow's API server, running. A test may stop it; the next one finds it running again."""
+    airflow_server.start()
+    return airflow_server
