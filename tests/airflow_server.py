@@ -1,4 +1,4 @@
-"""A real Airflow 3 for tests: its API server, on the test run's PostgreSQL, with the project's DAGs.
+"""A real Airflow 3 for tests: its API server on the shared PostgreSQL, with the project's DAGs.
 
 Without a scheduler the runs stay queued, which is what tests of delivery want; `start_scheduler`
 adds one.

@@ -1,0 +1,111 @@
+"""P2: one intent, one run, whatever is lost or done twice on the way to Airflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from backend.runs.delivery import deliver_due
+from backend.runs.models import Outbox, Run
+from backend.runs.services import LOAD, request_run
+from supplyline.contracts import OrgId
+from tests.airflow_server import AirflowServer, unique_table, wait_for
+from tests.faults.trigger_tools import losing_answers, start_relay
+from tests.integration.backend.conftest import Person
+from tests.servers import Watchdog
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+def ask(person: Person, table: str) -> Run:
+    conf = {"org_id": person.org, "table": table, "triggered_by": "api"}
+    return request_run(
+        OrgId(person.org), dag_id=LOAD, conf=conf, user_id=person.user.pk, source="api"
+    )
+
+
+def runs_for(airflow: AirflowServer, table: str) -> list[str]:
+    with airflow.client() as client:
+        return [r.run_id for r in client.list_runs(LOAD) if r.conf.get("table") == table]
+
+
+def test_a_lost_answer_still_means_one_run(alice: Person, airflow: AirflowServer) -> None:
+    run = ask(alice, table := unique_table())
+    with losing_answers(airflow.port) as (port, lost), airflow.client(port=port) as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert len(lost) == 1
+    assert (run.state, run.error_code) == ("pending", "airflow_unavailable")
+    assert runs_for(airflow, table) == [run.dag_run_id]
+
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now() + timedelta(minutes=2))
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("queued", "")
+    assert runs_for(airflow, table) == [run.dag_run_id]
+    assert not Outbox.objects.exists()
+
+
+def test_somebody_elses_run_under_our_id_is_never_taken_for_ours(
+    alice: Person, airflow: AirflowServer
+) -> None:
+    run = ask(alice, unique_table())
+    with airflow.client() as client:
+        client.trigger(LOAD, run_id=run.dag_run_id, conf={**run.conf, "table": unique_table()})
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("refused", "invalid_conf")
+    assert run.next_step
+    assert not Outbox.objects.exists()
+
+
+def test_a_missing_dag_and_a_wrong_password_keep_the_run_waiting(
+    alice: Person, airflow: AirflowServer
+) -> None:
+    run = ask(alice, table := unique_table())
+    with airflow.client(password="wrong") as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("pending", "airflow_auth_failed")
+
+    Run.objects.filter(pk=run.pk).update(dag_id="not_deployed_yet")
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now() + timedelta(minutes=2))
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("pending", "dag_not_found")
+
+    Run.objects.filter(pk=run.pk).update(dag_id=LOAD)
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now() + timedelta(minutes=4))
+    assert runs_for(airflow, table) == [run.dag_run_id]
+
+
+def test_what_airflow_refuses_is_refused_for_good(alice: Person, airflow: AirflowServer) -> None:
+    run = ask(alice, unique_table())
+    Run.objects.filter(pk=run.pk).update(conf={"org_id": 5})
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("refused", "invalid_conf")
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_relays_at_once_make_each_run_once(
+    alice: Person, airflow: AirflowServer, watchdog: Watchdog
+) -> None:
+    asked = {table: ask(alice, table) for table in (unique_table() for _ in range(8))}
+    relays = [start_relay(watchdog, airflow.variables()) for _ in range(2)]
+    try:
+        wait_for(lambda: not Outbox.objects.exists(), seconds=120, what="delivery")
+    finally:
+        for relay in relays:
+            relay.terminate()
+        for relay in relays:
+            relay.wait(30)
+    for table, run in asked.items():
+        assert runs_for(airflow, table) == [run.dag_run_id]
+        run.refresh_from_db()
+        assert run.state == "queued"

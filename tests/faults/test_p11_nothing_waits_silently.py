@@ -1,0 +1,107 @@
+"""P11: every unfinished run has a deadline, and the reconciler settles it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from backend.runs.delivery import deliver_due
+from backend.runs.models import Run
+from backend.runs.reconciler import reconcile
+from backend.runs.services import LOAD, request_run
+from supplyline.contracts import OrgId
+from supplyline.settings import Settings
+from tests.airflow_server import AirflowServer, unique_table
+from tests.integration.backend.conftest import Person
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+def delivered(person: Person, airflow: AirflowServer) -> Run:
+    conf = {"org_id": person.org, "table": unique_table(), "triggered_by": "api"}
+    run = request_run(OrgId(person.org), dag_id=LOAD, conf=conf, user_id="u", source="api")
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert run.state == "queued"
+    return run
+
+
+def test_a_run_past_its_deadline_is_ended_in_airflow_and_here(
+    alice: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    run = delivered(alice, airflow)
+    late = run.deadline + timedelta(seconds=1)
+    with airflow.client() as client:
+        reconcile(client, settings=engine_settings, now=late - timedelta(minutes=1))
+        run.refresh_from_db()
+        assert run.state == "queued"
+        reconcile(client, settings=engine_settings, now=late)
+        run.refresh_from_db()
+        assert client.get_run(LOAD, run_id=run.dag_run_id).state == "failed"
+    assert (run.state, run.error_code) == ("failed", "run_overdue")
+    assert run.next_step
+
+
+def test_an_intent_that_waits_past_its_deadline_is_shown_as_overdue_and_not_dropped(
+    alice: Person,
+) -> None:
+    conf = {"org_id": alice.org, "table": "products", "triggered_by": "api"}
+    run = request_run(OrgId(alice.org), dag_id=LOAD, conf=conf, user_id="u", source="api")
+    Run.objects.filter(pk=run.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+    told = alice.client.get(f"/api/airflow/status/{LOAD}/{run.dag_run_id}/").json()
+    assert (told["state"], told["overdue"]) == ("pending", True)
+
+
+def test_a_run_that_airflow_does_not_know_is_settled(
+    alice: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    run = delivered(alice, airflow)
+    Run.objects.filter(pk=run.pk).update(dag_run_id="load__gone")
+    with airflow.client() as client:
+        reconcile(client, settings=engine_settings, now=timezone.now())
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("failed", "airflow_run_not_found")
+
+
+def test_a_run_started_in_airflow_itself_is_adopted_by_its_conf(
+    alice: Person, charlie: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    run_id = f"manual__{secrets.token_hex(6)}"
+    conf = {"org_id": charlie.org, "table": unique_table(), "triggered_by": "operator"}
+    with airflow.client() as client:
+        client.trigger(LOAD, run_id=run_id, conf=conf)
+        client.trigger(LOAD, run_id=f"{run_id}-x", conf={**conf, "org_id": "nobody"})
+        reconcile(client, settings=engine_settings, now=timezone.now())
+    url = f"/api/airflow/status/{LOAD}/{run_id}/"
+    assert charlie.client.get(url).status_code == 200
+    assert alice.client.get(url).status_code == 404
+    assert not Run.objects.filter(dag_run_id=f"{run_id}-x").exists()
+
+
+def test_a_paused_dag_is_named_in_the_status(
+    alice: Person,
+    airflow: AirflowServer,
+    engine_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from supplyline import settings as supplyline_settings
+
+    run = delivered(alice, airflow)
+    for name, value in airflow.variables().items():
+        monkeypatch.setenv(name, value)
+    supplyline_settings.get.cache_clear()
+    with airflow.client() as client:
+        try:
+            client.set_paused(LOAD, paused=True)
+            told = alice.client.get(f"/api/airflow/status/{LOAD}/{run.dag_run_id}/").json()
+        finally:
+            client.set_paused(LOAD, paused=False)
+            monkeypatch.undo()
+            supplyline_settings.get.cache_clear()
+    assert told["state"] == "queued"
+    assert told["paused"] is True
+    assert "unpause" in told["next_step"]

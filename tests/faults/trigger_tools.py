@@ -1,0 +1,85 @@
+"""Relays and backends as processes, and a proxy that loses answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from supplyline.local.process import Program
+from tests.servers import Watchdog
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start_program(
+    watchdog: Watchdog, *arguments: str, variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """One of our own programs, in a session of its own."""
+    folder = watchdog.folder()
+    env = {**os.environ, **variables, "PYTHONPATH": str(ROOT), "SUPPLYLINE_HOME": str(folder)}
+    program = Program(argv=[sys.executable, *arguments], env=env, cwd=ROOT)
+    return watchdog.start(program, log=folder / "log")
+
+
+def start_relay(watchdog: Watchdog, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return start_program(watchdog, "manage.py", "run_relay", variables=variables)
+
+
+@contextmanager
+def losing_answers(port: int) -> Iterator[tuple[int, list[bytes]]]:
+    """A proxy before `port` that passes each trigger on and cuts the line instead of answering.
+
+    Gives its own port and the request lines whose answers were lost.
+    """
+    lost: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            try:
+                caller, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=_pass_on, args=(caller, port, lost), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], lost
+    finally:
+        stopped.set()
+        listener.close()
+
+
+def _pass_on(caller: socket.socket, port: int, lost: list[bytes]) -> None:
+    with caller, socket.create_connection(("127.0.0.1", port)) as server:
+        state: dict[str, Any] = {"cut": b""}
+
+        def forward() -> None:
+            while data := caller.recv(65536):
+                line = data.split(b"\r\n", 1)[0]
+                if line.startswith(b"POST") and b"/dagRuns" in line:
+                    state["cut"] = line
+                server.sendall(data)
+
+        threading.Thread(target=_quietly, args=(forward,), daemon=True).start()
+        while data := server.recv(65536):
+            if state["cut"]:
+                lost.append(state["cut"])
+                return
+            caller.sendall(data)
+
+
+def _quietly(work: Any) -> None:
+    try:
+        work()
+    except OSError:
+        return
