@@ -15,13 +15,23 @@ mkdir -p "$root/.run"
 exec 9>"$root/.run/setup.lock"
 flock 9
 
-debian_package() { # name: makes its files available under $tools/root
-  mkdir -p "$tools/root" "$tools/debs"
+debian_package() { # name: makes its files available, installed as root or unpacked under $tools/root
   if [ "$(id -u)" = 0 ]; then
     apt-get update -qq >/dev/null 2>&1 || true
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 && return 0
   fi
-  (cd "$tools/debs" && apt-get download -qq "$1" >/dev/null 2>&1 && dpkg -x "$1"_*.deb "$tools/root")
+  # An ordinary user keeps package lists of its own: the system's may be missing or old.
+  mkdir -p "$tools/root" "$tools/debs" "$tools/apt/lists/partial" "$tools/apt/cache/archives/partial"
+  local own=(-o "Dir::State::Lists=$tools/apt/lists" -o "Dir::Cache=$tools/apt/cache" -o "Debug::NoLocking=1")
+  [ -e "$tools/apt/updated" ] || { apt-get "${own[@]}" update -qq >/dev/null && touch "$tools/apt/updated"; }
+  (cd "$tools/debs" && apt-get "${own[@]}" download -qq "$1" >/dev/null && dpkg -x "$1"_*.deb "$tools/root")
+}
+
+pip_wheel() { # the wheel that Debian ships for ensurepip
+  local found
+  for found in /usr/share/python-wheels/pip-*.whl "$tools"/root/usr/share/python-wheels/pip-*.whl; do
+    if [ -e "$found" ]; then echo "$found"; return; fi
+  done
 }
 
 find_uv() {
@@ -37,11 +47,9 @@ find_uv() {
       debian_package python3-venv || true
       python3 -m venv --without-pip "$tools/uv"
     fi
-    wheel=$(ls /usr/share/python-wheels/pip-*.whl "$tools"/root/usr/share/python-wheels/pip-*.whl 2>/dev/null | head -n 1 || true)
-    if [ -z "$wheel" ]; then
-      debian_package python3-pip-whl
-      wheel=$(ls /usr/share/python-wheels/pip-*.whl "$tools"/root/usr/share/python-wheels/pip-*.whl 2>/dev/null | head -n 1)
-    fi
+    [ -n "$(pip_wheel)" ] || debian_package python3-pip-whl || true
+    wheel=$(pip_wheel)
+    [ -n "$wheel" ] || { say "no pip can be had: install python3-venv (apt-get install python3-venv)"; exit 3; }
     "$tools/uv/bin/python" "$wheel/pip" install -q --disable-pip-version-check 'uv>=0.5'
   fi
   uv=$tools/uv/bin/uv
