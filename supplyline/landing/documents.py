@@ -1,6 +1,7 @@
 """Rows in columns ↔ documents. A document is flat and readable:
 
-`{_id: "<file key>:<row>", _file: file id, _row, _line, <column>: text, ..., _extra: [text, ...]}`
+`{_id: "<file key>:<row>", _key: file key, _file: file id, _row, _line, <column>: text, ...,
+_extra: [text, ...]}`
 
 An absent cell has no field; an empty one is `""`. Column names never begin with `_`.
 """
@@ -35,8 +36,22 @@ def row_id(key: str, row: int) -> str:
     return f"{key}:{row:010d}"
 
 
+ROWS_INDEX = [("_key", 1), (ROW, 1)]
+"""Not every MongoDB server answers a range of `_id` from its index; an equality they all do."""
+
+
+def all_rows(key: str) -> Document:
+    """Filter for all documents of a file key."""
+    return {"_key": key}
+
+
+def row_range(key: str, first: int, end: int) -> Document:
+    """Filter for rows `first` to `end - 1` of a file key."""
+    return {"_key": key, ROW: {"$gte": first, "$lt": end}}
+
+
 def id_range(key: str) -> Document:
-    """Filter for all documents of a file key; `;` follows `:`."""
+    """Filter for all quarantined rows of a file key; `;` follows `:`."""
     return {"_id": {"$gte": f"{key}:", "$lt": f"{key};"}}
 
 
@@ -59,12 +74,11 @@ def to_documents(
         return []
     names = [n for n in batch.schema.names if n not in (ROW, LINE, EXTRA)]
     rows = batch.column(ROW)
-    file = file_id.encode()
     number = pc.utf8_lpad(rows.cast(pa.string()), width=10, padding="0")
     ids = pc.binary_join_element_wise(f"{key}:", number, "")
     elements = [
         *_text_element("_id", ids),
-        b"\x02_file\0" + struct.pack("<i", len(file) + 1) + file + b"\0",
+        _constant_element("_key", key) + _constant_element("_file", file_id),
         *_long_element(ROW, rows),
         *_long_element(LINE, batch.column(LINE)),
     ]
@@ -88,6 +102,11 @@ def _fused(pieces: Pieces) -> Pieces:
         else:
             out.append(piece)
     return out
+
+
+def _constant_element(name: str, value: str) -> bytes:
+    text = value.encode()
+    return b"\x02" + name.encode() + b"\0" + struct.pack("<i", len(text) + 1) + text + b"\0"
 
 
 def _text_element(name: str, values: pa.Array) -> Pieces:
@@ -120,7 +139,7 @@ def _dictionaries(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Docu
     out = []
     for row in batch.to_pylist():
         number, line, more = row.pop(ROW), row.pop(LINE), row.pop(EXTRA)
-        document: Document = {"_id": row_id(key, number), "_file": file_id}
+        document: Document = {"_id": row_id(key, number), "_key": key, "_file": file_id}
         document |= {ROW: number, LINE: line}
         document |= {n: c for n, c in row.items() if c is not None}
         out.append(document | {EXTRA: more} if more else document)

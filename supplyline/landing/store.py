@@ -30,10 +30,13 @@ from supplyline.contracts import (
 from supplyline.errors import DatabaseUnavailable
 from supplyline.faults import reach
 from supplyline.landing.documents import (
+    ROWS_INDEX,
     Document,
+    all_rows,
     file_key,
     id_range,
     quarantine_document,
+    row_range,
     to_batch,
     to_documents,
 )
@@ -94,6 +97,7 @@ class Landing:
                 run_id=run.run_id,
                 opened_at=now,
             )
+            self._rows(org, table).create_index(ROWS_INDEX)
             try:
                 self._manifests(org).insert_one(_to_document(manifest))
             except DuplicateKeyError:  # another attempt was first
@@ -155,8 +159,8 @@ class Landing:
     ) -> Manifest:
         rows = self._rows(org, manifest.table)
         with _mapped():
-            there = rows.count_documents(id_range(manifest.file_key))
-            ours = rows.count_documents({**id_range(manifest.file_key), "_file": manifest.file_id})
+            there = rows.count_documents(all_rows(manifest.file_key))
+            ours = rows.count_documents({**all_rows(manifest.file_key), "_file": manifest.file_id})
             closed = replace(
                 manifest,
                 state="closed",
@@ -229,13 +233,13 @@ class Landing:
         """The file's rows in order, as `contracts` describes; bounded by `batch_rows`."""
         columns = [c["name"] for c in manifest.layout["columns"]]
         with _mapped():
-            for wire in (
-                self._rows(org, manifest.table)
-                .find_raw_batches(id_range(manifest.file_key), batch_size=batch_rows)
-                .sort("_id", 1)
-            ):
-                if wire:
-                    yield to_batch(wire, columns=columns)
+            rows = self._rows(org, manifest.table)
+            # Page by page, so that no server has to sort more than one page in memory.
+            for first in range(1, manifest.rows_read + 1, batch_rows):
+                page = row_range(manifest.file_key, first, first + batch_rows)
+                for wire in rows.find_raw_batches(page, batch_size=batch_rows).sort("_row", 1):
+                    if wire:
+                        yield to_batch(wire, columns=columns)
 
     def quarantined(self, org: OrgId, *, file_id: str) -> Iterator[QuarantinedRow]:
         """Every row that was set aside of a file, in order; no cap."""
