@@ -1,0 +1,225 @@
+"""Accuracy and intervals on public parts of M3, M4, M5 and spare-parts sets, beside peers.
+
+    python benchmarks/forecast.py --dataset m3 [--sample 100] [--json]
+
+Measures are M4's (Makridakis, Spiliotis and Assimakopoulos 2020): sMAPE, MASE, and OWA, the mean
+of both relative to Naive2; pinball is the mean quantile loss of the four ends of the intervals,
+scaled as MASE is. Every method sees the same history in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DATA = Path(
+    os.environ.get("SUPPLYLINE_TEST_DATA")
+    or Path(__file__).resolve().parents[2] / "shared" / "data"
+)
+SETS = {
+    "m3": ("accuracy/m3_monthly_public.csv.gz", 18, 12),
+    "m4w": ("accuracy/m4_weekly_public.csv.gz", 13, 52),
+    "m5": ("retail/m5_1000_long_public.csv.gz", 28, 7),
+    "braf": ("intermittent/braf_public.csv.gz", 12, 12),
+    "auto": ("intermittent/auto_public.csv.gz", 6, 12),
+    "carparts": ("intermittent/carparts_public.csv.gz", 6, 12),
+}
+PEERS = ("AutoETS", "AutoTheta", "DOT", "SeasonalNaive", "Naive2")
+
+
+def smape(actual: np.ndarray, forecast: np.ndarray) -> float:
+    """Percent, 0 to 200; both zero counts as no error."""
+    total = np.abs(actual) + np.abs(forecast)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one = np.where(total > 0, 200 * np.abs(actual - forecast) / total, 0.0)
+    return float(one.mean())
+
+
+def naive_error(history: np.ndarray, season: int) -> float:
+    """The in-sample mean absolute error of the seasonal naive method (MASE's denominator)."""
+    m = season if history.size > season else 1
+    return float(np.abs(history[m:] - history[:-m]).mean()) if history.size > m else float("nan")
+
+
+def mase(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, season: int) -> float:
+    unit = naive_error(history, season)
+    return float(np.abs(actual - forecast).mean() / unit) if unit > 0 else float("nan")
+
+
+def rmsse(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray) -> float:
+    """M5's measure: the scale begins at the first sale."""
+    begun = history[np.flatnonzero(history)[0] :] if history.any() else history
+    unit = float((np.diff(begun) ** 2).mean()) if begun.size > 1 else float("nan")
+    return float(np.sqrt(((actual - forecast) ** 2).mean() / unit)) if unit > 0 else float("nan")
+
+
+def is_seasonal(history: np.ndarray, season: int) -> bool:
+    """M4's 90 % autocorrelation test of Naive2."""
+    if season < 2 or history.size < 3 * season:
+        return False
+    y = history - history.mean()
+    total = float((y**2).sum())
+    if total == 0:
+        return False
+    acf = np.array([float((y[k:] * y[:-k]).sum()) / total for k in range(1, season + 1)])
+    limit = 1.645 * np.sqrt((1 + 2 * (acf[:-1] ** 2).sum()) / history.size)
+    return bool(abs(acf[-1]) > limit)
+
+
+def naive2(history: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """Naive on seasonally adjusted data (classical multiplicative indices) where seasonal."""
+    if not is_seasonal(history, season) or history.min() <= 0:
+        return np.full(horizon, history[-1])
+    kernel = np.ones(season) / season
+    if season % 2 == 0:
+        kernel = np.r_[0.5, np.ones(season - 1), 0.5] / season
+    trend = np.convolve(history, kernel, mode="valid")
+    half = kernel.size // 2
+    ratio = history[half : half + trend.size] / trend
+    index = np.array(
+        [ratio[(np.arange(ratio.size) + half) % season == k].mean() for k in range(season)]
+    )
+    index /= index.mean()
+    last = history[-1] / index[(history.size - 1) % season]
+    return last * index[(history.size + np.arange(horizon)) % season]
+
+
+def load(name: str, *, sample: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    path, horizon, _ = SETS[name]
+    frame = pd.read_csv(DATA / path, dtype={"unique_id": str})
+    out = []
+    for item, group in frame.groupby("unique_id", sort=True):
+        y = group["y"].to_numpy(float)
+        if "split" in group:
+            test = (group["split"] == "test").to_numpy()
+            past, future = y[~test], y[test]
+        else:
+            past, future = y[:-horizon], y[-horizon:]
+        first = np.flatnonzero(past)
+        if name == "m5" and first.size:
+            past = past[first[0] :]
+        if first.size:
+            out.append((str(item), past, future))
+    if sample and sample < len(out):
+        keep = np.random.default_rng(1).choice(len(out), sample, replace=False)
+        out = [out[i] for i in sorted(keep)]
+    return out
+
+
+def peer(work: tuple[str, np.ndarray, int, int]) -> np.ndarray:
+    from statsforecast import models as m
+
+    name, past, horizon, season = work
+    if name == "Naive2":
+        return naive2(past, horizon, season)
+    cls = {"DOT": "DynamicOptimizedTheta"}.get(name, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return np.asarray(getattr(m, cls)(season_length=season).forecast(past, horizon)["mean"])
+        except Exception:
+            return np.full(horizon, past[-1])
+
+
+def score(
+    rows: list[tuple[str, np.ndarray, np.ndarray]], forecasts: list[np.ndarray], season: int
+) -> dict[str, float]:
+    s = [smape(f, p[: f.size]) for (_, _, f), p in zip(rows, forecasts, strict=True)]
+    e = [mase(f, p[: f.size], y, season) for (_, y, f), p in zip(rows, forecasts, strict=True)]
+    r = [rmsse(f, p[: f.size], y) for (_, y, f), p in zip(rows, forecasts, strict=True)]
+    return {"smape": float(np.mean(s)), "mase": float(np.nanmean(e)), "rmsse": float(np.nanmean(r))}
+
+
+def interval_scores(
+    rows: list[tuple[str, np.ndarray, np.ndarray]], found: list, season: int
+) -> dict[str, float]:
+    inside: dict[int, list[float]] = {80: [], 95: []}
+    losses = []
+    for (_, past, future), f in zip(rows, found, strict=True):
+        unit = naive_error(past, season)
+        for level in (80, 95):
+            lo, hi = f.lo[level][: future.size], f.hi[level][: future.size]
+            inside[level] += list((future >= lo - 1e-9) & (future <= hi + 1e-9))
+            for end, q in ((lo, (1 - level / 100) / 2), (hi, (1 + level / 100) / 2)):
+                d = future - end
+                if unit > 0:
+                    losses.append(float(np.maximum(q * d, (q - 1) * d).mean() / unit))
+    return {
+        "coverage80": float(np.mean(inside[80])),
+        "coverage95": float(np.mean(inside[95])),
+        "pinball": float(np.mean(losses)),
+    }
+
+
+def bias_by_group(
+    rows: list[tuple[str, np.ndarray, np.ndarray]], forecasts: list[np.ndarray]
+) -> dict[str, float]:
+    """Sum of forecasts over sum of actuals - 1, by the id's first word (M5's categories)."""
+    total: dict[str, list[float]] = {}
+    for (item, _, future), p in zip(rows, forecasts, strict=True):
+        pair = total.setdefault(item.split("_")[0], [0.0, 0.0])
+        pair[0] += float(p[: future.size].sum())
+        pair[1] += float(future.sum())
+    return {k: p / a - 1 for k, (p, a) in total.items() if a}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", choices=SETS, required=True)
+    parser.add_argument("--sample", type=int, default=0, help="only so many series")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    parser.add_argument("--no-peers", action="store_true")
+    args = parser.parse_args()
+    from supplyline.forecast.engine import forecast_batch
+    from supplyline.forecast.series import Series
+
+    _, horizon, season = SETS[args.dataset]
+    rows = load(args.dataset, sample=args.sample)
+    began, cpu = time.monotonic(), os.times()
+    found = forecast_batch(
+        [Series(id=i, values=y) for i, y, _ in rows],
+        horizon=horizon, season=season, workers=args.workers,
+    )  # fmt: skip
+    used = sum(os.times()[:4]) - sum(cpu[:4])
+    result = score(rows, [f.mean for f in found], season)
+    result |= interval_scores(rows, found, season)
+    base = score(rows, [naive2(y, horizon, season) for _, y, _ in rows], season)
+    owa = lambda s: (s["smape"] / base["smape"] + s["mase"] / base["mase"]) / 2  # noqa: E731
+    result |= {
+        "owa": owa(result),
+        "series": len(rows),
+        "series_per_cpu_s": len(rows) / max(used, 1e-9),
+        "seconds": time.monotonic() - began,
+    }
+    if args.dataset == "m5":
+        result["bias"] = bias_by_group(rows, [f.mean for f in found])
+    others = {}
+    for name in () if args.no_peers else PEERS:
+        begun = os.times()
+        with ProcessPoolExecutor(args.workers) as pool:
+            out = list(
+                pool.map(peer, [(name, y, horizon, season) for _, y, _ in rows], chunksize=16)
+            )
+        others[name] = score(rows, out, season)
+        others[name]["owa"] = owa(others[name])
+        others[name]["series_per_cpu_s"] = len(rows) / max(
+            sum(os.times()[:4]) - sum(begun[:4]), 1e-9
+        )
+    for name, s in {"supplyline": result, **others}.items():
+        shown = "  ".join(f"{k} {v:.3f}" for k, v in s.items() if isinstance(v, float))
+        print(f"{name:14} {shown}")
+    if args.json:
+        print(json.dumps({"dataset": args.dataset, **result, "peers": others}))
+
+
+if __name__ == "__main__":
+    main()
