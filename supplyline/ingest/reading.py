@@ -15,6 +15,7 @@ from supplyline.ingest.readers.delimited import DelimitedRows, Numbered, numbere
 from supplyline.ingest.readers.lines import decoded, lines
 from supplyline.ingest.records import Event
 from supplyline.ingest.source import Opened, unpack
+from supplyline.ingest.tables import first_table
 
 
 @dataclass
@@ -83,7 +84,8 @@ def _delimited(opened: Opened, options: ParseOptions) -> Reading:
         )
         numbers = numbered(pairs, footer_lines=plan.footer_lines)
         reader = DelimitedRows(plan.tokens, width=plan.width)
-        return reader.read(_from_line(numbers, plan.data_line))
+        rows = reader.read(_from_line(numbers, plan.data_line))
+        return first_table(rows, names=plan.names, delimiter=plan.tokens.delimiter)
 
     return Reading(layout=plan.layout, names=plan.names, _events=events)
 

@@ -165,7 +165,7 @@ def _text_or_refuse(head: bytes) -> None:
     """Control characters that no text has, in numbers: not a table in text."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":
         return
-    odd = sum(b < 32 and b not in b"\t\n\r\f\x1a\x1b\x1c\x1d\x1e\x1f\x01\0" for b in head)
+    odd = sum(b < 32 and b not in b"\t\n\r\v\f\x1a\x1b\x1c\x1d\x1e\x1f\x01\0" for b in head)
     nul = head.count(0)
     if head and (odd / len(head) > 0.05 or (nul > 0 and odd / len(head) > 0.01)):
         raise UnreadableFile("The file holds binary data in no format that can be read.")

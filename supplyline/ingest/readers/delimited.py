@@ -106,12 +106,15 @@ class DelimitedRows:
 
     def _quoted(self, number: int, text: str, end: str) -> list[str] | Refused:
         """A record with quotes: in order, fitting, continued on the next lines, mended, refused."""
+        quote = self.tokens.quote
         found = self.tokens.split(text)
         if found.clean:
             return found.cells
         alone = self.tokens.mend(text, width=self.width) if self.mend else None
         fits = alone is not None and (not self.width or len(alone[0]) == self.width)
-        longer = self._gather(text, end) if found.unclosed and end else None
+        # An odd number of quotes: by the grammar one is still open, wherever a cell seems to end.
+        open_still = found.unclosed or bool(self.tokens.double_quote and text.count(quote) % 2)
+        longer = self._gather(text, end) if open_still and end else None
         if longer is not None:
             record, used = longer
             whole = self.tokens.split(record)
@@ -135,6 +138,7 @@ class DelimitedRows:
         used: list[Numbered] = []
         parts, size, last_end = [text], len(text), end
         quote = self.tokens.quote
+        odd = bool(text.count(quote) % 2)
         while len(used) < MAX_RECORD_LINES and size < MAX_RECORD_CHARS:
             more = self._next()
             if more is None:
@@ -143,7 +147,8 @@ class DelimitedRows:
             parts += [last_end, more[1]]
             size += len(more[1]) + len(last_end)
             last_end = more[2]
-            if quote in more[1]:
+            odd ^= bool(more[1].count(quote) % 2)
+            if quote in more[1] and not (odd and self.tokens.double_quote):
                 record = "".join(parts)
                 if not self.tokens.split(record).unclosed:
                     return record, used

@@ -73,7 +73,7 @@ def _open(opened: Opened) -> Any:
     try:
         return CalamineWorkbook.from_filelike(opened.stream)
     except (CalamineError, OSError, ValueError, KeyError) as error:
-        protected = "password" in str(error).lower() or "encrypt" in str(error).lower()
+        protected = _encrypted(opened) or "password" in str(error).lower()
         what = "The workbook is encrypted" if protected else "The workbook cannot be read"
         raise UnreadableFile(f"{what}: {error}.") from error
     except BaseException as error:
@@ -81,6 +81,14 @@ def _open(opened: Opened) -> Any:
         if type(error).__name__ != "PanicException":
             raise
         raise UnreadableFile(f"The workbook is damaged: {error}.") from error
+
+
+def _encrypted(opened: Opened) -> bool:
+    """The marks that an encrypted workbook leaves near its beginning."""
+    opened.stream.seek(0)
+    head = opened.stream.read(1 << 18)
+    marks = ("EncryptedPackage".encode("utf-16-le"), "EncryptionInfo".encode("utf-16-le"))
+    return any(m in head for m in marks) or b"manifest:encryption-data" in head
 
 
 def _choose(book: Any, names: list[str], options: ParseOptions) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from supplyline.contracts import ParseOptions
 from supplyline.ingest.readers.delimited import DelimitedRows
 from supplyline.ingest.readers.tokens import Tokenizer
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.kinds import kind, weight
+from supplyline.ingest.sniff.kinds import weight
 
 _SINGLE = ",;\t|:~^#\x1f\x01 "
 _LONGER = ("||", "::", ";;", "~~", "~|~", "|~|", "^|^", "|^|", "|#|", "#|#", "@@", "\t|\t", "|@|")
@@ -35,6 +35,7 @@ _PRIOR = {
 }
 _ONE_COLUMN = 0.08
 MAX_SAMPLE_ROWS = 400
+_CLOCK = re.compile(r"\d:\d\d|://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +69,6 @@ def detect(lines: Sequence[tuple[str, str]], *, options: ParseOptions) -> Guess:
         reason = "no delimiter cuts the lines into alike rows: one column"
     else:
         reason = f"cut at {delimiter!r} the rows are alike (score {score:.2f}, next {other:.2f})"
-        if options.delimiter is None:
-            delimiter = _with_space(picked, delimiter, quote, escape)
     sure = 1.0 if options.delimiter else min(1.0, 0.5 + (score - other) / max(score, 1e-9) / 2)
     return Guess(
         delimiter=delimiter,
@@ -88,6 +87,10 @@ def _delimiters(text: str, options: ParseOptions) -> Iterator[str]:
     yield ","
     yield from (d for d in _SINGLE if d in text and d != ",")
     yield from (d for d in _LONGER if d in text)
+    for single in ",;|":
+        spaced = single + " "
+        if text.count(spaced) >= 0.9 * max(text.count(single), 3):
+            yield spaced
 
 
 def _quotings(text: str, delimiter: str, options: ParseOptions) -> Iterator[tuple[str, str]]:
@@ -127,7 +130,9 @@ def _score(picked: list[tuple[int, str, str]], delimiter: str, quote: str, escap
     n = len(good)
     entropy = -sum(k / n * math.log(k / n) for k in widths.values())
     pattern = sum(k / n * (w - 1) / w for w, k in widths.items()) / math.exp(entropy)
-    penalty = (1 - broken) * (1 - 0.5 * swallowed) * _PRIOR.get(delimiter, 0.9)
+    penalty = (1 - broken) * (1 - 0.5 * swallowed) * _PRIOR.get(delimiter, 0.95)
+    if delimiter == ":" and any(_CLOCK.search(t) for _, t, _ in picked):
+        penalty *= 0.2  # colons of times and addresses cut nothing
     if quote and _stray(good, quote):
         penalty *= 1 - 0.3 * min(1.0, _stray(good, quote) * 3)
     if not escape and quote and any("\\" + quote in t for _, t, _ in picked):
@@ -148,19 +153,3 @@ def _types(rows: list[list[str]]) -> float:
     """Mean weight of the cells; in spaces-only cuts prose falls apart into words, so count rows."""
     total = sum(sum(weight(c) for c in r) / max(len(r), 1) for r in rows)
     return total / len(rows)
-
-
-def _with_space(picked: list[tuple[int, str, str]], delimiter: str, quote: str, escape: str) -> str:
-    """`, ` when (nearly) every delimiter is followed by a space."""
-    if delimiter.isspace() or len(delimiter) > 1:
-        return delimiter
-    spaced = delimiter + " "
-    one = sum(t.count(delimiter) for _, t, _ in picked)
-    two = sum(t.count(spaced) for _, t, _ in picked)
-    if two < 3 or two < 0.9 * one:
-        return delimiter
-    rows = DelimitedRows(Tokenizer(delimiter, quote, escape), mend=False).read(iter(picked))
-    cells = [c for r in rows if isinstance(r, Record) for c in r.cells[1:]]
-    led = sum(c.startswith(" ") for c in cells)
-    prose = sum(kind(c) == "text" for c in cells)
-    return spaced if led >= 0.97 * max(len(cells), 1) and prose < len(cells) else delimiter

@@ -38,6 +38,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 _WEIGHT = {"empty": 0.75, "missing": 0.9, "word": 0.9, "code": 0.9, "text": 0.7, "odd": 0.1}
 _STRUCTURE = re.compile(r"[|\t;]|,\S|\"")
+_SEAM = re.compile(r"[,;|\t] ?[\"][^\s,;|]|[^\s,;|][\"] ?[,;|\t]")
+"""Where two cells were once sewn together: a quote beside a delimiter."""
 TYPED = frozenset({"number", "date", "time", "datetime", "money", "bool", "url"})
 VALUES = frozenset({"number", "date", "time", "datetime", "money"})
 
@@ -53,6 +55,8 @@ def kind(cell: str) -> str:
         for name, pattern in _PATTERNS:
             if pattern.fullmatch(text):
                 return name
+    if _SEAM.search(text):
+        return "odd"
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`~":
         return "odd"
     return "odd" if _STRUCTURE.search(text) and " " not in text else "text"
