@@ -7,7 +7,7 @@ from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 
-class BearerAuthentication(TokenAuthentication):
+class BearerAuthentication(TokenAuthentication):  # type: ignore[misc] # knox has no types
     """knox's check; a token that is not text is an invalid token, not a crash."""
 
     def authenticate_credentials(self, token: bytes) -> tuple[object, object]:
@@ -17,7 +17,7 @@ class BearerAuthentication(TokenAuthentication):
         return user, auth
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # its base has no types
     """How the OpenAPI document speaks of it."""
 
     target_class = "backend.accounts.authentication.BearerAuthentication"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from knox.models import AuthToken
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +31,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "username", "org_id", "role", "is_platform_staff")
 
 
-class TokenSerializer(serializers.Serializer[None]):
+class TokenSerializer(serializers.Serializer[dict[str, object]]):
     token = serializers.CharField()
     expiry = serializers.DateTimeField()
     user = UserSerializer()
@@ -75,7 +76,7 @@ class TokenRevokeView(APIView):
     def post(self, request: Request) -> Response:
         given = payload(self.Payload, request)
         if given["all"]:
-            caller(request).auth_token_set.all().delete()
+            AuthToken.objects.filter(user=caller(request)).delete()
         elif request.auth is not None:
             request.auth.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import OpenApiResponse, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -90,11 +91,12 @@ class UploadView(APIView):
         handler = StorageUploadHandler(storage, org=org, file_id=file_id)
         request._request.upload_handlers = [handler]
         try:
-            given = request.data.get("file")
+            form: Mapping[str, Any] = cast("Mapping[str, Any]", request.data)
         except BaseException:
             handler.abort()
             storage.delete(org, file_id)
             raise
+        given = form.get("file")
         if handler.is_interrupted:
             raise UploadIncomplete("The upload ended before the file did.")
         if not isinstance(given, StoredUpload):
@@ -104,7 +106,7 @@ class UploadView(APIView):
             stored=given.stored,
             storage=storage,
             user=user,
-            table=request.data.get("table") or None,
+            table=form.get("table") or None,
             idempotency_key=key,
         )
         body = {"success": True, "message": f"{upload.name} is accepted.", **describe(upload)}

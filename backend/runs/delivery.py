@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -42,7 +43,7 @@ def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int
     return handled
 
 
-def deliver(client: AirflowClient, *, run_id: object, now: datetime) -> None:
+def deliver(client: AirflowClient, *, run_id: UUID, now: datetime) -> None:
     """Delivers one claimed run and records what came of it."""
     entry = Outbox.objects.select_related("run").get(run_id=run_id)
     run = entry.run

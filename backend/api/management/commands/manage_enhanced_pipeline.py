@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -99,7 +99,11 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(answer, default=str))
         else:
-            text.show(options["action"], answer, Console(file=self.stdout, highlight=False))
+            text.show(
+                options["action"],
+                answer,
+                Console(file=cast("IO[str]", self.stdout), highlight=False),
+            )
         if code:
             sys.exit(code)
 
