@@ -93,15 +93,16 @@ def load_within(
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock."""
     columns = [c["name"] for c in manifest.layout["columns"]]
-    # A few large sorts and joins in one session at a time; compiling them takes longer than it saves.
+    # A few large sorts and joins; compiling them takes longer than it saves.
     conn.execute("SET LOCAL work_mem = '64MB'")
     conn.execute("SET LOCAL jit = off")
     # 1. stage
-    landed = stage(conn, columns=columns, batches=batches)
+    evidence = types.Evidence(columns)
+    landed = stage(conn, columns=columns, batches=batches, evidence=evidence)
     reach("load.staged")
     # 2. decide
     settings = table_settings(conn, manifest.table)
-    inferred = types.infer(conn, staging=STAGING, columns=columns)
+    inferred = evidence.types(conn, staging=STAGING)
     key = _choose_key(
         conn,
         manifest=manifest,

@@ -10,13 +10,18 @@ from psycopg import sql
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import EXTRA, ROW
+from supplyline.load.types import Evidence
 from supplyline.tenancy.connections import Connection
 
 STAGING = "supplyline_staging"
 
 
 def stage(
-    conn: Connection, *, columns: Sequence[str], batches: Iterator[pa.RecordBatch]
+    conn: Connection,
+    *,
+    columns: Sequence[str],
+    batches: Iterator[pa.RecordBatch],
+    evidence: Evidence | None = None,
 ) -> Checksum:
     """COPYs the batches into `pg_temp.supplyline_staging`; answers their checksum.
 
@@ -46,7 +51,10 @@ def stage(
         copy.write(encoder.write_header())
         for batch in batches:
             checksum = checksum.plus(batch)
-            copy.write(encoder.write_batch(batch.select(schema.names).cast(schema)))
+            cells = batch.select(schema.names).cast(schema)
+            if evidence is not None:
+                evidence.add(cells)
+            copy.write(encoder.write_batch(cells))
         copy.write(encoder.finish())
     conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(STAGING)))
     _describe_irregular_rows(conn, columns)

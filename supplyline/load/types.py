@@ -1,14 +1,17 @@
 """Which type a column may have: the narrowest whose text form is the text that came.
 
-PostgreSQL itself answers, over the whole staged file: a type is taken only when `value::type::text`
-is the value for every cell that is not empty. So `00123`, `1E5`, `+1`, `1_000`, `NaN` and 20-digit
-article numbers with a leading zero stay text, and `1.50` is numeric that keeps its two places.
+Asked of every cell that is not empty, of the whole file: a type is taken only when its canonical
+text is the cell's text, and the certificate's checksum over the table proves it afterwards. So
+`00123`, `1E5`, `+1`, `1_000`, `NaN` and 20-digit article numbers with a leading zero stay text, and
+`1.50` is numeric that keeps its two places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
 from supplyline.tenancy.connections import Connection
@@ -38,56 +41,35 @@ def join(one: str, other: str) -> str:
     return one if one == other else _WIDER.get((one, other), TEXT)
 
 
-SAMPLE = 2000
-"""Rows that tell which types are worth asking the whole file about; most columns keep one."""
+class Evidence:
+    """Which types every value of a file's columns fits, gathered batch by batch while staging."""
 
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._kinds = {c: list(_PATTERNS) for c in columns}
+        self._any = dict.fromkeys(columns, False)
 
-def infer(conn: Connection, *, staging: str, columns: Sequence[str]) -> dict[str, str | None]:
-    """Types of staged text columns; None where the column holds no value at all in this file."""
-    whole = sql.Identifier(staging)
-    sample = sql.SQL("(SELECT * FROM {} LIMIT {}) q").format(whole, sql.Literal(SAMPLE))
-    every = dict.fromkeys(columns, tuple(_PATTERNS))
-    asked = {c: kinds for c, (_, kinds) in _fits(conn, sample, every).items()}
-    out: dict[str, str | None] = {}
-    for column, (any_value, kinds) in _fits(conn, sql.SQL("{}").format(whole), asked).items():
-        kind = kinds[0] if kinds else TEXT
-        if kind in (DATE, TIMESTAMP) and not _casts(conn, staging, column, kind):
-            kind = TEXT  # such as 2023-02-30
-        out[column] = kind if any_value else None
-    return out
+    def add(self, batch: pa.RecordBatch) -> None:
+        for column, kinds in self._kinds.items():
+            cells = batch.column(column)
+            if not kinds and self._any[column]:
+                continue
+            values = cells.filter(pc.not_equal(cells, ""))  # neither empty nor absent
+            if not len(values):
+                continue
+            self._any[column] = True
+            kinds[:] = [
+                k for k in kinds if pc.all(pc.match_substring_regex(values, _PATTERNS[k])).as_py()
+            ]
 
-
-def _fits(
-    conn: Connection, source: sql.Composed, asked: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[bool, tuple[str, ...]]]:
-    """For every column: whether it has a value, and which of the asked types all values fit.
-
-    A column without a value fits every type.
-    """
-    parts: list[sql.Composable] = []
-    for column, kinds in asked.items():
-        name = sql.Identifier(column)
-        parts.append(sql.SQL("bool_or({} <> '')").format(name))
-        parts += [
-            sql.SQL("bool_and({c} ~ {p}) FILTER (WHERE {c} <> '')").format(
-                c=name, p=sql.Literal(_PATTERNS[kind])
-            )
-            for kind in kinds
-        ]
-    found: list[bool | None] = []
-    # PostgreSQL allows 1,664 expressions in one SELECT.
-    for start in range(0, len(parts), 1400):
-        query = sql.SQL("SELECT {} FROM {}").format(
-            sql.SQL(", ").join(parts[start : start + 1400]), source
-        )
-        found += list(conn.execute(query).fetchone() or ())
-    answers = iter(found)
-    out = {}
-    for column, kinds in asked.items():
-        any_value = bool(next(answers))
-        fits = tuple(k for k in kinds if next(answers) is not False)
-        out[column] = (any_value, fits)
-    return out
+    def types(self, conn: Connection, *, staging: str) -> dict[str, str | None]:
+        """The narrowest type of each column; None where it holds no value at all in this file."""
+        out: dict[str, str | None] = {}
+        for column, kinds in self._kinds.items():
+            kind = kinds[0] if kinds else TEXT
+            if self._any[column] and kind in (DATE, TIMESTAMP):
+                kind = kind if _casts(conn, staging, column, kind) else TEXT  # such as 2023-02-30
+            out[column] = kind if self._any[column] else None
+        return out
 
 
 def _casts(conn: Connection, staging: str, column: str, kind: str) -> bool:
