@@ -20,7 +20,7 @@ from supplyline.forecast.series import Floats, Series
 
 LEVELS = (80, 95)
 POOLS: dict[str, tuple[str, ...]] = {
-    "seasonal": ("ets", "ces", "dot", "theta"),
+    "seasonal": ("ets", "dot", "theta", "mstl"),
     "regular": ("ets", "dot", "ses"),
     "slow": ("sba", "tsb", "ses", "imapa"),
     "short": ("ses", "window_mean"),
@@ -72,13 +72,13 @@ def pool_of(values: Floats, pattern: Pattern, season: int) -> str:
 
 
 def combine(y: Floats, *, pool: str, horizon: int, season: int) -> Floats:
-    """The median of the pool's candidates (the mean for slow movers)."""
+    """The mean of the pool's candidates; the median where few periods make one run away."""
     y = y[-max(LONG, 3 * season) :] if pool == "seasonal" else y[-4 * LONG :]
     m = season if pool == "seasonal" else 1
     fitted = [f for name in POOLS[pool] if (f := CANDIDATES[name](y, horizon, m)) is not None]
     if not fitted:
         return seasonal_naive(y, horizon, m)
-    middle = np.mean(fitted, axis=0) if pool == "slow" else np.median(fitted, axis=0)
+    middle = np.median(fitted, axis=0) if pool == "regular" else np.mean(fitted, axis=0)
     return bounded(middle, y)
 
 

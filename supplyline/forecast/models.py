@@ -42,13 +42,15 @@ def window_mean(y: Floats, horizon: int, season: int) -> Floats:
 def _fitted(name: str, season: int) -> Any:
     from statsforecast import models as m
 
-    if name in ("ets", "ces", "dot", "theta", "mstl"):
+    if name == "mstl":
+        trend = m.DynamicOptimizedTheta(season_length=1)
+        return m.MSTL(season_length=season, trend_forecaster=trend)
+    if name in ("ets", "ces", "dot", "theta"):
         seasonal = {
             "ets": m.AutoETS,
             "ces": m.AutoCES,
             "dot": m.DynamicOptimizedTheta,
             "theta": m.AutoTheta,
-            "mstl": m.MSTL,
         }
         return seasonal[name](season_length=season)
     if name == "tsb":
