@@ -38,6 +38,8 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
     source.seek(0)
     head = source.read(SAMPLE)
     whole = len(head) < SAMPLE
+    if head and not head.strip(b"\0"):
+        raise UnreadableFile("The file holds nothing but NUL bytes.")
     if not head.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         return _empty(options)
     enc = _encoding(source, head, whole, options)

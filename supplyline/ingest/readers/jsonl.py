@@ -34,6 +34,7 @@ def _constant(text: str) -> _Number:
 
 
 _DECODER = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_constant)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[\s,]*")
 
 
@@ -116,6 +117,8 @@ def _object(number: int, value: object, raw: str) -> Item:
         return Refused(number, "not_an_object", "The value is no JSON object.", raw)
     if "\\u0000" in raw and any("\0" in v for v in value.values() if isinstance(v, str)):
         return Refused(number, "nul_character", "A value has a NUL character.", raw)
+    if "\\u" in raw and any(_SURROGATE.search(text(v)) for v in (*value.values(), *value)):
+        return Refused(number, "undecodable", "A value has half of a surrogate pair.", raw)
     return number, value
 
 

@@ -43,8 +43,10 @@ def detect(rows: Sequence[Record]) -> Structure:
     start, reasons = _table_start(rows, width)
     if start:
         reasons = (*reasons, f"{start} row(s) before the table fill too few of its {width} columns")
-    body = rows[start + 1 :]
-    values = _value_columns(body, width)
+    # A header that comes again further down says nothing about the columns below.
+    body = [r for r in rows[start + 1 :] if r.cells != rows[start].cells]
+    # The first rows may be further header rows, so they do not speak for the columns either.
+    values = _value_columns(body[min(MAX_HEADER_ROWS - 1, len(body) // 2) :], width)
     if not _is_header(rows[start].cells, body, values):
         return Structure(
             header=start,

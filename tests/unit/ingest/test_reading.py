@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 
 import pytest
@@ -83,3 +84,43 @@ def test_an_empty_file_has_no_rows() -> None:
     reading = read(b"")
     assert reading.layout.columns == ()
     assert list(reading.batches()) == []
+
+
+def test_json_lines_keep_digits_and_set_broken_lines_aside() -> None:
+    data = b'{"sku": "01730", "qty": 1.10, "big": 12345678901234567890}\n{"sku": "x"\n[1]\n'
+    data += b'{"sku": "\\ud800", "qty": 1}\n{"qty": null, "tags": ["a", 1.0]}\n'
+    reading = read(data, "x.jsonl")
+    assert reading.names == ("sku", "qty", "big", "tags")
+    (batch,) = list(reading.batches())
+    assert batch.data.select([2, 3, 4, 5]).to_pylist() == [
+        {"sku": "01730", "qty": "1.10", "big": "12345678901234567890", "tags": ""},
+        {"sku": "", "qty": "", "big": "", "tags": '["a", 1.0]'},
+    ]
+    codes = [(q.line, q.code) for q in batch.quarantined]
+    assert codes == [(2, "invalid_json"), (3, "not_an_object"), (4, "undecodable")]
+    assert reading.rows_read == 5
+
+
+def test_a_zip_bomb_of_nothing_is_refused() -> None:
+    packed = gzip.compress(bytes(1 << 20) * 128)
+    with pytest.raises(UnreadableFile):
+        list(read(packed, "a.csv.gz").batches())
+
+
+def test_a_second_table_is_set_aside_and_a_repeated_header_alone() -> None:
+    first = b"sku,qty,date\n" + b"".join(b"A%d,%d,2024-01-01\n" % (i, i) for i in range(8))
+    again = next(read(first + b"sku,qty,date\nC,3,2024-01-03\n").batches())
+    assert (again.data.num_rows, [q.code for q in again.quarantined]) == (9, ["repeated_header"])
+    other = next(read(first + b"sku,qty,date,store\nC,3,2024-01-03,X\n").batches())
+    assert (other.data.num_rows, [q.line for q in other.quarantined]) == (8, [10, 11])
+
+
+def test_preamble_header_rows_and_footer_are_found() -> None:
+    data = (
+        b"Stock report;;;\nas of 2024-01-31;;;\n\nItem;Qty;Price;Date\n;pcs;EUR;d/m/y\n"
+        b"A1;5;1,20;01/02/2024\nB2;7;3,40;02/02/2024\nC3;9;5,60;03/02/2024\n\n* estimated;;;\n"
+    )
+    reading = read(data)
+    assert reading.names == ("Item", "Qty pcs", "Price EUR", "Date d/m/y")
+    assert [c[0] for c in cells(reading)] == ["A1", "B2", "C3"]
+    assert reading.layout.preamble_lines == 3
