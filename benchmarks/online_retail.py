@@ -6,8 +6,8 @@
 Uploads every file over HTTP as one organization's `sales`, waits for all certificates, compares
 PostgreSQL's row count and sum of quantity with a count made straight from the files, and forecasts.
 Exit code 1 when anything differs. `--days N` takes the first N files only; `--without-airflow`
-calls the same stages in this process, file by file (needs `supplyline up --only postgres --only
-mongo` only).
+calls the same stages in this process, file by file (`supplyline up --only backend` is
+enough).
 """
 
 from __future__ import annotations
