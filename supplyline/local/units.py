@@ -127,10 +127,10 @@ def _airflow(instance: Instance) -> list[Unit]:
     if "airflow" not in instance.embedded:
         return []
 
-    def part(name: str, key: str) -> Unit:
+    def part(name: str, key: str, *needs: str) -> Unit:
         return Unit(
             name=f"airflow-{name}",
-            needs=("airflow-api",),
+            needs=needs,
             program=lambda: airflow.program(instance, name),
             probe=lambda since: airflow.probe_part(instance, key, since=since),
         )
@@ -148,8 +148,9 @@ def _airflow(instance: Instance) -> list[Unit]:
             probe=lambda _since: airflow.probe_api(instance),
             port=instance.ports["airflow"],
         ),
-        part("scheduler", "scheduler"),
-        part("dag-processor", "dag_processor"),
+        # The scheduler starts tasks at once, and they fail while the api-server does not answer.
+        part("scheduler", "scheduler", "airflow-api"),
+        part("dag-processor", "dag_processor", "airflow-migrate"),
     ]
 
 

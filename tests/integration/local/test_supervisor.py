@@ -1,0 +1,153 @@
+"""`supplyline up` keeps its promises when processes are killed. PostgreSQL and MongoDB only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from supplyline.local import control, environment, units
+from supplyline.local import home as homes
+from supplyline.local.home import Home
+from supplyline.local.process import Identity
+
+ROOT = Path(__file__).resolve().parents[3]
+ONLY = ["--only", "postgres", "--only", "mongo"]
+
+
+class Command:
+    """The command line on a home of the test's own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = Home(path=home)
+        names = ("PATH", "SUPPLYLINE_SERVICES_ENV", "SUPPLYLINE_AIRFLOW_ENV")
+        self.env = {n: os.environ[n] for n in names if n in os.environ}
+        self.env["SUPPLYLINE_HOME"] = str(home)
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "supplyline.cli", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def services(self, *, code: int = 0) -> dict:
+        found = json.loads(self("status", "--json", code=code))
+        return {one["name"]: one for one in found["services"]}
+
+    def sql(self, text: str):
+        instance = environment.describe(self.home, self.env)
+        with instance.postgres.connect() as connection:
+            cursor = connection.execute(text)
+            return cursor.fetchone() if cursor.description else None
+
+
+@pytest.fixture
+def supplyline(watchdog):
+    folder = watchdog.folder()
+    command = Command(folder / "run")
+    yield command
+    command("down")
+
+
+def test_up_twice_is_harmless_and_down_leaves_nothing(supplyline):
+    supplyline("up", *ONLY)
+    first = supplyline.services()
+    assert "Already running" in supplyline("up", *ONLY)
+    assert {n: s["pid"] for n, s in supplyline.services().items()} == {
+        n: s["pid"] for n, s in first.items()
+    }
+    assert "postgres" in supplyline("down")
+    assert "Nothing was running" in supplyline("down")
+    assert not any(Identity.of(s["pid"]) for s in first.values())
+    assert not any(s["healthy"] for s in supplyline.services(code=1).values())
+
+
+def test_a_killed_service_comes_back_with_its_data(supplyline):
+    supplyline("up", *ONLY)
+    supplyline.sql("CREATE TABLE kept AS SELECT 7 AS n")
+    before = supplyline.services()
+    for one in before.values():
+        os.kill(one["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "supplyline.cli", "status", "--json"],
+                cwd=ROOT,
+                env=supplyline.env,
+                capture_output=True,
+                check=False,
+            ).stdout
+        )
+        if found["healthy"] and all(one["restarts"] for one in found["services"]):
+            break
+    after = supplyline.services()
+    assert all(after[name]["pid"] != before[name]["pid"] for name in before)
+    assert supplyline.sql("SELECT n FROM kept") == (7,)
+
+
+def test_after_a_killed_supervisor_up_ends_the_old_children_and_keeps_data_and_ports(supplyline):
+    supplyline("up", *ONLY)
+    supplyline.sql("CREATE TABLE kept AS SELECT 7 AS n")
+    before, ports = supplyline.services(), supplyline.home.ports.read_text()
+    chief = control.supervisor_of(supplyline.home)
+    os.kill(chief.pid, signal.SIGKILL)
+    while chief.alive:
+        time.sleep(0.01)
+    assert Identity.of(before["postgres"]["pid"]) is not None
+    supplyline("up", *ONLY)
+    after = supplyline.services()
+    assert all(after[name]["pid"] != before[name]["pid"] for name in before)
+    assert not any(Identity.of(one["pid"]) for one in before.values())
+    assert supplyline.home.ports.read_text() == ports
+    assert supplyline.sql("SELECT n FROM kept") == (7,)
+
+
+def test_down_after_a_killed_supervisor_ends_the_children(supplyline):
+    supplyline("up", *ONLY)
+    before = supplyline.services()
+    os.kill(control.supervisor_of(supplyline.home).pid, signal.SIGKILL)
+    supplyline("down")
+    assert not any(Identity.of(one["pid"]) for one in before.values())
+
+
+def test_what_cannot_start_is_said_and_nothing_stays_behind(supplyline):
+    homes.make(supplyline.home)
+    supplyline.home.postgres.mkdir()
+    (supplyline.home.postgres / "PG_VERSION").write_text("9.1\n")
+    supplyline.home.postgres.chmod(0o700)
+    supplyline("up", *ONLY, code=3)
+    assert control.supervisor_of(supplyline.home) is None
+    state = homes.read_json(supplyline.home.state)
+    assert "postgres" in state["error"]
+
+
+def test_env_lets_a_client_in_and_status_says_what_is_wrong_without_it(supplyline):
+    supplyline("up", *ONLY)
+    env = json.loads(supplyline("env", "--json"))
+    with psycopg.connect(
+        host=env["PG_HOST"],
+        port=env["PG_PORT"],
+        user="postgres",
+        password=homes.load_secrets(supplyline.home)["postgres_superuser"],
+        dbname="postgres",
+    ) as connection:
+        assert connection.execute("SHOW fsync").fetchone() == ("on",)
+    instance = environment.describe(supplyline.home, env)
+    strange = replace(instance, secrets={**instance.secrets, "postgres_superuser": "wrong"})
+    with pytest.raises(units.ServiceFailed, match="does not answer"):
+        units.probe_postgres(strange)

@@ -1,0 +1,70 @@
+"""Secrets and ports of an instance: made once, kept, and closed to others."""
+
+from __future__ import annotations
+
+import socket
+import stat
+
+import pytest
+
+from supplyline.errors import ServiceFailed
+from supplyline.local import home as homes
+from supplyline.local.home import Home
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home(path=tmp_path / "run")
+    homes.make(made)
+    return made
+
+
+def test_secrets_are_readable_by_their_owner_only(home):
+    homes.load_secrets(home)
+    assert stat.S_IMODE(home.secrets.stat().st_mode) == 0o600
+
+
+def test_secrets_are_generated_once_and_differ_from_one_another(home):
+    first = homes.load_secrets(home)
+    assert homes.load_secrets(home) == first
+    assert len(set(first.values())) == len(homes.SECRETS)
+
+
+def test_a_secret_added_by_a_new_version_leaves_the_old_ones_alone(home):
+    first = homes.load_secrets(home)
+    homes.write_json(home.secrets, {k: v for k, v in first.items() if k != "tenant"})
+    again = homes.load_secrets(home)
+    assert again["tenant"] != first["tenant"]
+    assert again["app_db"] == first["app_db"]
+
+
+def test_ports_are_remembered(home):
+    assert homes.load_ports(home) == homes.load_ports(home)
+
+
+def test_a_configured_port_wins_and_is_remembered(home):
+    homes.load_ports(home)
+    homes.load_ports(home, {"backend": 8123})
+    assert homes.load_ports(home)["backend"] == 8123
+
+
+def test_a_remembered_port_that_a_stranger_took_is_replaced(home):
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken = stranger.getsockname()[1]
+        homes.load_ports(home, {"backend": taken})
+        moved = homes.move_taken_ports(home, {})
+        assert moved["backend"][0] == taken
+        assert homes.load_ports(home)["backend"] != taken
+
+
+def test_a_port_asked_for_by_name_and_taken_is_refused(home):
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken = stranger.getsockname()[1]
+        with pytest.raises(ServiceFailed, match=str(taken)):
+            homes.move_taken_ports(home, {"backend": taken})
+
+
+def test_a_damaged_file_is_named(home):
+    home.secrets.write_text("{")
+    with pytest.raises(ServiceFailed, match=r"secrets\.json"):
+        homes.load_secrets(home)
