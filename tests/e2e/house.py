@@ -18,7 +18,7 @@ import psycopg
 
 from supplyline.local import control
 from supplyline.local import home as homes
-from supplyline.settings import Settings, read
+from supplyline.settings import VARIABLES, Settings, read
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import parse_org_id
 from tests.servers import Watchdog
@@ -103,10 +103,19 @@ class House:
 
     def kill(self, service: str) -> None:
         """SIGKILL to a service's process, by the id that `status` tells."""
-        (one,) = [h for h in control.status(self.home) if h.name == service]
-        if one.pid is None:
-            raise RuntimeError(f"{service} does not run")
-        os.kill(one.pid, signal.SIGKILL)
+        told = supplyline(self.home, "status", "--json").stdout
+        (pid,) = [s["pid"] for s in json.loads(told)["services"] if s["name"] == service]
+        os.kill(pid, signal.SIGKILL)
+
+
+def supplyline(home: homes.Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command for this home, without the addresses that other tests put into os.environ."""
+    env = {k: v for k, v in os.environ.items() if k not in VARIABLES}
+    return subprocess.run(
+        [sys.executable, "-m", "supplyline.cli", *arguments],
+        cwd=ROOT, env={**env, "SUPPLYLINE_HOME": str(home.path)},
+        capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
 
 
 def until(look: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -125,14 +134,10 @@ def until(look: Callable[[], Any], *, seconds: float, what: str) -> Any:
 def start_house(watchdog: Watchdog) -> House:
     """`supplyline up` in a folder of its own; two organizations and three users."""
     folder = watchdog.folder()
-    env = {**os.environ, "SUPPLYLINE_HOME": str(folder / "run")}
-    up = subprocess.run(
-        [sys.executable, "-m", "supplyline.cli", "up", "--quiet"],
-        cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
+    home = homes.Home(path=folder / "run")
+    up = supplyline(home, "up", "--quiet")
     if up.returncode:
         raise RuntimeError(f"up failed: {up.stdout} {up.stderr}")
-    home = homes.Home(path=folder / "run")
     identity = control.supervisor_of(home)
     if identity is not None:
         watchdog._note("process", asdict(identity))
@@ -152,7 +157,7 @@ def start_house(watchdog: Watchdog) -> House:
 
 
 def stop_house(house: House) -> None:
-    control.down(house.home, seconds=60)
+    supplyline(house.home, "down")
 
 
 def as_json(done: subprocess.CompletedProcess[str]) -> Any:
