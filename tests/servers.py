@@ -219,6 +219,9 @@ def engine_environment(
         "SUPPLYLINE_CONTROL_DB": f"control_{name}",
         "SUPPLYLINE_STORAGE_URL": storage.as_uri(),
         "SUPPLYLINE_SECRET_KEY": "only-for-tests-" + name,
+        # Both named, so that nothing is taken over from an instance that runs beside the tests.
+        "SUPPLYLINE_TENANT_SECRET": "tenants-of-" + name,
+        "SUPPLYLINE_HOME": str(storage.parent / "no-instance"),
         # Nobody listens there: a test that needs Airflow starts one and names it.
         "AIRFLOW_API_BASE": "http://127.0.0.1:9/api/v2",
         "AIRFLOW_USERNAME": "airflow",

@@ -38,6 +38,7 @@ __all__ = ["close_to_public", "drop", "exists", "list_organizations", "provision
 
 log = logging.getLogger(__name__)
 
+
 ROLE_CONNECTIONS = 20
 """Connections that one organization may hold at once, so that it cannot starve the others."""
 
@@ -114,7 +115,7 @@ def drop(org: OrgId, *, settings: Settings) -> bool:
             name = sql.Identifier(database)
             # New connections are refused before the old ones end, or a busy client comes back.
             conn.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
-            _drop_database(conn, name)
+            _drop_database(conn, database)
         had_role = _role_flags(conn, role) is not None
         if had_role:
             conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
@@ -146,15 +147,26 @@ def close_to_public(conn: Connection, *, settings: Settings) -> tuple[str, ...]:
     return tuple(still_open)
 
 
-def _drop_database(conn: Connection, name: sql.Identifier) -> None:
-    """PostgreSQL waits 5 s for the sessions that it ended; a busy machine may need it again."""
+def _drop_database(conn: Connection, database: str) -> None:
+    """Ends the sessions that we may end, then drops; tries again while they are leaving.
+
+    Not WITH (FORCE): it refuses as a whole when a superuser's process, such as autovacuum, is in
+    the database at that moment. A plain DROP sends autovacuum away itself.
+    """
+    name = sql.Identifier(database)
     for _ in range(_DROP_ATTEMPTS - 1):
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity a JOIN pg_roles r"
+            " ON r.rolname = a.usename WHERE a.datname = %s AND NOT r.rolsuper"
+            " AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()",
+            (database,),
+        )
         try:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            conn.execute(sql.SQL("DROP DATABASE {}").format(name))
         except psycopg.errors.ObjectInUse:
             continue
         return
-    conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    conn.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 def _names(org: OrgId, *, settings: Settings) -> tuple[str, str]:
