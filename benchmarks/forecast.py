@@ -125,7 +125,7 @@ def peer(work: tuple[str, np.ndarray, int, int]) -> np.ndarray:
         warnings.simplefilter("ignore")
         try:
             return np.asarray(getattr(m, cls)(season_length=season).forecast(past, horizon)["mean"])
-        except Exception:
+        except Exception:  # a peer that fails on a series falls back to the naive forecast
             return np.full(horizon, past[-1])
 
 

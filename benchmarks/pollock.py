@@ -162,7 +162,7 @@ def score(importer: Importer, folder: Path, weights: dict[str, float]) -> dict[s
             true = list(csv.reader(source))
         try:
             got = measures(true, importer(path))
-        except Exception:
+        except Exception:  # a peer that fails on a file is scored as failed
             failures += 1
             got = [0.0] * 10
         sums.append(sum(got))

@@ -15,21 +15,21 @@ mkdir -p "$root/.run"
 exec 9>"$root/.run/setup.lock"
 flock 9
 
-debian_package() { # name: makes its files available, installed as root or unpacked under $tools/root
+debian_package() { # name: makes its files available, installed as root or unpacked under $tools/unpacked
   if [ "$(id -u)" = 0 ]; then
     apt-get update -qq >/dev/null 2>&1 || true
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 && return 0
   fi
   # An ordinary user keeps package lists of its own: the system's may be missing or old.
-  mkdir -p "$tools/root" "$tools/debs" "$tools/apt/lists/partial" "$tools/apt/cache/archives/partial"
+  mkdir -p "$tools/unpacked" "$tools/debs" "$tools/apt/lists/partial" "$tools/apt/cache/archives/partial"
   local own=(-o "Dir::State::Lists=$tools/apt/lists" -o "Dir::Cache=$tools/apt/cache" -o "Debug::NoLocking=1")
   [ -e "$tools/apt/updated" ] || { apt-get "${own[@]}" update -qq >/dev/null && touch "$tools/apt/updated"; }
-  (cd "$tools/debs" && apt-get "${own[@]}" download -qq "$1" >/dev/null && dpkg -x "$1"_*.deb "$tools/root")
+  (cd "$tools/debs" && apt-get "${own[@]}" download -qq "$1" >/dev/null && dpkg -x "$1"_*.deb "$tools/unpacked")
 }
 
 pip_wheel() { # the wheel that Debian ships for ensurepip
   local found
-  for found in /usr/share/python-wheels/pip-*.whl "$tools"/root/usr/share/python-wheels/pip-*.whl; do
+  for found in /usr/share/python-wheels/pip-*.whl "$tools"/unpacked/usr/share/python-wheels/pip-*.whl; do
     if [ -e "$found" ]; then echo "$found"; return; fi
   done
 }
@@ -94,7 +94,7 @@ environment() { # folder, requirements file, "project" to make our commands avai
 
 libgomp() { # LightGBM needs it; a bare Debian has none
   if ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1' || /sbin/ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1'; then return; fi
-  ls "$tools"/root/usr/lib/*/libgomp.so.1 >/dev/null 2>&1 && return
+  ls "$tools"/unpacked/usr/lib/*/libgomp.so.1 >/dev/null 2>&1 && return
   say "bringing libgomp1"
   debian_package libgomp1 || say "no libgomp1: forecasts go without the pooled model"
 }

@@ -47,7 +47,7 @@ def accept_upload(
     """
     try:
         name, reasons = _table_of(stored, storage, table)
-    except Exception:
+    except Exception:  # whatever is wrong, the bytes are not kept; it is raised again
         storage.delete(org, stored.file_id)
         raise
     try:

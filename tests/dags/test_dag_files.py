@@ -29,7 +29,7 @@ for name in ("enhanced_org_aware_ingest_dag", "enhanced_mongo_to_postgres_dag",
                 for key in params:
                     params.get_param(key).resolve(merged[key])
                 checks[json.dumps(conf, sort_keys=True)] = True
-            except Exception:
+            except Exception:  # Airflow 2 and 3 refuse a value by different errors
                 checks[json.dumps(conf, sort_keys=True)] = False
         found[name]["checks"] = checks
 print("RESULT" + json.dumps({"dags": found, "heavy": [m for m in heavy if m in sys.modules]}))
