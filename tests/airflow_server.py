@@ -114,6 +114,8 @@ def make_airflow(watchdog: Watchdog, pg: PostgresServer, env: dict[str, str]) ->
     home.airflow.mkdir(parents=True, exist_ok=True)
     with pg.connect() as admin:
         admin.execute(f"CREATE DATABASE {airflow.DATABASE} OWNER {pg.app_user}".encode())
+        # As supplyline.local makes it: other tests try to enter it as an organization's role.
+        admin.execute(f"REVOKE ALL ON DATABASE {airflow.DATABASE} FROM PUBLIC".encode())
     server = AirflowServer(watchdog=watchdog, instance=instance, folder=folder)
     server.run("db", "migrate")
     server.run("dags", "reserialize")
