@@ -16,7 +16,7 @@ from supplyline.contracts import OrgId
 from supplyline.tenancy.names import parse_org_id
 from supplyline.tenancy.provisioning import drop, provision
 from tests import servers
-from tests.airflow_server import AirflowServer, make_airflow
+from tests.airflow_server import AirflowServer, make_airflow, make_airflow2
 
 # A machine under load is no failure: how fast is measured in benchmarks/.
 hypothesis_settings.register_profile(
@@ -171,3 +171,13 @@ def airflow(airflow_server: AirflowServer) -> AirflowServer:
     """Airflow's API server, running. A test may stop it; the next one finds it running again."""
     airflow_server.start()
     return airflow_server
+
+
+@pytest.fixture(scope="session")
+def airflow2_server(
+    watchdog: servers.Watchdog, pg: servers.PostgresServer, engine_env: dict[str, str]
+) -> Iterator[AirflowServer]:
+    """A real Airflow 2.11 with the same DAG files."""
+    server = make_airflow2(watchdog, pg, engine_env)
+    yield server
+    server.stop()
