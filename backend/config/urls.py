@@ -17,10 +17,10 @@ from backend.api.views.pipeline import (
     AuditView,
     CertificatesView,
     HealthView,
-    PlanView,
     QualityView,
 )
 from backend.files.views import FilesView, FileView, QuarantineView, UploadView
+from backend.forecasts.views import ItemView, PeriodsFileView, PlanFileView, PlanView, RunsView
 
 handler404 = "backend.api.problems.not_found"
 handler500 = "backend.api.problems.server_error"
@@ -48,4 +48,8 @@ urlpatterns = [
     path("api/pipeline/audit/", AuditView.as_view()),
     path("api/pipeline/quality/", QualityView.as_view()),
     path("api/forecast/plan/", PlanView.as_view()),
+    path("api/forecast/plan/<str:file_type>/", PlanFileView.as_view()),
+    path("api/forecast/periods/<str:file_type>/", PeriodsFileView.as_view()),
+    path("api/forecast/items/<path:item>/", ItemView.as_view()),
+    path("api/forecast/runs/", RunsView.as_view()),
 ]

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
+from backend.api.downloads import harmless
 from backend.api.requests import IDEMPOTENCY, caller, idempotency_key
 from backend.files.errors import FileIdTaken, FileTooLarge, NoFile, UploadIncomplete
 from backend.files.models import Upload
@@ -168,17 +169,12 @@ def _quarantine_csv(org: OrgId, file_id: str) -> Iterator[str]:
     writer.writerow(fields)
     rows = overview.quarantined_rows(org, file_id=file_id, settings=supplyline_settings.get())
     for row in rows:
-        writer.writerow([_harmless(row[f]) for f in fields])
+        writer.writerow([harmless(row[f]) for f in fields])
         if buffer.tell() > 2**16:
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
 
 
 def find_upload(org: OrgId, file_id: str) -> Upload:

@@ -1,7 +1,13 @@
-"""Selectors: the published plan, one item with its forecast, and why."""
+"""Selectors: the published plan by urgency, its periods, its runs. Writes nothing.
+
+Promises: what is asked for is a parameter of the query, never a part of its text; an unknown order
+is the order by urgency; without a published run a list is empty and one item is NoForecastYet.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,6 +26,11 @@ ORDERS = {
     "stockout_date": "stockout_date NULLS LAST, urgency",
     "excess_value": "excess_value DESC NULLS LAST, item",
 }
+LISTED = ("urgency", *(c for c in store.PLAN if c not in ("explanation", "urgency_score")))
+"""Columns of the plan as lists and downloads show them."""
+PERIODS = (
+    "item", "step", "period", "mean", "lo_80", "hi_80", "lo_95", "hi_95", "model",
+)  # fmt: skip
 
 
 class ItemNotPlanned(Terminal):
@@ -32,6 +43,39 @@ class NoForecastYet(Terminal):
     next_step = "Start one: POST /api/airflow/trigger/forecast-inventory/."
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlanFilter:
+    """Which items; an empty tuple or text leaves out nothing. `search` is found in code or name."""
+
+    classes: tuple[str, ...] = ()
+    abc: tuple[str, ...] = ()
+    xyz: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    search: str = ""
+
+    def where(self) -> tuple[sql.Composable, dict[str, Any]]:
+        """A condition that follows `run_id = …`, and its parameters."""
+        parts: list[sql.Composable] = []
+        values: dict[str, Any] = {}
+        columns = {"class": self.classes, "abc": self.abc, "xyz": self.xyz, "status": self.status}
+        for column, wanted in columns.items():
+            if wanted:
+                parts.append(
+                    sql.SQL(" AND {} = ANY({})").format(
+                        sql.Identifier(column), sql.Placeholder(column)
+                    )
+                )
+                values[column] = list(wanted)
+        if self.search:
+            parts.append(sql.SQL(" AND (item ILIKE %(search)s OR name ILIKE %(search)s)"))
+            plain = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            values["search"] = f"%{plain}%"
+        return sql.Composed(parts), values
+
+
+EVERYTHING = PlanFilter()
+
+
 def read_plan(
     conn: Connection,
     *,
@@ -39,26 +83,133 @@ def read_plan(
     offset: int = 0,
     order_by: str = "urgency",
     run_id: str | None = None,
+    only: PlanFilter = EVERYTHING,
 ) -> list[dict[str, Any]]:
     """Rows of the newest published plan (or of `run_id`), most urgent first. Empty when none."""
     run = run_id or store.latest_run(conn)
     if run is None:
         return []
+    where, values = only.where()
     query = sql.SQL(
-        "SELECT * FROM public.inventory_plan WHERE run_id = %s ORDER BY {} LIMIT %s OFFSET %s"
-    ).format(sql.SQL(ORDERS.get(order_by, ORDERS["urgency"])))
+        "SELECT * FROM public.inventory_plan WHERE run_id = %(run)s{} ORDER BY {}"
+        " LIMIT %(limit)s OFFSET %(offset)s"
+    ).format(where, sql.SQL(ORDERS.get(order_by, ORDERS["urgency"])))
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, (run, limit, offset)).fetchall()
+        cursor.execute(query, {"run": run, "limit": limit, "offset": offset, **values})
+        return cursor.fetchall()
+
+
+def plan_page(
+    conn: Connection,
+    *,
+    limit: int,
+    offset: int,
+    order_by: str = "urgency",
+    run_id: str | None = None,
+    only: PlanFilter = EVERYTHING,
+) -> dict[str, Any]:
+    """`{"run", "count", "results"}`: one page, without explanations, and how many there are.
+
+    Raises NoForecastYet when `run_id` is no published run.
+    """
+    run = published(conn, run_id) if run_id else store.latest_run(conn)
+    if run is None:
+        return {"run": None, "count": 0, "results": []}
+    where, values = only.where()
+    query = sql.SQL("SELECT count(*) FROM public.inventory_plan WHERE run_id = %(run)s{}")
+    counted = conn.execute(query.format(where), {"run": run, **values}).fetchone()
+    rows = read_plan(
+        conn, limit=limit, offset=offset, order_by=order_by, run_id=run, only=only
+    )  # fmt: skip
+    return {
+        "run": run_head(conn, run),
+        "count": int(counted[0]) if counted else 0,
+        "results": [{c: row[c] for c in LISTED} for row in rows],
+    }
+
+
+def plan_rows(
+    conn: Connection,
+    *,
+    order_by: str = "urgency",
+    run_id: str | None = None,
+    only: PlanFilter = EVERYTHING,
+) -> Iterator[tuple[Any, ...]]:
+    """All rows of a plan as tuples of LISTED, streamed. Raises NoForecastYet."""
+    where, values = only.where()
+    yield from _streamed(
+        conn,
+        sql.SQL("SELECT {} FROM public.inventory_plan WHERE run_id = %(run)s{} ORDER BY {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, LISTED)),
+            where,
+            sql.SQL(ORDERS.get(order_by, ORDERS["urgency"])),
+        ),
+        {"run": published(conn, run_id), **values},
+    )
+
+
+def period_rows(
+    conn: Connection, *, run_id: str | None = None, only: PlanFilter = EVERYTHING
+) -> Iterator[tuple[Any, ...]]:
+    """Expected demand per item and period as tuples of PERIODS, streamed. Raises NoForecastYet."""
+    where, values = only.where()
+    query = sql.SQL(
+        "SELECT {columns} FROM public.inventory_forecast f WHERE run_id = %(run)s AND EXISTS"
+        " (SELECT FROM public.inventory_plan WHERE run_id = %(run)s AND item = f.item{where})"
+        " ORDER BY item, step"
+    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, PERIODS)), where=where)
+    yield from _streamed(conn, query, {"run": published(conn, run_id), **values})
+
+
+def _streamed(
+    conn: Connection, query: sql.Composed, values: dict[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    with conn.cursor(name="supplyline_download") as cursor:
+        cursor.itersize = 2000
+        cursor.execute(query, values)
+        yield from cursor
+
+
+def published(conn: Connection, run_id: str | None = None) -> str:
+    """The run that readers see, or `run_id` when that is published. Raises NoForecastYet."""
+    if run_id is None:
+        found = store.latest_run(conn)
+    else:
+        run = store.find_run(conn, run_id)
+        found = run_id if run is not None and run.state == "published" else None
+    if found is None:
+        raise NoForecastYet("There is no published forecast.")
+    return found
+
+
+def run_head(conn: Connection, run_id: str) -> dict[str, Any] | None:
+    """What is said of a run beside its rows."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT run_id, published_at, as_of, bucket, horizon, season, items"
+            " FROM supplyline.forecast_run WHERE run_id = %s",
+            (run_id,),
+        ).fetchone()
+
+
+def list_runs(conn: Connection, *, limit: int = 20) -> list[dict[str, Any]]:
+    """Published runs, newest first, with settings and report; `kept`: whether rows are there."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "SELECT run_id, published_at, as_of, bucket, horizon, season, items, settings, report,"
+            " EXISTS (SELECT FROM public.inventory_plan p WHERE p.run_id = r.run_id) AS kept"
+            " FROM supplyline.forecast_run r WHERE state = 'published'"
+            " ORDER BY published_at DESC, run_id DESC LIMIT %s",
+            (limit,),
+        ).fetchall()
 
 
 def explain(conn: Connection, *, item: str, run_id: str | None = None) -> dict[str, Any]:
-    """One item: `plan` (with `explanation`), `forecast` rows, `history` and `overrides`.
+    """One item: `run`, `plan` (with `explanation`), `forecast` rows, `history` and `overrides`.
 
     Raises NoForecastYet, ItemNotPlanned.
     """
-    run = run_id or store.latest_run(conn)
-    if run is None:
-        raise NoForecastYet("There is no published forecast.")
+    run = published(conn, run_id)
     with conn.cursor(row_factory=dict_row) as cursor:
         plan = cursor.execute(
             "SELECT * FROM public.inventory_plan WHERE run_id = %s AND item = %s", (run, item)
@@ -70,14 +221,31 @@ def explain(conn: Connection, *, item: str, run_id: str | None = None) -> dict[s
             " FROM public.inventory_forecast WHERE run_id = %s AND item = %s ORDER BY step",
             (run, item),
         ).fetchall()
-        history = cursor.execute(
-            "SELECT h.first_period, h.demand, r.bucket FROM supplyline.forecast_history h"
-            " JOIN supplyline.forecast_run r USING (run_id) WHERE h.run_id = %s AND h.item = %s",
-            (run, item),
-        ).fetchone()
         overrides = cursor.execute(
             "SELECT id, period, mean, reason, set_by, set_at FROM supplyline.forecast_override"
             " WHERE item = %s AND withdrawn_at IS NULL ORDER BY id",
             (item,),
         ).fetchall()
-    return {"plan": plan, "forecast": forecast, "history": history, "overrides": overrides}
+    return {
+        "run": run_head(conn, run),
+        "plan": plan,
+        "forecast": forecast,
+        "history": _history(conn, run, item),
+        "overrides": overrides,
+    }
+
+
+def _history(conn: Connection, run: str, item: str) -> list[dict[str, Any]]:
+    """Demand per period as the forecast saw it, oldest first; `period` is its first day."""
+    found = conn.execute(
+        "SELECT h.demand, r.bucket, r.as_of FROM supplyline.forecast_history h"
+        " JOIN supplyline.forecast_run r USING (run_id) WHERE h.run_id = %s AND h.item = %s",
+        (run, item),
+    ).fetchone()
+    if found is None or not found[0]:
+        return []
+    from supplyline.forecast.demand import Bucket
+
+    demand, bucket, as_of = found
+    grid = Bucket(name=bucket, periods=len(demand), as_of=as_of)
+    return [{"period": grid.start(n), "demand": value} for n, value in enumerate(demand)]

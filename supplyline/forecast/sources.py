@@ -17,6 +17,7 @@ from psycopg import sql
 
 from supplyline.errors import NotEnoughHistory
 from supplyline.tenancy.catalog import table_settings, tables
+from supplyline.vocabulary import field_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,33 +25,6 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 BLOCK_ROWS = 250_000
-
-NAMES: dict[str, tuple[str, ...]] = {
-    "item": ("item", "item_id", "item_code", "sku", "stock_code", "product_id", "product_code",
-             "product", "article", "article_id", "article_number", "part", "part_number",
-             "material", "unique_id", "artikel", "artikelnummer"),
-    "date": ("date", "ds", "invoice_date", "order_date", "sale_date", "sales_date", "sold_at",
-             "day", "transaction_date", "created_at", "month", "week", "datum", "timestamp"),
-    "quantity": ("quantity", "qty", "units", "units_sold", "quantity_sold", "sales_qty", "demand",
-                 "amount_sold", "menge", "y", "order_quantity", "quantity_ordered", "sold"),
-    "unit_price": ("unit_price", "price", "sell_price", "list_price", "preis", "standard_price"),
-    "amount": ("amount", "sales", "revenue", "total", "line_total", "sales_amount", "turnover"),
-    "order": ("order", "order_id", "invoice_no", "invoice", "invoice_number", "order_number"),
-    "customer": ("customer", "customer_id", "client_id", "customer_number"),
-    "name": ("name", "product_name", "description", "item_name", "title", "bezeichnung"),
-    "category": ("category", "category_id", "category_name", "product_category", "group"),
-    "supplier": ("supplier", "supplier_id", "supplier_name", "vendor"),
-    "unit_cost": ("unit_cost", "cost", "cost_price", "purchase_price", "standard_cost"),
-    "lead_time_days": ("lead_time_days", "lead_time", "leadtime", "delivery_days"),
-    "min_order_qty": ("min_order_qty", "moq", "min_order", "minimum_order_quantity"),
-    "pack_size": ("pack_size", "case_size", "case_pack", "pack", "order_multiple", "lot_size"),
-    "on_hand": ("on_hand", "stock", "units_in_stock", "stock_on_hand", "quantity_on_hand",
-                "inventory", "in_stock", "stock_quantity", "bestand", "quantity_in_stock"),
-    "on_order": ("on_order", "units_on_order", "quantity_on_order", "open_orders", "incoming"),
-    "reorder_level": ("reorder_level", "reorder_point", "min_stock"),
-    "as_of": ("as_of", "snapshot_date", "stock_date", "counted_at"),
-}  # fmt: skip
-"""Standard field → column names by which it is recognised, the surest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,17 +67,11 @@ def columns_of(conn: Connection, table: str) -> tuple[str, ...]:
 def recognise_columns(columns: tuple[str, ...], decided: Mapping[str, str]) -> dict[str, str]:
     """Field → column: what was decided, then what the names say; a column serves one field."""
     out = {f: c for f, c in decided.items() if c in columns}
-    taken = set(out.values())
-    bare = {c.replace("_", ""): c for c in columns}
-    for name, known in NAMES.items():
-        if name in out:
-            continue
-        for candidate in known:
-            column = bare.get(candidate.replace("_", ""))
-            if column and column not in taken:
-                out[name] = column
-                taken.add(column)
-                break
+    rest = [c for c in columns if c not in out.values()]
+    for name, column in field_columns(rest).items():
+        out.setdefault(name, column)
+    if "name" not in out and "description" in out:
+        out["name"] = out.pop("description")
     return out
 
 

@@ -28,6 +28,9 @@ PLAN = (
     "order_quantity", "order_value", "days_of_cover", "stockout_risk", "stockout_date",
     "excess_units", "excess_value", "fill_rate", "unit_cost", "urgency_score", "explanation",
 )  # fmt: skip
+STATUSES = (
+    "order", "ok", "stock_unknown", "insufficient_history", "no_history", "dead", "not_a_product",
+)  # fmt: skip
 FORECAST = (
     "item", "step", "period", "mean", "lo_80", "hi_80", "lo_95", "hi_95", "model", "class",
 )  # fmt: skip

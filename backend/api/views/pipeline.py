@@ -1,4 +1,4 @@
-"""`/api/pipeline/…`, `/api/forecast/…` and `/api/health/`: what the stages left behind."""
+"""`/api/pipeline/…` and `/api/health/`: what the stages left behind."""
 
 from __future__ import annotations
 
@@ -77,17 +77,6 @@ class QualityView(APIView):
                 now=timezone.now(),
             )
         )
-
-
-class PlanView(APIView):
-    """What to order, most urgent first."""
-
-    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request) -> Response:
-        asked = query(ListQuery, request)
-        org = read_org(caller(request), asked.get("org_id"))
-        rows = overview.plan_rows(org, settings=supplyline_settings.get(), limit=asked["limit"])
-        return Response({"results": rows})
 
 
 class HealthView(APIView):

@@ -1,0 +1,157 @@
+"""What the forecast's paths take and answer, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from rest_framework import serializers
+
+from supplyline.forecast.classes import DemandClass
+from supplyline.forecast.read import ORDERS, PlanFilter
+from supplyline.forecast.store import STATUSES
+
+
+class Choices(serializers.CharField):
+    """Several of a set, with commas between; answers a tuple."""
+
+    def __init__(self, among: tuple[str, ...], **more: Any) -> None:
+        self.among = among
+        super().__init__(
+            required=False,
+            max_length=200,
+            help_text=f"one or more of {', '.join(among)}, with commas between",
+            **more,
+        )
+
+    def to_internal_value(self, data: Any) -> Any:
+        wanted = tuple(w.strip() for w in super().to_internal_value(data).split(",") if w.strip())
+        wrong = [w for w in wanted if w not in self.among]
+        if wrong:
+            raise serializers.ValidationError(
+                f"Not known: {', '.join(w[:40] for w in wrong)}. Known: {', '.join(self.among)}."
+            )
+        return wanted
+
+
+class OrgQuery(serializers.Serializer[None]):
+    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
+
+
+class ItemQuery(OrgQuery):
+    run_id = serializers.CharField(
+        max_length=250, required=False, help_text="an earlier run; default: the newest"
+    )
+
+
+class FilterQuery(ItemQuery):
+    abc = Choices(("A", "B", "C"))
+    xyz = Choices(("X", "Y", "Z"))
+    status = Choices(STATUSES)
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="part of the item's code or name"
+    )
+    order_by = serializers.ChoiceField(tuple(ORDERS), required=False, default="urgency")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "class": Choices(get_args(DemandClass))}
+
+
+class PlanQuery(FilterQuery):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
+    offset = serializers.IntegerField(min_value=0, max_value=10**9, required=False, default=0)
+
+
+def filter_of(asked: dict[str, Any]) -> PlanFilter:
+    return PlanFilter(
+        classes=asked.get("class", ()),
+        abc=asked.get("abc", ()),
+        xyz=asked.get("xyz", ()),
+        status=asked.get("status", ()),
+        search=asked.get("search", ""),
+    )
+
+
+class RunHead(serializers.Serializer[None]):
+    run_id = serializers.CharField()
+    published_at = serializers.DateTimeField()
+    as_of = serializers.DateField(help_text="last day of the history")
+    bucket = serializers.ChoiceField(("day", "week", "month"))
+    horizon = serializers.IntegerField(help_text="periods ahead")
+    season = serializers.IntegerField(help_text="periods in a season")
+    items = serializers.IntegerField()
+
+
+_QUANTITIES = {
+    "on_hand": "units on the shelf",
+    "on_order": "units ordered and not yet there",
+    "lead_time_days": "days from order to arrival",
+    "demand_per_day": "expected units a day over lead time and review",
+    "safety_stock": "units beyond expected demand",
+    "reorder_point": "order when the position is below",
+    "order_up_to": "units to raise the position to",
+    "order_quantity": "units to order now",
+    "order_value": "what they cost",
+    "days_of_cover": "days until what is on hand is used up",
+    "stockout_risk": "chance to run out before an order placed now arrives",
+    "excess_units": "units beyond need",
+    "excess_value": "money in them",
+    "fill_rate": "share of demand to be served from the shelf",
+    "unit_cost": "money for one unit",
+}
+
+
+class PlanRow(serializers.Serializer[None]):
+    urgency = serializers.IntegerField(help_text="1 comes first")
+    item = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(STATUSES)
+    why = serializers.CharField()
+    abc = serializers.CharField()
+    xyz = serializers.CharField()
+    stockout_date = serializers.DateField(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        numbers = {
+            name: serializers.FloatField(allow_null=True, help_text=about)
+            for name, about in _QUANTITIES.items()
+        }
+        kind = serializers.ChoiceField(get_args(DemandClass))
+        return {**super().get_fields(), "class": kind, **numbers}
+
+
+class PlanPage(serializers.Serializer[None]):
+    run = RunHead(allow_null=True)
+    count = serializers.IntegerField()
+    results = PlanRow(many=True)
+
+
+class ExplainedRow(PlanRow):
+    explanation = serializers.DictField(help_text="data, class, model and formula with values")
+
+
+class PeriodAhead(serializers.Serializer[None]):
+    step = serializers.IntegerField()
+    period = serializers.DateField(help_text="its first day")
+    mean = serializers.FloatField()
+    lo_80 = serializers.FloatField()
+    hi_80 = serializers.FloatField()
+    lo_95 = serializers.FloatField()
+    hi_95 = serializers.FloatField()
+    model = serializers.CharField()
+
+
+class PeriodPast(serializers.Serializer[None]):
+    period = serializers.DateField(help_text="its first day")
+    demand = serializers.FloatField()
+
+
+class ItemAnswer(serializers.Serializer[None]):
+    run = RunHead()
+    plan = ExplainedRow()
+    forecast = PeriodAhead(many=True)
+    history = PeriodPast(many=True)
+    overrides = serializers.ListField(child=serializers.DictField())
+
+
+class RunsAnswer(serializers.Serializer[None]):
+    results = serializers.ListField(child=serializers.DictField())

@@ -1,0 +1,113 @@
+"""`/api/forecast/…`: what will sell, what to order, and why. Reads the organization's database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import FileResponse, Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.downloads import CSV, MEDIA_TYPES, XLSX, table_response
+from backend.api.requests import caller, query
+from backend.api.views.airflow_operations import read_org
+from backend.forecasts.serializers import (
+    FilterQuery,
+    ItemAnswer,
+    ItemQuery,
+    OrgQuery,
+    PlanPage,
+    PlanQuery,
+    RunsAnswer,
+    filter_of,
+)
+from supplyline import settings as supplyline_settings
+from supplyline.contracts import OrgId
+from supplyline.forecast import read
+from supplyline.tenancy.connections import session
+
+FILE = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
+
+
+def asked_for(serializer: Any, request: Request) -> tuple[OrgId, dict[str, Any]]:
+    """The organization that is read, and the checked query."""
+    asked = query(serializer, request)
+    return read_org(caller(request), asked.get("org_id")), asked
+
+
+def opened(org: OrgId) -> Any:
+    return session(org, settings=supplyline_settings.get(), application_name="supplyline api")
+
+
+class PlanView(APIView):
+    """What to order, most urgent first; explanations are with the single item."""
+
+    @extend_schema(parameters=[PlanQuery], responses=PlanPage)
+    def get(self, request: Request) -> Response:
+        org, asked = asked_for(PlanQuery, request)
+        with opened(org) as conn:
+            page = read.plan_page(
+                conn,
+                limit=asked["limit"],
+                offset=asked["offset"],
+                order_by=asked["order_by"],
+                run_id=asked.get("run_id"),
+                only=filter_of(asked),
+            )
+        return Response(page)
+
+
+class ItemView(APIView):
+    """One item: history, expected demand with its bands, the plan and how it came about."""
+
+    @extend_schema(parameters=[ItemQuery], responses=ItemAnswer)
+    def get(self, request: Request, item: str) -> Response:
+        org, asked = asked_for(ItemQuery, request)
+        with opened(org) as conn:
+            return Response(read.explain(conn, item=item, run_id=asked.get("run_id")))
+
+
+class RunsView(APIView):
+    """Published runs, newest first: settings, and what became of the lines of sales."""
+
+    @extend_schema(parameters=[OrgQuery], responses=RunsAnswer)
+    def get(self, request: Request) -> Response:
+        org, _ = asked_for(OrgQuery, request)
+        with opened(org) as conn:
+            return Response({"results": read.list_runs(conn)})
+
+
+class PlanFileView(APIView):
+    """The plan as a file: csv or xlsx, with the same filters and order as the list."""
+
+    @extend_schema(parameters=[FilterQuery], responses=FILE)
+    def get(self, request: Request, file_type: str) -> FileResponse:
+        org, asked = asked_for(FilterQuery, request)
+        with opened(org) as conn:
+            rows = read.plan_rows(
+                conn,
+                order_by=asked["order_by"],
+                run_id=asked.get("run_id"),
+                only=filter_of(asked),
+            )
+            return _file(rows, read.LISTED, file_type, "inventory-plan")
+
+
+class PeriodsFileView(APIView):
+    """Expected demand per item and period with its bands, as csv or xlsx."""
+
+    @extend_schema(parameters=[FilterQuery], responses=FILE)
+    def get(self, request: Request, file_type: str) -> FileResponse:
+        org, asked = asked_for(FilterQuery, request)
+        with opened(org) as conn:
+            rows = read.period_rows(conn, run_id=asked.get("run_id"), only=filter_of(asked))
+            return _file(rows, read.PERIODS, file_type, "inventory-forecast")
+
+
+def _file(rows: Any, header: Any, file_type: str, name: str) -> FileResponse:
+    if file_type not in MEDIA_TYPES:
+        raise Http404
+    return table_response(rows, header=header, kind=file_type, name=name)
