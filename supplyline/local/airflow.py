@@ -96,8 +96,10 @@ def program(instance: Instance, *arguments: str) -> Program:
             f"Airflow is not installed in {folder}.",
             next_step="Run `make setup`, or set SUPPLYLINE_AIRFLOW_ENV.",
         )
+    # The scheduler's tasks are forks of it: what it has imported, they need not import.
+    warm = ["-m", "supplyline.local.warm"] if arguments[:1] == ("scheduler",) else []
     return Program(
-        argv=[str(python), str(script), *arguments],
+        argv=[str(python), *warm, str(script), *arguments],
         env=environment(instance),
         cwd=instance.home.airflow,
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from supplyline.demo import samples
-from tests.e2e.house import House, as_json, until
+from supplyline.local import home as homes
+from tests.e2e.house import PASSWORD, House, as_json, until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -117,6 +118,30 @@ def test_nothing_of_another_organization_is_visible(house: House) -> None:
         if path:
             answer = house.get("charlie", f"/api/airflow/{path}/", org_id="123")
             assert answer.status_code == 404
+
+
+def test_logs_hold_no_secret_and_no_cell_of_any_organization(house: House) -> None:
+    """Logs are one for all organizations: what never enters them cannot be seen in them."""
+    dirty = b"sku,name,price\nA1,Zarquon kettle,broken\n1,\xff,2\n3\n"
+    answer = house.upload("alice", "products.csv", dirty)
+    house.finished("alice", answer.json()["status_url"])
+    secrets = homes.read_json(house.home.secrets)
+    never = {
+        "a cell": "Zarquon",
+        "the password": PASSWORD,
+        **{f"secret {name}": str(value) for name, value in secrets.items()},
+        **{f"token of {name}": token for name, token in house.tokens.items()},
+    }
+    logs = [
+        path
+        for folder in (house.home.logs, house.home.airflow)
+        for path in folder.rglob("*.log*")
+        if path.is_file()
+    ]
+    assert len(logs) > 8
+    for path in logs:
+        text = path.read_text(errors="replace")
+        assert [what for what, secret in never.items() if secret in text] == [], path
 
 
 @pytest.mark.parametrize(
