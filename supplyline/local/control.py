@@ -72,8 +72,27 @@ def up(
         env = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
         process = start(Program(argv=command, env=env, cwd=ROOT), log=log)
         _wait_for_state(home, process.pid, seconds=30)
+    else:
+        _require_running(home, only)
     _wait_until_ready(home, seconds=seconds, tell=tell)
     return running is None
+
+
+def _require_running(home: Home, only: Sequence[str]) -> None:
+    """Raises ServiceFailed when the services that run are not all that are asked for."""
+    there = set(homes.read_json(home.state).get("units", {}))
+    asked = {unit.name for unit in units.build(_instance(home), only) if unit.program is not None}
+    if there and asked - there:
+        raise ServiceFailed(
+            f"Services run already, but without {', '.join(sorted(asked - there))}.",
+            next_step="Run `supplyline down`, then `supplyline up` again.",
+        )
+
+
+def _instance(home: Home) -> environment.Instance:
+    """The instance as it was started, under what is set in the environment now."""
+    known: dict[str, Any] = homes.read_json(home.environment)
+    return environment.describe(home, {**known, **{k: v for k, v in os.environ.items() if v}})
 
 
 def _wait_for_state(home: Home, pid: int, *, seconds: float) -> None:
@@ -168,9 +187,7 @@ def status(home: Home) -> list[Health]:
     if not home.ports.exists():
         return []
     state = homes.read_json(home.state)
-    known: dict[str, Any] = homes.read_json(home.environment)
-    environ = {**known, **{k: v for k, v in os.environ.items() if v}}
-    instance = environment.describe(home, environ)
+    instance = _instance(home)
     entries = {n: e for n, e in state.get("units", {}).items() if not e["step"]}
     plan = [
         unit

@@ -53,6 +53,8 @@ def build(instance: Instance, only: Iterable[str] = ()) -> list[Unit]:
     every = [*_databases(instance), *_airflow(instance), *_backend(instance)]
     known = {unit.name for unit in every}
     wanted = set(only) or {u.name for u in every}
+    if "postgres" in wanted:
+        wanted.add("databases")  # a server without our role and databases is of no use
     queue = list(wanted)
     while queue:
         for unit in every:

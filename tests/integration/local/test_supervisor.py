@@ -26,6 +26,8 @@ ONLY = ["--only", "postgres", "--only", "mongo"]
 class Command:
     """The command line on a home of the test's own."""
 
+    NOT_ALL = 3  # the exit code of ServiceFailed
+
     def __init__(self, home: Path) -> None:
         self.home = Home(path=home)
         names = ("PATH", "SUPPLYLINE_SERVICES_ENV", "SUPPLYLINE_AIRFLOW_ENV")
@@ -67,6 +69,8 @@ def test_up_twice_is_harmless_and_down_leaves_nothing(supplyline):
     supplyline("up", *ONLY)
     first = supplyline.services()
     assert "Already running" in supplyline("up", *ONLY)
+    assert supplyline.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'supplyline'") == (1,)
+    supplyline("up", code=supplyline.NOT_ALL)
     assert {n: s["pid"] for n, s in supplyline.services().items()} == {
         n: s["pid"] for n, s in first.items()
     }
