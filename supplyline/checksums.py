@@ -29,19 +29,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from supplyline.contracts import EXTRA
+from supplyline.lookup3 import SEEDS, U64, hash_block, hash_bytes
+from supplyline.packing import CHUNK, Part, lay_out, texts
+
+__all__ = ["SEEDS", "SEPARATOR", "Checksum", "hash_bytes", "hash_texts", "row_text"]
 
 SEPARATOR = "\x1f"
-SEEDS = (0x5355_504C_594C_494E, 0x1F83_D9AB_FB41_BD6B)
-"""Seeds of the two halves; both fit PostgreSQL's bigint."""
 
 _IRREGULAR = re.compile(f"[\0{SEPARATOR}]")
 _MASK64 = (1 << 64) - 1
-_MASK32 = 0xFFFF_FFFF
-_INIT = (0x9E37_79B9 + 3_923_095) & _MASK32
-_FEW = 4  # below this many rows, plain integers are faster than arrays
-
-U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +55,8 @@ class Checksum:
 
     def plus(self, batch: pa.RecordBatch) -> Checksum:
         """Adds a batch as described in `contracts`; columns that it lacks count as absent."""
-        texts = row_texts(batch, columns=self.columns)
-        high, low = hash_texts(texts).sum(axis=1, dtype=np.uint64)
-        return self.merged(rows=len(texts), high=int(high), low=int(low))
+        high, low = row_hashes(batch, columns=self.columns).sum(axis=1, dtype=np.uint64)
+        return self.merged(rows=batch.num_rows, high=int(high), low=int(low))
 
     def merged(self, *, rows: int, high: int, low: int) -> Checksum:
         """Adds sums that were computed elsewhere; they may be of any size and sign."""
@@ -114,23 +109,24 @@ def holding(column: pa.Array, char: str) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def row_texts(batch: pa.RecordBatch, *, columns: Sequence[str]) -> pa.Array:
-    """Every row's canonical text as a large_binary array."""
+def row_hashes(batch: pa.RecordBatch, *, columns: Sequence[str]) -> U64:
+    """Hashes of every row's canonical text: shape (2, rows), one line for each seed."""
     names = set(batch.schema.names)
-    if not columns or not names.issuperset(columns):
-        every = range(batch.num_rows)
-        return pa.array(_irregular_texts(batch, every, columns), pa.large_binary())
-    irregular = irregular_rows(batch, columns=columns)
-    cells = [pc.fill_null(batch.column(name), "").cast(pa.large_binary()) for name in columns]
-    joined = pc.binary_join_element_wise(*cells, pa.scalar(b"\x1f", pa.large_binary()))
-    if not irregular.any():
-        return joined
-    texts = _irregular_texts(batch, np.flatnonzero(irregular), columns)
-    return pc.replace_with_mask(joined, pa.array(irregular), pa.array(texts, pa.large_binary()))
+    if not batch.num_rows or not columns or not names.issuperset(columns):
+        every = np.arange(batch.num_rows)
+        return hash_texts(_irregular_texts(batch, every, columns))
+    parts: list[Part] = []
+    for name in columns:
+        parts += [SEPARATOR.encode(), texts(batch.column(name))]
+    hashes = hash_block(lay_out(batch.num_rows, parts[1:], apart=CHUNK))
+    irregular = np.flatnonzero(irregular_rows(batch, columns=columns))
+    if len(irregular):
+        hashes[:, irregular] = hash_texts(_irregular_texts(batch, irregular, columns))
+    return hashes
 
 
 def _irregular_texts(
-    batch: pa.RecordBatch, rows: Sequence[int] | npt.NDArray[np.int64], columns: Sequence[str]
+    batch: pa.RecordBatch, rows: npt.NDArray[np.int64], columns: Sequence[str]
 ) -> list[bytes]:
     part = batch.take(pa.array(rows, pa.int64())).to_pydict()
     nothing: list[Any] = [None] * len(rows)
@@ -140,141 +136,8 @@ def _irregular_texts(
     return [row_text(row, extra) for row, extra in zip(each, extras, strict=True)]
 
 
-def hash_texts(texts: pa.Array) -> U64:
-    """Hashes of a large_binary array's values: shape (2, rows), one line for each seed."""
-    rows = len(texts)
-    if rows == 0:
+def hash_texts(given: Sequence[bytes]) -> U64:
+    """Hashes of texts: shape (2, texts), one line for each seed."""
+    if not given:
         return np.zeros((2, 0), dtype=np.uint64)
-    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset :][: rows + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    data = texts.buffers()[2]
-    raw = memoryview(data)[first:last] if data is not None else memoryview(b"")
-    padded = np.zeros(last - first + 16, dtype=np.uint8)
-    padded[: last - first] = np.frombuffer(raw, dtype=np.uint8)
-    return _lookup3(padded, offsets[:-1] - first, np.diff(offsets))
-
-
-def hash_bytes(text: bytes, seed: int) -> int:
-    """`hashtextextended(text, seed)` for one text, as an unsigned number."""
-    a = b = c = (_INIT + len(text)) & _MASK32
-    if seed:
-        a, b, c = _mix((a + (seed >> 32)) & _MASK32, (b + seed) & _MASK32, c)
-    blocks = len(text) // 12
-    words = memoryview(text + b"\0" * (-len(text) % 4))[: blocks * 12].cast("I")
-    for k in range(0, blocks * 3, 3):
-        a, b, c = _mix(
-            (a + words[k]) & _MASK32, (b + words[k + 1]) & _MASK32, (c + words[k + 2]) & _MASK32
-        )
-    tail = text[blocks * 12 :] + b"\0" * 12
-    a = (a + int.from_bytes(tail[0:4], "little")) & _MASK32
-    b = (b + int.from_bytes(tail[4:8], "little")) & _MASK32
-    c = (c + (int.from_bytes(tail[8:11], "little") << 8)) & _MASK32
-    for x, y, z, turn in _FINAL:
-        state = {"a": a, "b": b, "c": c}
-        value = state[x] ^ state[y]
-        state[x] = (value - _turn(state[z], turn)) & _MASK32
-        a, b, c = state["a"], state["b"], state["c"]
-    return (b << 32) | c
-
-
-_FINAL = (
-    ("c", "b", "b", 14),
-    ("a", "c", "c", 11),
-    ("b", "a", "a", 25),
-    ("c", "b", "b", 16),
-    ("a", "c", "c", 4),
-    ("b", "a", "a", 14),
-    ("c", "b", "b", 24),
-)
-
-
-def _turn(value: int, by: int) -> int:
-    return ((value << by) | (value >> (32 - by))) & _MASK32
-
-
-def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:
-    for turns in ((4, 6, 8), (16, 19, 4)):
-        a = ((a - c) & _MASK32) ^ _turn(c, turns[0])
-        c = (c + b) & _MASK32
-        b = ((b - a) & _MASK32) ^ _turn(a, turns[1])
-        a = (a + c) & _MASK32
-        c = ((c - b) & _MASK32) ^ _turn(b, turns[2])
-        b = (b + a) & _MASK32
-    return a, b, c
-
-
-def _lookup3(
-    padded: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
-) -> U64:
-    """hash_bytes over many texts at once, longest first, so that those at work are a prefix."""
-    words: U32 = np.ndarray((len(padded) - 3,), dtype="<u4", buffer=padded, strides=(1,))
-    order = np.argsort(-(lengths // 12), kind="stable")
-    at, size = starts[order], lengths[order]
-    blocks = size // 12
-    state = np.empty((3, 2, len(at)), dtype=np.uint32)
-    state[:] = (size + _INIT).astype(np.uint32)
-    for half, seed in enumerate(SEEDS):
-        state[0, half] += np.uint32(seed >> 32)
-        state[1, half] += np.uint32(seed & _MASK32)
-    _mix_arrays(state[0], state[1], state[2])
-    active = np.searchsorted(-blocks, -np.arange(1, int(blocks[0]) + 1), side="right")
-    long_rows = 0
-    for k, n in enumerate(active):
-        if n < _FEW and k > 64:
-            long_rows = int(n)  # the few longest are done one by one below
-            break
-        where = at[:n] + 12 * k
-        a, b, c = state[0, :, :n], state[1, :, :n], state[2, :, :n]
-        a += words[where]
-        b += words[where + 4]
-        c += words[where + 8]
-        _mix_arrays(a, b, c)
-    _add_tail(state, words, at + 12 * blocks, (size % 12))
-    _finish_arrays(state[0], state[1], state[2])
-    hashes: U64 = (state[1].astype(np.uint64) << np.uint64(32)) | state[2]
-    for i in range(long_rows):
-        text = padded[at[i] : at[i] + size[i]].tobytes()
-        hashes[:, i] = [hash_bytes(text, seed) for seed in SEEDS]
-    out: U64 = np.empty_like(hashes)
-    out[:, order] = hashes
-    return out
-
-
-_TAIL_MASKS = np.array(
-    [[(1 << (8 * min(max(n - 4 * w, 0), 4))) - 1 for n in range(12)] for w in range(3)],
-    dtype=np.uint32,
-)
-
-
-def _add_tail(
-    state: U32, words: U32, at: npt.NDArray[np.int64], rest: npt.NDArray[np.int64]
-) -> None:
-    state[0] += words[at] & _TAIL_MASKS[0][rest]
-    state[1] += words[at + 4] & _TAIL_MASKS[1][rest]
-    # hash_bytes keeps the lowest byte of c for the length
-    state[2] += (words[at + 8] & _TAIL_MASKS[2][rest]) << np.uint32(8)
-
-
-def _rot(x: U32, by: int) -> U32:
-    return (x << np.uint32(by)) | (x >> np.uint32(32 - by))
-
-
-def _mix_arrays(a: U32, b: U32, c: U32) -> None:
-    for one, two, three in ((4, 6, 8), (16, 19, 4)):
-        a -= c
-        a ^= _rot(c, one)
-        c += b
-        b -= a
-        b ^= _rot(a, two)
-        a += c
-        c -= b
-        c ^= _rot(b, three)
-        b += a
-
-
-def _finish_arrays(a: U32, b: U32, c: U32) -> None:
-    named = {"a": a, "b": b, "c": c}
-    for x, y, z, turn in _FINAL:
-        target = named[x]
-        target ^= named[y]
-        target -= _rot(named[z], turn)
+    return hash_block(lay_out(len(given), [texts(pa.array(given, pa.large_binary()))], apart=CHUNK))

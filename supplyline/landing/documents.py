@@ -11,17 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import bson
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from bson.raw_bson import RawBSONDocument
 from pymongoarrow.context import PyMongoArrowContext
 from pymongoarrow.schema import Schema
 
 from supplyline.contracts import EXTRA, LINE, ROW, OrgId, ParseOptions, QuarantinedRow, TableName
+from supplyline.packing import CHUNK, Part, Texts, lay_out, texts
 
 Document = dict[str, Any]
 
@@ -55,53 +58,85 @@ def id_range(key: str) -> Document:
     return {"_id": {"$gte": f"{key}:", "$lt": f"{key};"}}
 
 
-def to_documents(
-    batch: pa.RecordBatch, *, key: str, file_id: str
-) -> list[RawBSONDocument | Document]:
-    """The batch's documents as BSON, built column by column: no cell becomes a Python object.
+@dataclass(frozen=True)
+class Documents:
+    """`count` BSON documents, one behind the other."""
 
-    Rows with cells in excess, which are few, are dictionaries.
+    data: bytes
+    count: int
+
+
+MAX_PAYLOAD = 8 << 20
+"""Bytes of documents that are sent at once, unless one alone is larger."""
+
+
+def to_documents(batch: pa.RecordBatch, *, key: str, file_id: str) -> Iterator[Documents]:
+    """The batch's documents, built column by column: no cell becomes a Python object.
+
+    Rows with cells in excess, which are few, are made one by one.
     """
-    if EXTRA in batch.schema.names and batch.column(EXTRA).null_count < batch.num_rows:
+    if EXTRA in batch.schema.names:
         surplus = batch.column(EXTRA).is_valid()
-        return [
-            *to_documents(
-                batch.filter(pc.invert(surplus)).drop_columns([EXTRA]), key=key, file_id=file_id
-            ),
-            *_dictionaries(batch.filter(surplus), key=key, file_id=file_id),
-        ]
-    if not batch.num_rows:
-        return []
-    names = [n for n in batch.schema.names if n not in (ROW, LINE, EXTRA)]
-    rows = batch.column(ROW)
-    number = pc.utf8_lpad(rows.cast(pa.string()), width=10, padding="0")
-    ids = pc.binary_join_element_wise(f"{key}:", number, "")
-    elements = [
-        *_text_element("_id", ids),
-        _constant_element("_key", key) + _constant_element("_file", file_id),
-        *_long_element(ROW, rows),
-        *_long_element(LINE, batch.column(LINE)),
+        if surplus.true_count:
+            for row in _dictionaries(batch.filter(surplus), key=key, file_id=file_id):
+                yield Documents(bson.encode(row), 1)
+            batch = batch.filter(pc.invert(surplus))
+        batch = batch.drop_columns([EXTRA])
+    names = [n for n in batch.schema.names if n not in (ROW, LINE)]
+    overhead = sum(len(n.encode()) + 7 for n in names) + 200
+    size = overhead * batch.num_rows + sum(_text_bytes(batch.column(n)) for n in names)
+    step = max(1, batch.num_rows * MAX_PAYLOAD // max(size, 1))
+    for first in range(0, batch.num_rows, step):
+        yield _encoded(batch.slice(first, step), names, key=key, file_id=file_id)
+
+
+def _text_bytes(column: pa.Array) -> int:
+    return int(pc.sum(pc.binary_length(column)).as_py() or 0)
+
+
+def _encoded(batch: pa.RecordBatch, names: Sequence[str], *, key: str, file_id: str) -> Documents:
+    rows = batch.num_rows
+    numbers = batch.column(ROW).to_numpy()
+    id_length = struct.pack("<i", len(row_id(key, 0)) + 1)
+    parts: list[Part] = [
+        b"\x02_id\0" + id_length + f"{key}:".encode(),
+        _digits(numbers),
+        b"\0" + _constant_element("_key", key) + _constant_element("_file", file_id),
+        *_long_element(ROW, numbers),
+        *_long_element(LINE, batch.column(LINE).to_numpy()),
     ]
     for name in names:
-        elements += _text_element(name, batch.column(name))
-    body = pc.binary_join_element_wise(*_fused([*elements, b"\0"]), b"")
-    sizes = _int32(pc.binary_length(body).to_numpy() + 4)
-    whole = pc.binary_join_element_wise(sizes, body, b"")
-    return [RawBSONDocument(document) for document in whole.to_pylist()]
+        parts += _text_element(name, batch.column(name))
+    parts.append(b"\0")
+    lengths = np.full(rows, 4, dtype=np.int64)
+    for part in parts:
+        lengths += (
+            part.lengths
+            if isinstance(part, Texts)
+            else len(part)
+            if isinstance(part, bytes)
+            else part.shape[1]
+        )
+    size = _fixed(lengths, "<i4")
+    block = lay_out(rows, [size, *parts])
+    end = int(block.starts[-1] + block.lengths[-1])
+    return Documents(block.data[:end].tobytes(), rows)
 
 
-Pieces = list[pa.Array | bytes]
-
-
-def _fused(pieces: Pieces) -> Pieces:
-    """Constants that follow one another become one: fewer pieces to join for every row."""
-    out: Pieces = []
-    for piece in pieces:
-        if isinstance(piece, bytes) and out and isinstance(out[-1], bytes):
-            out[-1] += piece
-        else:
-            out.append(piece)
+def _digits(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Ten decimal digits, as in `row_id`: shape (rows, 10)."""
+    if int(numbers.max()) >= 10**10:
+        raise OverflowError("a file of more than ten thousand million rows")
+    out = np.empty((len(numbers), 10), dtype=np.uint8)
+    out[:, :2] = _FOUR_DIGITS[numbers // 10**8, 2:]
+    out[:, 2:6] = _FOUR_DIGITS[numbers // 10**4 % 10**4]
+    out[:, 6:] = _FOUR_DIGITS[numbers % 10**4]
     return out
+
+
+_FOUR_DIGITS = np.frombuffer(
+    "".join(f"{n:04d}" for n in range(10**4)).encode(), dtype=np.uint8
+).reshape(10**4, 4)
 
 
 def _constant_element(name: str, value: str) -> bytes:
@@ -109,30 +144,27 @@ def _constant_element(name: str, value: str) -> bytes:
     return b"\x02" + name.encode() + b"\0" + struct.pack("<i", len(text) + 1) + text + b"\0"
 
 
-def _text_element(name: str, values: pa.Array) -> Pieces:
+def _text_element(name: str, column: pa.Array) -> list[Part]:
     """BSON: 0x02, name, NUL, int32 bytes with the NUL, text, NUL; nothing for an absent cell."""
     head = b"\x02" + name.encode() + b"\0"
-    text = values.cast(pa.binary())
-    if not values.null_count:
-        return [head, _int32(pc.binary_length(text).to_numpy() + 1), text, b"\0"]
-    size = _int32(pc.fill_null(pc.binary_length(text), 0).to_numpy(zero_copy_only=False) + 1)
-    return [pc.fill_null(pc.binary_join_element_wise(head, size, text, b"\0", b""), b"")]
+    cells = texts(column)
+    if not column.null_count:
+        return [head, _fixed(cells.lengths + 1, "<i4"), cells, b"\0"]
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    rows = len(column)
+    block = lay_out(rows, [head, _fixed(cells.lengths + 1, "<i4"), cells, b"\0"], apart=CHUNK)
+    return [Texts(block.data, block.starts, np.where(there, block.lengths, 0))]
 
 
-def _long_element(name: str, values: pa.Array) -> Pieces:
+def _long_element(name: str, values: npt.NDArray[np.int64]) -> list[Part]:
     """BSON: 0x12, name, NUL, int64."""
-    data = np.ascontiguousarray(values.to_numpy(), dtype="<i8")
-    return [b"\x12" + name.encode() + b"\0", _fixed(data.tobytes(), 8)]
+    return [b"\x12" + name.encode() + b"\0", _fixed(values, "<i8")]
 
 
-def _int32(values: np.ndarray[Any, Any]) -> pa.Array:
-    return _fixed(np.ascontiguousarray(values, dtype="<i4").tobytes(), 4)
-
-
-def _fixed(data: bytes, width: int) -> pa.Array:
-    buffers = [None, pa.py_buffer(data)]
-    fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(data) // width, buffers)
-    return fixed.cast(pa.binary())
+def _fixed(values: npt.NDArray[np.int64], form: str) -> npt.NDArray[np.uint8]:
+    """Little-endian integers as bytes: shape (rows, width)."""
+    data = np.ascontiguousarray(values, dtype=form)
+    return data.view(np.uint8).reshape(len(values), -1)
 
 
 def _dictionaries(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Document]:

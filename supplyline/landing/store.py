@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import (
@@ -40,9 +39,8 @@ from supplyline.landing.documents import (
     to_batch,
     to_documents,
 )
+from supplyline.landing.wire import insert_encoded, insert_new
 from supplyline.tenancy.names import manifests_collection, quarantine_collection, rows_collection
-
-DUPLICATE_KEY = 11000
 
 
 @contextmanager
@@ -135,11 +133,12 @@ class Landing:
 
     def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch) -> None:
         with _mapped():
-            _insert(
-                self._rows(org, manifest.table),
-                to_documents(batch.data, key=manifest.file_key, file_id=manifest.file_id),
-            )
-            _insert(
+            rows = self._rows(org, manifest.table)
+            for documents in to_documents(
+                batch.data, key=manifest.file_key, file_id=manifest.file_id
+            ):
+                insert_encoded(rows, documents)
+            insert_new(
                 self._db[quarantine_collection(org)],
                 [
                     quarantine_document(q, key=manifest.file_key, table=manifest.table)
@@ -261,17 +260,6 @@ class Landing:
             for name in names:
                 self._db.drop_collection(name)
         return len(names)
-
-
-def _insert(collection: Collection, documents: Sequence[Document | RawBSONDocument]) -> None:
-    """Inserts what is not there yet; a duplicate `_id` means that an earlier attempt wrote it."""
-    if not documents:
-        return
-    try:
-        collection.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
-        if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
-            raise
 
 
 def _to_document(manifest: Manifest) -> Document:
