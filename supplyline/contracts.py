@@ -194,6 +194,8 @@ class Certificate:
     checksum_table: str = ""
     verdict: Verdict = "success"
     differences: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What was decided about columns and a person should know; no fault."""
     issued_at: datetime | None = None
 
     def as_json(self) -> Json:
@@ -207,8 +209,9 @@ class TableSettings:
     """What an organization has decided for one table; kept in its own database.
 
     `options`: parse options remembered. `key`: the business key, or () for none (rows then keep
-    their file identity). `key_source`: `configured`, `proposed` or `none`. `types`: column → type
-    set by hand. `mapping`: standard field (e.g. `item`, `quantity`, `date`) → column name.
+    their file identity). `key_source`: `configured`, `proposed` or `none`. `types`: column → kind
+    set by hand, such as `date DD.MM.YYYY` (see `load.kinds`).
+    `mapping`: standard field (e.g. `item`, `quantity`, `date`) → column name.
     """
 
     table: TableName

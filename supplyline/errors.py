@@ -107,6 +107,16 @@ class NotEnoughHistory(Terminal):
     next_step = "Load sales history first; a forecast needs dated quantities per item."
 
 
+class InvalidColumnType(Terminal):
+    """A type set by hand is none that a column can have."""
+
+    code = "invalid_column_type"
+    next_step = (
+        "Use text, bigint, numeric, boolean, date, timestamp, timestamptz, uuid or json, with a "
+        "format where needed, such as `date DD.MM.YYYY` (docs/load.md)."
+    )
+
+
 class SettingsConflict(Terminal):
     """The settings were changed by somebody else since they were read."""
 

@@ -16,7 +16,7 @@ from supplyline.checksums import SEEDS, SEPARATOR
 from supplyline.contracts import TableName
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
-from supplyline.load.types import NUMERIC, remembered, restored, typed
+from supplyline.load.types import comparable, remembered, restored, restored_barred, typed
 from supplyline.tenancy.connections import Connection
 
 SOURCE = "supplyline_source"
@@ -32,6 +32,8 @@ class Target:
     file_key: str
     sequence: int
     load_id: str
+    barred: tuple[str, ...] = ()
+    """Columns of the file that the table does not take; no row that is published has a value."""
     relation: str = ""
     """A temporary table to compare with in the place of the table itself."""
 
@@ -96,20 +98,17 @@ def _reject(conn: Connection, target: Target) -> int:
     empty = sql.SQL(" OR ").join(
         sql.SQL("coalesce({}, '') = ''").format(sql.Identifier(k)) for k in target.key
     )
-    cells = sql.SQL(", ").join(
-        sql.SQL("{}, {}").format(sql.Literal(c), sql.Identifier(c)) for c in list(target.types)[:50]
-    )
     query = sql.SQL(
-        "WITH gone AS (DELETE FROM {s} WHERE {empty} RETURNING *)"
+        "WITH gone AS (DELETE FROM {s} s WHERE {empty}"
+        " RETURNING _row, to_jsonb(s) - '_row' AS cells)"
         " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
-        " SELECT {load}, _row, 'empty_key', {reason}, jsonb_build_object({cells}) FROM gone"
+        " SELECT {load}, _row, 'empty_key', {reason}, cells FROM gone"
         " ON CONFLICT (load_id, row_number) DO NOTHING"
     ).format(
         s=sql.Identifier(STAGING),
         empty=empty,
         load=sql.Literal(target.load_id),
         reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
-        cells=cells,
     )
     before = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(STAGING)))
     rows = (before.fetchone() or (0,))[0]
@@ -159,7 +158,7 @@ def _classify(conn: Connection, target: Target) -> None:
 
 def _differs(column: str, kind: str) -> sql.Composed:
     """1.0 and 1 are the same number and not the same text; the text is what must come back."""
-    cast = sql.SQL("::text") if kind == NUMERIC else sql.SQL("")
+    cast = sql.SQL("" if comparable(kind) else "::text")
     return sql.SQL("t.{c}{cast} IS DISTINCT FROM p.{c}{cast}").format(
         c=sql.Identifier(column), cast=cast
     )
@@ -241,14 +240,15 @@ def checksum_parts(conn: Connection, target: Target) -> tuple[int, int, int]:
         sql.SQL("{t} t JOIN {s} p ON {same} WHERE p._fate <> 'superseded'").format(
             t=target.name, s=sql.Identifier(SOURCE), same=target.same_row(source="p")
         ),
-        {c: restored(c, k) for c, k in target.types.items()},
+        {c: restored(c, k) for c, k in target.types.items()}
+        | {c: restored_barred(c) for c in target.barred},
         alias="t",
     )
     superseded = _sum(
         sql.SQL("{s} s JOIN {p} p USING (_row) WHERE p._fate = 'superseded'").format(
             s=sql.Identifier(STAGING), p=sql.Identifier(SOURCE)
         ),
-        {c: sql.SQL("{}").format(sql.Identifier("s", c)) for c in target.types},
+        {c: sql.Identifier("s", c) for c in (*target.types, *target.barred)},
         alias="s",
     )
     query = sql.SQL("SELECT sum(n), sum(high), sum(low) FROM ({} UNION ALL {}) x(n, high, low)")
@@ -256,7 +256,7 @@ def checksum_parts(conn: Connection, target: Target) -> tuple[int, int, int]:
     return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
 
 
-def _sum(source: sql.Composed, cells: Mapping[str, sql.Composed], *, alias: str) -> sql.Composed:
+def _sum(source: sql.Composed, cells: Mapping[str, sql.Composable], *, alias: str) -> sql.Composed:
     """SQL: count and both sums of the rows' canonical texts (see `checksums`)."""
     names = sorted(cells)
     return sql.SQL(

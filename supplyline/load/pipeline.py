@@ -15,6 +15,7 @@ from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, types
+from supplyline.load.quarantine import set_aside_misfits
 from supplyline.load.replace import replace_earlier
 from supplyline.load.staging import STAGING, stage
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -102,7 +103,6 @@ def load_within(
     reach("load.staged")
     # 2. decide
     settings = table_settings(conn, manifest.table)
-    inferred = evidence.types(conn, staging=STAGING)
     key = _choose_key(
         conn,
         manifest=manifest,
@@ -117,21 +117,33 @@ def load_within(
                 f"The file {manifest.name} lacks the key column {column} of {manifest.table}.",
                 table=manifest.table,
             )
-    file_types = schema.fit(
-        conn, table=manifest.table, inferred=inferred, settings=settings, key=key.columns
+    plan = schema.plan(
+        conn,
+        table=manifest.table,
+        columns=columns,
+        evidence=evidence,
+        settings=settings,
+        key=key.columns,
     )
+    schema.apply(conn, plan)
     # 3. publish
     load_id = f"{manifest.file_id}.{manifest.sequence}"
     target = merge.Target(
         table=manifest.table,
-        types=file_types,
+        types=plan.types,
+        barred=plan.barred,
         key=key.columns,
         file_key=manifest.file_key,
         sequence=manifest.sequence,
         load_id=load_id,
     )
-    certificate = _draft(manifest, load_id, run, now, landed)
-    _receipt_first(conn, certificate, manifest, now)
+    certificate = replace(
+        _draft(manifest, load_id, run, now, landed),
+        remarks=tuple(f"{column}: {remark}" for column, remark in plan.remarks.items()),
+    )
+    # Rejected rows refer to the receipt; the certificate is completed at the end.
+    records.save(conn, certificate, manifest=manifest, shape=plan.shape(), now=now)
+    misfits = set_aside_misfits(conn, plan, load_id=load_id)
     fates = merge.publish(conn, target, now=now)
     gone = replace_earlier(conn, target, file_name=manifest.name, now=now)
     fates = replace(fates, deleted=gone)
@@ -139,14 +151,9 @@ def load_within(
     # 4. reconcile
     rows, high, low = merge.checksum_parts(conn, target)
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low)
-    certificate = _judge(certificate, fates, in_table, key)
+    certificate = _judge(certificate, fates, in_table, key, misfits)
     _finish(conn, org, certificate, run, now)
     return certificate
-
-
-def _receipt_first(conn: Connection, draft: Certificate, manifest: Manifest, now: datetime) -> None:
-    """Rejected rows refer to the receipt; the certificate is completed at the end."""
-    records.save(conn, draft, manifest=manifest, now=now)
 
 
 def _choose_key(
@@ -235,14 +242,16 @@ def _draft(
     )
 
 
-def _judge(draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key) -> Certificate:
+def _judge(
+    draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key, misfits: int
+) -> Certificate:
     c = replace(
         draft,
         inserted=fates.inserted,
         updated=fates.updated,
         unchanged=fates.unchanged,
         superseded=fates.superseded,
-        rejected=fates.rejected,
+        rejected=fates.rejected + misfits,
         deleted=fates.deleted,
         checksum_table=in_table.text,
     )
@@ -261,8 +270,12 @@ def _judge(draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key
         out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
     if c.quarantined:
         out.append(f"{c.quarantined} rows are in quarantine")
-    if c.rejected:
-        out.append(f"{c.rejected} rows were rejected: their key {', '.join(key.columns)} is empty")
+    if misfits:
+        out.append(f"{misfits} rows do not fit the table's columns and were set aside")
+    if fates.rejected:
+        out.append(
+            f"{fates.rejected} rows were rejected: their key {', '.join(key.columns)} is empty"
+        )
     if c.superseded and key.source == "proposed":
         out.append(
             f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"

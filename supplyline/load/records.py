@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from supplyline.contracts import Certificate, Manifest, RunRef, TableName
+from supplyline.contracts import Certificate, Json, Manifest, RunRef, TableName
 from supplyline.errors import StaleWorker
 from supplyline.tenancy.connections import Connection
 
@@ -70,6 +70,14 @@ def is_undone(conn: Connection, file_id: str) -> bool:
     return bool(row and row[0])
 
 
+def shape(conn: Connection, load_id: str) -> Json:
+    """What the load did to its table's columns; {} for loads of before this was kept."""
+    row = conn.execute(
+        "SELECT shape FROM supplyline.loads WHERE load_id = %s", (load_id,)
+    ).fetchone()
+    return (row and row[0]) or {}
+
+
 def forget(conn: Connection, table: TableName) -> None:
     """Removes the receipts of a table that is about to be rebuilt, except of undone loads."""
     loads = "SELECT load_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NULL"
@@ -84,15 +92,22 @@ def forget(conn: Connection, table: TableName) -> None:
     conn.execute("DELETE FROM supplyline.column_types WHERE table_name = %s", (table,))
 
 
-def save(conn: Connection, certificate: Certificate, *, manifest: Manifest, now: datetime) -> None:
-    """The receipt and the certificate, in the publishing transaction."""
+def save(
+    conn: Connection, certificate: Certificate, *, manifest: Manifest, shape: Json, now: datetime
+) -> None:
+    """The receipt and the certificate, in the publishing transaction.
+
+    `shape`: what the load did to the columns of its table (`schema.Plan.shape`).
+    """
     conn.execute(
         "INSERT INTO supplyline.loads (load_id, table_name, file_id, file_name, file_key, sequence,"
-        " run_id, rows_in, loaded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " run_id, rows_in, loaded_at, columns, shape)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
             manifest.file_key, manifest.sequence, certificate.run_id,
             certificate.landed + certificate.duplicate, now,
+            [c["name"] for c in manifest.layout["columns"]], json.dumps(shape),
         ),
     )  # fmt: skip
     conn.execute(
@@ -134,7 +149,8 @@ def certificates(
 
 def _from_json(body: dict[str, Any]) -> Certificate:
     known = {k: v for k, v in body.items() if k in Certificate.__dataclass_fields__}
-    known["differences"] = tuple(known.get("differences", ()))
+    for name in ("differences", "remarks"):
+        known[name] = tuple(known.get(name, ()))
     issued = known.get("issued_at")
     known["issued_at"] = datetime.fromisoformat(issued) if issued else None
     return Certificate(**known)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import psycopg
 from psycopg import sql
 
 from supplyline.audit import events
@@ -20,6 +21,7 @@ from supplyline.contracts import Certificate, Json, Manifest, OrgId, RunRef, Tab
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.load import merge, records, types
 from supplyline.load.pipeline import Stream, actual_key, load_within, lock_table
+from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import stage
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -64,9 +66,11 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
     with conn.transaction(force_rollback=True):
         landed = stage(conn, columns=columns, batches=stream(manifest))
         known = types.remembered(conn, manifest.table)
+        barred = records.shape(conn, certificate.load_id).get("barred", [])
         target = merge.Target(
             table=manifest.table,
-            types={c: known[c] for c in columns},
+            types={c: known[c] for c in columns if c not in barred},
+            barred=tuple(barred),
             key=actual_key(conn, manifest.table),
             file_key=manifest.file_key,
             sequence=manifest.sequence,
@@ -74,7 +78,13 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
             relation=AS_OF,
         )
         _as_of(conn, target)
-        fates = merge.classify_only(conn, target)
+        aside = leave_out_rejected(conn, load_id=certificate.load_id, columns=columns)
+        try:
+            with conn.transaction():
+                fates = merge.classify_only(conn, target)
+        except psycopg.DataError:  # the landed text was changed into one that has no such value
+            aside += leave_out_misfits(conn, target.types)
+            fates = merge.classify_only(conn, target)
         rows, high, low = merge.checksum_parts(conn, target)
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low).text
     expected = certificate.landed + certificate.duplicate
@@ -82,8 +92,8 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
         out.append(f"landing holds {landed.rows} rows of the file, not {expected}")
     if landed.text != certificate.checksum_file:
         out.append("the rows in MongoDB are not the rows of the file (checksum)")
-    if fates.rejected != certificate.rejected:
-        out.append(f"{fates.rejected} rows have no key, not {certificate.rejected}")
+    if aside + fates.rejected != certificate.rejected:
+        out.append(f"{aside + fates.rejected} rows were set aside, not {certificate.rejected}")
     # A row that a later file had already replaced when this one was loaded has no version of it.
     late = certificate.superseded - fates.superseded
     if fates.inserted > late:

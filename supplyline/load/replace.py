@@ -14,7 +14,7 @@ from psycopg import sql
 
 from supplyline.load.merge import SOURCE, Target
 from supplyline.load.schema import HIDDEN
-from supplyline.load.types import remembered
+from supplyline.load.types import comparable, remembered
 from supplyline.tenancy.connections import Connection
 
 
@@ -31,7 +31,10 @@ def replace_earlier(conn: Connection, target: Target, *, file_name: str, now: da
 
 
 def _corrects(conn: Connection, target: Target, earlier: str) -> bool:
-    columns = sql.SQL(", ").join(map(sql.Identifier, target.types))
+    columns = sql.SQL(", ").join(
+        sql.SQL("{}" if comparable(k) else "{}::text").format(sql.Identifier(c))
+        for c, k in target.types.items()
+    )
     row = conn.execute(
         sql.SQL(
             "SELECT (SELECT count(*) FROM (SELECT {c} FROM {t} WHERE _file = {e}"

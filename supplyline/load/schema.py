@@ -4,18 +4,25 @@ Beside the file's columns a table has `_file` and `_row` (where the current vers
 from), `_seq` (order of files: a file that is loaded late never overwrites a later one), `_load` and
 `_raw` (cells that were absent or in excess). Its history has the same columns and the period in
 which a version was valid.
+
+What a file would change is planned first (`plan`), so that it can be shown, then done (`apply`).
+The table's policy decides: `evolve` adds columns and widens kinds, `freeze` refuses the file,
+`quarantine` keeps the table as it is and has the rows that do not fit set aside. A kind set by the
+organization stands whatever the policy is; rows that do not fit it are set aside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import LiteralString
 
 from psycopg import sql
 
-from supplyline.contracts import TableName, TableSettings
+from supplyline.contracts import Json, TableName, TableSettings
 from supplyline.errors import SchemaDrift
-from supplyline.load.types import TEXT, join, remember, remembered
+from supplyline.load.kinds import JSON, TEXT, kind_of, sql_type
+from supplyline.load.types import Evidence, choose, remember, remembered, settle
 from supplyline.tenancy.connections import Connection
 
 HIDDEN = ("_file", "_row", "_seq", "_load", "_raw")
@@ -25,97 +32,262 @@ _HIDDEN_DDL: LiteralString = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a file does to its table.
+
+    `types`: the kinds of the file's columns that the table has afterwards. `changed`: column →
+    kind before and after. `strict`: columns whose values that do not fit are set aside with their
+    row. `barred`: columns of the file that the table does not take; rows with a value there are
+    set aside. `refusal`: why the file cannot be loaded at all, or ''.
+    """
+
+    table: TableName
+    key: tuple[str, ...]
+    created: bool
+    types: Mapping[str, str]
+    added: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    strict: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
+    refusal: str = ""
+
+    def shape(self) -> Json:
+        """What is to be taken back with the load; kept in its receipt."""
+        return {
+            "created": self.created,
+            "added": dict(self.added),
+            "changed": {c: list(kinds) for c, kinds in self.changed.items()},
+            "barred": list(self.barred),
+        }
+
+    def statements(self) -> list[sql.Composed]:
+        """The DDL, in order."""
+        names = (self.table, f"{self.table}_history")
+        if self.created:
+            return _create(self.table, self.types, self.key)
+        return [
+            *(
+                _alter(t, "ADD COLUMN {c} {k}", c, sql_type(kind))
+                for t in names
+                for c, kind in self.added.items()
+            ),
+            *(
+                retype(t, c, before=before, after=after)
+                for t in names
+                for c, (before, after) in self.changed.items()
+                if sql_type(before) != sql_type(after)
+            ),
+        ]
+
+
 def exists(conn: Connection, table: str) -> bool:
     row = conn.execute("SELECT to_regclass(format('public.%%I', %s::text))", (table,)).fetchone()
     return bool(row and row[0])
 
 
-def fit(
+def plan(
     conn: Connection,
     *,
     table: TableName,
-    inferred: Mapping[str, str | None],
+    columns: Sequence[str],
+    evidence: Evidence,
     settings: TableSettings,
     key: Sequence[str],
-) -> dict[str, str]:
-    """Creates or evolves the table for a staged file; answers the types of the file's columns.
-
-    Raises SchemaDrift when the policy is not `evolve` and something would change.
-    """
-    known = remembered(conn, table)
-    if not exists(conn, table):
-        types = {c: inferred[c] or TEXT for c in inferred}
-        _create(conn, table, types, key)
-        remember(conn, table, types)
-        return types
-    types, added, widened = {}, {}, {}
-    for column, kind in inferred.items():
-        if column not in known:
-            added[column] = kind or TEXT
-            types[column] = added[column]
+) -> Plan:
+    """What a file with this evidence would do to the table. Reads only."""
+    created = not exists(conn, table)
+    known = {} if created else remembered(conn, table)
+    work = _Planning(conn, table, settings, evidence, tuple(key))
+    for column in columns:
+        if column in known:
+            work.old_column(column, known[column])
         else:
-            types[column] = known[column] if kind is None else join(known[column], kind)
-            if types[column] != known[column]:
-                widened[column] = types[column]
-    if (added or widened) and settings.drift != "evolve":
-        raise SchemaDrift(
-            f"The file would change table {table}: new columns {sorted(added)}, "
-            f"changed types {widened}; its policy is {settings.drift}.",
-            table=table,
+            work.new_column(column, created=created)
+    drift = "" if created else work.drift()
+    return Plan(
+        table=table, key=tuple(key), created=created, types=work.types,
+        added={} if created else work.added, changed=work.changed, remarks=work.remarks,
+        strict=tuple(work.strict), barred=tuple(work.barred), refusal=work.refusal or drift,
+    )  # fmt: skip
+
+
+class _Planning:
+    """The decisions for one file, column by column."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        table: TableName,
+        settings: TableSettings,
+        evidence: Evidence,
+        key: tuple[str, ...],
+    ) -> None:
+        self.conn, self.table, self.settings, self.evidence = conn, table, settings, evidence
+        self.key = key
+        self.types: dict[str, str] = {}
+        self.added: dict[str, str] = {}
+        self.changed: dict[str, tuple[str, str]] = {}
+        self.remarks: dict[str, str] = {}
+        self.strict: list[str] = []
+        self.barred: list[str] = []
+        self.refusal = ""
+
+    def new_column(self, column: str, *, created: bool) -> None:
+        wanted = self.settings.types.get(column)
+        if wanted is None and not created and self.settings.drift == "quarantine":
+            self.barred.append(column)
+            self.remarks[column] = "not taken: the table has no such column and its policy is"
+            self.remarks[column] += " quarantine"
+            return
+        if wanted is not None:
+            self._set_by_hand(column, wanted)
+        else:
+            fitting = self.evidence.fitting(column)
+            choice = choose(fitting or ())
+            kind = TEXT if column in self.key and sql_type(choice.kind) == JSON else choice.kind
+            self.types[column] = self.added[column] = kind
+            self._remark(column, choice.remark or self.evidence.hint(column))
+        self.added[column] = self.types[column]
+
+    def _set_by_hand(self, column: str, wanted: str) -> None:
+        self.types[column] = wanted
+        self._remark(column, f"the type `{wanted}` was set by the organization")
+        if wanted != TEXT and wanted not in (self.evidence.fitting(column) or ()):
+            self.strict.append(column)
+
+    def old_column(self, column: str, before: str) -> None:
+        wanted = self.settings.types.get(column)
+        fitting = self.evidence.fitting(column)
+        if wanted is not None:
+            self._set_by_hand(column, wanted)
+            if wanted != before and not self._convertible(column, before, wanted):
+                self.refusal = (
+                    f"{self.table}.{column} is to be {wanted}, but holds values that do not fit."
+                )
+        elif self.settings.drift == "quarantine":
+            self.types[column] = before
+            if before != TEXT and fitting is not None and before not in fitting:
+                self.strict.append(column)
+        else:
+            self.types[column] = self._settled(column, before, fitting)
+            if self.types[column] == TEXT != before:
+                self._remark(column, f"a value that is no `{before}` made it text")
+        if self.types[column] != before:
+            self.changed[column] = (before, self.types[column])
+
+    def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
+        if before == TEXT and fitting and column not in self.key:
+            choice = choose(fitting)
+            if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
+                self._remark(column, choice.remark)  # nothing but empty cells until now
+                return choice.kind
+        return settle(
+            before, fitting, convertible=lambda kind: self._convertible(column, before, kind)
         )
-    for name in (table, f"{table}_history"):
-        for column, kind in added.items():
-            _alter(conn, name, "ADD COLUMN {c} {k}", column, kind)
-        for column, kind in widened.items():
-            _alter(conn, name, "ALTER COLUMN {c} TYPE {k} USING {c}::{k}", column, kind)
-    if widened:
-        _restore_empties(conn, table, [c for c, k in widened.items() if k == TEXT])
-    remember(conn, table, {**added, **widened})
-    return types
+
+    def _convertible(self, column: str, before: str, after: str, *, empty: bool = False) -> bool:
+        """Whether all that table and history hold fits `after` (`empty`: they hold nothing)."""
+        if after == TEXT:
+            return True
+        name = sql.Identifier("t", column)
+        text = kind_of(before).write(name)
+        misfit = (
+            sql.SQL("true") if empty else sql.SQL("NOT {}").format(kind_of(after).accepts(text))
+        )
+        tests = sql.SQL(" OR ").join(
+            sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
+                sql.Identifier("public", relation),
+                sql.SQL("{} <> ''" if before == TEXT else "{} IS NOT NULL").format(name),
+                misfit,
+            )
+            for relation in (self.table, f"{self.table}_history")
+        )
+        row = self.conn.execute(sql.SQL("SELECT NOT ({})").format(tests)).fetchone()
+        return bool(row and row[0])
+
+    def _remark(self, column: str, text: str) -> None:
+        if text:
+            self.remarks[column] = text
+
+    def drift(self) -> str:
+        """Why a frozen table refuses the file, or ''. What the organization set is no drift."""
+        added = sorted(c for c in self.added if c not in self.settings.types)
+        changed = {c: k[1] for c, k in self.changed.items() if c not in self.settings.types}
+        if self.settings.drift != "freeze" or not (added or changed):
+            return ""
+        return (
+            f"The file would change table {self.table}: new columns {added},"
+            f" changed types {changed}; its policy is freeze."
+        )
 
 
-def _create(
-    conn: Connection, table: TableName, types: Mapping[str, str], key: Sequence[str]
-) -> None:
+def apply(conn: Connection, plan: Plan) -> None:
+    """Creates or changes the table. Raises SchemaDrift when the plan says that it may not be."""
+    if plan.refusal:
+        step = "Run `supplyline rebuild`: rows that do not fit are then set aside."
+        by_hand = "is to be" in plan.refusal
+        raise SchemaDrift(plan.refusal, next_step=step if by_hand else None, table=plan.table)
+    for statement in plan.statements():
+        conn.execute(statement)
+    to_text = [c for c, (_, after) in plan.changed.items() if after == TEXT]
+    for relation in (plan.table, f"{plan.table}_history"):
+        for column in to_text:
+            _restore_empties(conn, relation, column)
+    changed = {c: after for c, (_, after) in plan.changed.items()}
+    new = dict(plan.types) if plan.created else dict(plan.added)
+    remember(conn, plan.table, {**new, **changed}, plan.remarks)
+
+
+def _create(table: TableName, types: Mapping[str, str], key: Sequence[str]) -> list[sql.Composed]:
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(k)) for c, k in types.items()
+        sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(sql_type(k))) for c, k in types.items()
     )
     lead = sql.SQL("{}, ").format(columns) if types else sql.SQL("")
     unique = sql.SQL(", ").join(sql.Identifier(c) for c in (key or ("_file", "_row")))
-    conn.execute(
+    return [
         sql.SQL("CREATE TABLE {} ({}{}, PRIMARY KEY ({}))").format(
             sql.Identifier("public", table), lead, sql.SQL(_HIDDEN_DDL), unique
-        )
-    )
-    conn.execute(
+        ),
         sql.SQL(
             "CREATE TABLE {} ({}{}, _valid_from timestamptz, _valid_to timestamptz NOT NULL,"
             " _replaced_by text NOT NULL)"
-        ).format(sql.Identifier("public", f"{table}_history"), lead, sql.SQL(_HIDDEN_DDL))
+        ).format(sql.Identifier("public", f"{table}_history"), lead, sql.SQL(_HIDDEN_DDL)),
+        sql.SQL("CREATE INDEX ON {} (_load)").format(sql.Identifier("public", table)),
+    ]
+
+
+def _alter(relation: str, what: LiteralString, column: str, type_: str) -> sql.Composed:
+    return sql.SQL("ALTER TABLE {t} {w}").format(
+        t=sql.Identifier("public", relation),
+        w=sql.SQL(what).format(c=sql.Identifier(column), k=sql.SQL(type_)),
     )
-    conn.execute(sql.SQL("CREATE INDEX ON {} (_load)").format(sql.Identifier("public", table)))
 
 
-def _alter(conn: Connection, table: str, what: LiteralString, column: str, kind: str) -> None:
+def retype(relation: str, column: str, *, before: str, after: str) -> sql.Composed:
+    """DDL: the column with the same texts as values of another kind."""
+    name = sql.Identifier(column)
+    text = sql.SQL("nullif({}, '')").format(name) if before == TEXT else kind_of(before).write(name)
+    return sql.SQL("ALTER TABLE {t} ALTER COLUMN {c} TYPE {k} USING {u}").format(
+        t=sql.Identifier("public", relation),
+        c=name,
+        k=sql.SQL(sql_type(after)),
+        u=kind_of(after).read(text),
+    )
+
+
+def _restore_empties(conn: Connection, relation: str, column: str) -> None:
+    """A typed column says NULL for an empty cell; as text it says '' again.
+
+    Not for cells that were absent, nor for rows of files that had no such column.
+    """
     conn.execute(
-        sql.SQL("ALTER TABLE {t} {w}").format(
-            t=sql.Identifier("public", table),
-            w=sql.SQL(what).format(c=sql.Identifier(column), k=sql.SQL(kind)),
+        sql.SQL(
+            "UPDATE {t} SET {c} = '' WHERE {c} IS NULL"
+            " AND coalesce(NOT (_raw -> 'absent' ? {l}), true) AND _load IN"
+            " (SELECT load_id FROM supplyline.loads WHERE columns IS NULL OR {l} = ANY (columns))"
+        ).format(
+            t=sql.Identifier("public", relation), c=sql.Identifier(column), l=sql.Literal(column)
         )
     )
-
-
-def _restore_empties(conn: Connection, table: TableName, columns: Sequence[str]) -> None:
-    """A typed column says NULL for an empty cell; as text it says '' again."""
-    for name in (table, f"{table}_history"):
-        for column in columns:
-            conn.execute(
-                sql.SQL(
-                    "UPDATE {t} SET {c} = '' WHERE {c} IS NULL"
-                    " AND coalesce(NOT (_raw -> 'absent' ? {l}), true)"
-                ).format(
-                    t=sql.Identifier("public", name),
-                    c=sql.Identifier(column),
-                    l=sql.Literal(column),
-                )
-            )

@@ -1,117 +1,231 @@
-"""Which type a column may have: the narrowest whose text form is the text that came.
+"""Which kind a column has: the narrowest whose text form is the text that came.
 
-Asked of every cell that is not empty, of the whole file: a type is taken only when its canonical
-text is the cell's text, and the certificate's checksum over the table proves it afterwards. So
-`00123`, `1E5`, `+1`, `1_000`, `NaN` and 20-digit article numbers with a leading zero stay text, and
-`1.50` is numeric that keeps its two places.
+Asked of every cell that is not empty, of the whole file; kinds themselves are in `kinds`. A kind is
+taken only when it gives every cell's text back, and the certificate's checksum over the table
+proves it afterwards. Where the cells leave two readings open (`01/02/2025`, `1,234`) nothing is
+guessed: the column stays text and its remark says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from supplyline.load.kinds import (
+    BIGINT,
+    DATE,
+    JSON,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    fits,
+    kind_of,
+    kinds_of,
+    sql_type,
+)
 from supplyline.tenancy.connections import Connection
 
-TEXT = "text"
-BIGINT, NUMERIC, BOOLEAN, DATE, TIMESTAMP, UUID = (
-    "bigint", "numeric", "boolean", "date", "timestamp", "uuid",
-)  # fmt: skip
+_NUMBERS = (BIGINT, NUMERIC)
+_TIMES = (DATE, TIMESTAMP, TIMESTAMPTZ)
+_SMALL = 3
+"""Digits up to which a number has no mark between thousands, so that every format fits it."""
 
-_PATTERNS: dict[str, str] = {
-    BIGINT: r"^(0|-?[1-9][0-9]{0,17})$",
-    NUMERIC: r"^(-?[1-9][0-9]{0,60}(\.[0-9]{1,40})?|0(\.[0-9]{1,40})?"
-    r"|-0\.[0-9]{0,39}[1-9][0-9]{0,39})$",
-    BOOLEAN: r"^(true|false)$",
-    DATE: r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
-    TIMESTAMP: r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r" ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{0,5}[1-9])?$",
-    UUID: r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+_HINTS = {
+    "dates of which some are written in another way, do not exist, or have years of two digits,"
+    " whose century only `(20)YY` or `(19)YY` in a type set by hand can tell": (
+        r"^[0-9]{1,4}[-./]([0-9]{1,2}|[A-Za-z]{3,9})[-./]([0-9]{2}|[0-9]{4})"
+        r"([ T][0-9:.]+( ?[AaPp][Mm])?(Z|[+-][0-9:]+)?)?$"
+    ),
+    "numbers of which some would not come back as they were written (a leading zero, a plus sign,"
+    " an exponent, blanks, a mixture of ways to write thousands or decimals)": (
+        r"^[ ]*[+-]?[0-9][0-9.,_' \x{A0}\x{202F}\x{2019}]*([eE][+-]?[0-9]+)?[ ]*$"
+    ),
 }
-"""Type → what its text looks like; also guards the cast, which is tried after this only."""
-
-_WIDER = {(BIGINT, NUMERIC): NUMERIC, (NUMERIC, BIGINT): NUMERIC}
+"""What a column of text nearly was → the pattern that all of its cells match."""
 
 
-def join(one: str, other: str) -> str:
-    """The type that can hold both: itself, numeric for numbers, else text."""
-    return one if one == other else _WIDER.get((one, other), TEXT)
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A kind for a column and what a person should know about it ('' for nothing)."""
+
+    kind: str
+    remark: str = ""
 
 
 class Evidence:
-    """Which types every value of a file's columns fits, gathered batch by batch while staging."""
+    """Which kinds every value of a file's columns fits, gathered batch by batch."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._kinds = {c: list(_PATTERNS) for c in columns}
-        self._any = dict.fromkeys(columns, False)
+        self._kinds: dict[str, list[str] | None] = dict.fromkeys(columns)
+        self._hints: dict[str, list[str]] = {c: list(_HINTS) for c in columns}
 
     def add(self, batch: pa.RecordBatch) -> None:
         for column, kinds in self._kinds.items():
-            cells = batch.column(column)
-            if not kinds and self._any[column]:
+            hints = self._hints[column]
+            if kinds is not None and not kinds and not hints:
                 continue
+            cells = batch.column(column)
             values = cells.filter(pc.not_equal(cells, ""))  # neither empty nor absent
             if not len(values):
                 continue
-            self._any[column] = True
-            kinds[:] = [
-                k for k in kinds if pc.all(pc.match_substring_regex(values, _PATTERNS[k])).as_py()
-            ]
+            if kinds is None:
+                hints[:] = [h for h in hints if _all(values[:1], _HINTS[h])]
+                left = surviving(kinds_of(values[0].as_py()), values)
+            else:
+                left = surviving(kinds, values)
+            self._kinds[column] = left
+            if not left:
+                hints[:] = [h for h in hints if _all(values, _HINTS[h])]
 
-    def types(self, conn: Connection, *, staging: str) -> dict[str, str | None]:
-        """The narrowest type of each column; None where it holds no value at all in this file."""
-        out: dict[str, str | None] = {}
-        for column, kinds in self._kinds.items():
-            kind = kinds[0] if kinds else TEXT
-            if self._any[column] and kind in (DATE, TIMESTAMP):
-                kind = kind if _casts(conn, staging, column, kind) else TEXT  # such as 2023-02-30
-            out[column] = kind if self._any[column] else None
-        return out
+    def fitting(self, column: str) -> tuple[str, ...] | None:
+        """The kinds that all values fit, the narrowest first; None when there was no value."""
+        kinds = self._kinds[column]
+        return None if kinds is None else tuple(kinds)
 
-
-def _casts(conn: Connection, staging: str, column: str, kind: str) -> bool:
-    row = conn.execute(
-        sql.SQL(
-            "SELECT coalesce(bool_and(pg_input_is_valid({c}, {k})), true) FROM {t} WHERE {c} <> ''"
-        ).format(c=sql.Identifier(column), k=sql.Literal(kind), t=sql.Identifier(staging))
-    ).fetchone()
-    return bool(row and row[0])
+    def hint(self, column: str) -> str:
+        """What a column that is text nearly was."""
+        found = self._hints[column]
+        return f"left as text: {found[0]}" if found and self._kinds[column] == [] else ""
 
 
-def typed(column: str, kind: str, *, alias: str = "s") -> sql.Composed:
-    """SQL: the staged text as a value of its type; an empty cell of a typed column is NULL."""
+def surviving(kinds: Sequence[str], values: pa.Array) -> list[str]:
+    """Those of `kinds` that every one of the values (none empty, none null) fits."""
+    if len(kinds) > 1 and kinds[0] not in (BIGINT, NUMERIC):
+        values = pc.unique(values)  # dates and the like repeat; numbers do less
+    if BIGINT in kinds and _all(values, kind_of(BIGINT).pattern):
+        small = pc.max(pc.binary_length(values)).as_py() <= _SMALL
+        # An integer fits every format without grouping, and a small one every format.
+        plain = (*_NUMBERS, f"{NUMERIC} 1234,5")
+        return [k for k in kinds if small or k in plain or _fit(k, values)]
+    return [k for k in kinds if _fit(k, values)]
+
+
+def _fit(kind: str, values: pa.Array) -> bool:
+    return bool(pc.all(fits(kind, values)).as_py())
+
+
+def _all(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def choose(fitting: Sequence[str]) -> Choice:
+    """The kind of a new column whose values all fit these kinds."""
+    if not fitting:
+        return Choice(kind=TEXT)
+    first = fitting[0]
+    family = next((f for f in (_NUMBERS, _TIMES) if sql_type(first) in f), ())
+    rivals = [k for k in fitting if sql_type(k) in family]
+    meanings = dict.fromkeys(kind_of(k).meaning for k in rivals)
+    if first == BIGINT or not rivals:
+        return Choice(kind=first)
+    if len(meanings) == 1:
+        return Choice(kind=first, remark=_said(first))
+    other = next(k for k in rivals if kind_of(k).meaning != kind_of(first).meaning)
+    if first == NUMERIC:
+        return Choice(
+            kind=NUMERIC,
+            remark="read with a decimal point, though every value has three places: if the point"
+            f" separates thousands, set the type `{other}`",
+        )
+    return Choice(
+        kind=TEXT,
+        remark=f"left as text: its values can be read as `{first}` and as `{other}`, and mean"
+        " something else each time; set the type that is right",
+    )
+
+
+def _said(kind: str) -> str:
+    """What was decided between readings that are often confused, and why."""
+    if kind_of(kind).meaning in ("dmy", "mdy") or (sql_type(kind) == NUMERIC and kind != NUMERIC):
+        return f"read as `{kind}`: not every value can be read in another way"
+    return ""
+
+
+def settle(
+    known: str,
+    fitting: Sequence[str] | None,
+    *,
+    convertible: Callable[[str], bool],
+) -> str:
+    """The kind of a column that is `known` after a file whose values fit `fitting`.
+
+    `convertible`: whether every value that the table holds fits another kind too. A column goes to
+    another kind of its family if it can, else to text; never to a narrower one.
+    """
+    if fitting is None or known in fitting or known == TEXT:
+        return known
+    family = next((f for f in (_NUMBERS, _TIMES) if sql_type(known) in f), ())
+    decided = choose(fitting).kind
+    for kind in fitting:
+        if sql_type(kind) not in family or kind == BIGINT:
+            continue
+        if known == BIGINT and kind == decided == NUMERIC:
+            return kind
+        if known == BIGINT:
+            may = kind == decided
+        else:
+            may = kind_of(kind).meaning == kind_of(known).meaning
+        if may and convertible(kind):
+            return kind
+    return TEXT
+
+
+def typed(column: str, kind: str, *, alias: str = "s") -> sql.Composable:
+    """SQL: the staged text as a value of its kind; an empty cell of a typed column is NULL."""
     name = sql.Identifier(alias, column)
     if kind == TEXT:
-        return sql.SQL("{}").format(name)
-    return sql.SQL("nullif({}, '')::{}").format(name, sql.SQL(kind))
+        return name
+    return kind_of(kind).read(sql.SQL("nullif({}, '')").format(name))
 
 
-def restored(column: str, kind: str, *, alias: str = "t") -> sql.Composed:
+def restored(column: str, kind: str, *, alias: str = "t") -> sql.Composable:
     """SQL: the cell's text as it came. `_raw.absent` names the cells that were not there."""
     name = sql.Identifier(alias, column)
     if kind == TEXT:
-        return sql.SQL("{}").format(name)
+        return name
     return sql.SQL(
-        "CASE WHEN {n} IS NOT NULL THEN {n}::text"
-        " WHEN {raw} -> 'absent' ? {c} THEN NULL ELSE '' END"
-    ).format(n=name, raw=sql.Identifier(alias, "_raw"), c=sql.Literal(column))
+        "CASE WHEN {n} IS NOT NULL THEN {w} WHEN {raw} -> 'absent' ? {c} THEN NULL ELSE '' END"
+    ).format(
+        n=name,
+        w=kind_of(kind).write(name),
+        raw=sql.Identifier(alias, "_raw"),
+        c=sql.Literal(column),
+    )
+
+
+def restored_barred(column: str, *, alias: str = "t") -> sql.Composed:
+    """SQL: the text of a cell that the table does not take: empty, or absent."""
+    return sql.SQL("CASE WHEN {raw} -> 'absent' ? {c} THEN NULL ELSE '' END").format(
+        raw=sql.Identifier(alias, "_raw"), c=sql.Literal(column)
+    )
+
+
+def comparable(kind: str) -> bool:
+    """Whether equal values have equal texts; `1.0` and `1`, and all of json, must be cast first."""
+    return sql_type(kind) not in (NUMERIC, JSON)
 
 
 def remembered(conn: Connection, table: str) -> dict[str, str]:
+    """Column → kind, as the table has them now."""
     rows = conn.execute(
         "SELECT column_name, type FROM supplyline.column_types WHERE table_name = %s", (table,)
     ).fetchall()
     return dict(rows)
 
 
-def remember(conn: Connection, table: str, types: Mapping[str, str]) -> None:
+def remember(
+    conn: Connection, table: str, types: Mapping[str, str], remarks: Mapping[str, str] | None = None
+) -> None:
     with conn.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO supplyline.column_types (table_name, column_name, type)"
-            " VALUES (%s, %s, %s) ON CONFLICT (table_name, column_name)"
-            " DO UPDATE SET type = excluded.type",
-            [(table, column, kind) for column, kind in types.items()],
-        )
+            "INSERT INTO supplyline.column_types (table_name, column_name, type, remark)"
+            " VALUES (%s, %s, %s, %s) ON CONFLICT (table_name, column_name)"
+            " DO UPDATE SET type = excluded.type, remark = excluded.remark",
+            [(table, column, kind, (remarks or {}).get(column, "")) for column, kind in
+             types.items()],
+        )  # fmt: skip

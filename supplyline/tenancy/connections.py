@@ -27,7 +27,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_TIMEOUT_S = 10
 MAINTENANCE_DB = "postgres"
 
-_OPTIONS = "-c timezone=UTC -c client_encoding=UTF8"
+_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c client_encoding=UTF8"
 _PROVISIONED = """
 SELECT EXISTS (
   SELECT FROM pg_database d JOIN pg_roles r ON r.rolname = %(role)s

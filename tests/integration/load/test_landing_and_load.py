@@ -149,9 +149,9 @@ def test_every_row_of_a_file_is_in_the_table_and_the_certificate_closes(house: H
 HOSTILE = [
     ("00123", "text"), ("1_000", "text"), ("1E5", "text"), ("NaN", "text"), ("+1", "text"),
     ("-0", "text"), ("12345678901234567890", "numeric"), ("1.50", "numeric"), ("0.00", "numeric"),
-    ("-0.05", "numeric"), (".5", "text"), ("1,234.50", "text"), ("1.234,50", "text"),
+    ("-0.05", "numeric"), (".5", "text"), ("1,234", "text"),
     ("2024-02-29", "date"), ("2023-02-29", "text"), ("2024-01-31 10:00:00", "timestamp"),
-    ("true", "boolean"), ("TRUE", "text"), (" 1", "text"), ("=cmd()", "text"),
+    ("true", "boolean"), ("Y", "text"), (" 1", "text"), ("=cmd()", "text"),
     ("ß\u00a0\U0001f600", "text"),
     ("infinity", "text"), ("Infinity", "text"), ("today", "text"),
 ]  # fmt: skip
