@@ -20,9 +20,11 @@ ALLOWED_HOSTS = list(_env.allowed_hosts)
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
     "rest_framework",
     "knox",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "backend.accounts",
     "backend.files",
     "backend.runs",
@@ -31,6 +33,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "backend.api.correlation.CorrelationMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -81,6 +84,10 @@ TIME_ZONE = "UTC"
 APPEND_SLASH = False
 """A POST without the last slash gets a 404 problem rather than a redirect that loses its body."""
 
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+"""The packages' few static files are served from where they are installed: nothing to collect."""
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 """Bytes of a request other than its files; files are streamed (backend.files.upload_handler)."""
 
@@ -106,6 +113,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Supplyline",
     "DESCRIPTION": "Files in, every row accounted for, inventory forecast out.",
     "VERSION": "1",
+    # The page's own scripts come from this server: it works without the internet.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 
 from backend.runs.models import Outbox, Run
 from backend.runs.services import FORECAST, INGEST, LOAD
@@ -189,3 +191,14 @@ def test_the_schema_describes_every_path() -> None:
         "/api/files/upload/",
         "/api/auth/token/",
     } <= paths
+
+
+@pytest.mark.django_db
+def test_the_documentation_page_brings_its_own_scripts() -> None:
+    """No address of anybody else, so that the page works without the internet."""
+    page = Client().get("/api/docs/").content.decode()
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(parts) >= 4
+    for part in parts:
+        assert part.startswith("/static/"), part
+        assert Client().get(part).status_code == 200, part
