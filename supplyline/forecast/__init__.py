@@ -11,15 +11,13 @@ Three steps for Airflow: `prepare` → `forecast_chunk` for each of `ForecastPla
 
 from supplyline.forecast.jobs import (
     ChunkResult,
-    ForecastPlanInput,
     ForecastReport,
     forecast_chunk,
-    load_settings,
-    prepare,
     publish,
     run_all,
 )
 from supplyline.forecast.options import ForecastSettings
+from supplyline.forecast.preparing import ForecastPlanInput, load_settings, prepare
 from supplyline.forecast.read import explain, read_plan
 
 __all__ = [

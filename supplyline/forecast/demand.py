@@ -52,6 +52,10 @@ class Lines:
     customer: Ints
     report: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def last_day(self) -> date:
+        return EPOCH + timedelta(days=int(self.day.max()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
@@ -225,29 +229,45 @@ def no_product(item: str, name: str, *, most_have_digits: bool) -> bool:
     return most_have_digits and (bool(_FEE.search(item)) or bool(_FEE.search(name)))
 
 
-def choose_bucket(lines: Lines, *, forced: str = "") -> Bucket:
-    """Day, week or month: as fine as the data, and coarse enough that demand is seen in it."""
+def choose_bucket(
+    lines: Lines, *, forced: str = "", before: tuple[str, date] | None = None
+) -> Bucket:
+    """Day, week or month: as fine as the data, and coarse enough that demand is seen in it.
+
+    `before`: bucket and `as_of` of the run before. It is kept unless the data are clearly of
+    another kind by now, and weeks go on ending on the same day of the week.
+    """
     days = np.unique(lines.day)
-    as_of = EPOCH + timedelta(days=int(days[-1]))
+    last = EPOCH + timedelta(days=int(days[-1]))
+    name = forced or _bucket_name(lines, days, before=before[0] if before else "")
+    if name == "month":
+        return _months(days, last)
+    if name == "day":
+        return Bucket(name=name, periods=int(days[-1] - days[0]) + 1, as_of=last)
+    as_of = last
+    if before is not None and before[0] == name:
+        as_of = before[1] + timedelta(days=7 * ((last - before[1]).days // 7))
+    periods = ((as_of - EPOCH).days - int(days[0]) + 1) // 7
+    if periods < 1:  # less than a week beyond that grid: better a new grid than no history
+        as_of, periods = last, max(1, int(days[-1] - days[0] + 1) // 7)
+    return Bucket(name=name, periods=periods, as_of=as_of)
+
+
+def _bucket_name(lines: Lines, days: Ints, *, before: str) -> str:
     span = int(days[-1] - days[0]) + 1
     gap = float(np.median(np.diff(days))) if days.size > 1 else 1.0
-    if forced:
-        name = forced
-    elif gap >= 25:
-        name = "month"
-    elif gap >= 6:
-        name = "week"
-    else:
-        pairs = np.unique(lines.item * (span + 1) + (lines.day - days[0]))
-        per_item = np.bincount(pairs // (span + 1))
-        busy = float(np.median(per_item[per_item > 0])) / span
-        name = "day" if busy > 0.5 and span <= 1200 else "week"
-        if name == "week" and (busy < 0.01 and span >= 730):
-            name = "month"
-    if name == "month":
-        return _months(days, as_of)
-    size = 7 if name == "week" else 1
-    return Bucket(name=name, periods=max(1, span // size), as_of=as_of)
+    if gap >= 25:
+        return "month"
+    if gap >= 6:
+        return "week"
+    pairs = np.unique(lines.item * (span + 1) + (lines.day - days[0]))
+    per_item = np.bincount(pairs // (span + 1))
+    busy = float(np.median(per_item[per_item > 0])) / span
+    if busy > (0.4 if before == "day" else 0.5) and span <= 1200:
+        return "day"
+    if busy < (0.012 if before == "month" else 0.01) and span >= 730:
+        return "month"
+    return "week"
 
 
 def _months(days: Ints, as_of: date) -> Bucket:

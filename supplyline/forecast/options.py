@@ -27,12 +27,26 @@ class ForecastSettings:
     """Used where neither the item nor its supplier says."""
     review_days: float = 7.0
     fill_rate: dict[str, float] = field(default_factory=lambda: {"A": 0.98, "B": 0.95, "C": 0.90})
+    refit_days: int = 7
+    """Days for which the fit of a daily history is used on while sales are as expected."""
     chunk_items: int = 500
     keep_runs: int = 5
     not_products: tuple[str, ...] = ()
     """Codes that are no product, beside those recognised."""
     products: tuple[str, ...] = ()
     """Codes that are a product although they look like a fee."""
+
+    def refit(self, bucket: str) -> int:
+        """Periods after which a fit is made anew at the latest: 1 but for daily histories."""
+        return self.refit_days if bucket == "day" else 1
+
+    def planning(self) -> dict[str, Any]:
+        """What the plan of an item rests on beside its forecast and its facts."""
+        return {
+            "review_days": self.review_days,
+            "lead_time_days": self.lead_time_days,
+            "fill_rate": self.fill_rate,
+        }
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,6 +68,7 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
             raise BadForecastSettings(f"`{name}` is negative.")
     if not all(0 < r < 1 for r in found.fill_rate.values()):
         raise BadForecastSettings("A `fill_rate` lies between 0 and 1, such as 0.95.")
-    if found.chunk_items < 1 or found.keep_runs < 1:
-        raise BadForecastSettings("`chunk_items` and `keep_runs` are at least 1.")
+    for name in ("chunk_items", "keep_runs", "refit_days"):
+        if getattr(found, name) < 1:
+            raise BadForecastSettings(f"`{name}` is at least 1.")
     return found

@@ -1,24 +1,23 @@
-"""Runs, histories, staging and publishing in the organization's own database.
+"""Runs, histories and fits in the organization's own database.
 
-Promises: readers of `inventory_forecast` and `inventory_plan` see a run whole or not at all (P5);
-the audit event commits with it (P9); an older attempt that wakes up cannot publish (P6); a chunk
-that is done twice is there once (P4).
+Promises: a run that an older attempt prepared is taken over whole; what a prepared run carries over
+from its base run stays there until it is published.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg import sql
 
-from supplyline.audit.events import append
-from supplyline.contracts import OrgId, RunRef
-from supplyline.errors import StaleWorker
+from supplyline.forecast.changes import Before
+from supplyline.forecast.series import Floats
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -34,54 +33,65 @@ STATUSES = (
 FORECAST = (
     "item", "step", "period", "mean", "lo_80", "hi_80", "lo_95", "hi_95", "model", "class",
 )  # fmt: skip
+_RUN = (
+    "run_id", "attempt", "state", "as_of", "stock_day", "bucket", "bucket_days", "horizon",
+    "season", "items", "chunks", "base_run", "terms_key", "settings", "report",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """A prepared run, as its chunks need it."""
+    """A prepared run, as its chunks need it. `stock_day`: the day that stock is counted from."""
 
     run_id: str
     attempt: int
     state: str
     as_of: date
+    stock_day: date
     bucket: str
     bucket_days: float
     horizon: int
     season: int
     items: int
     chunks: int
+    base_run: str | None
+    terms_key: str
     settings: dict[str, Any]
     report: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRow:
+    """One item of a run and what is to be done with it (see `changes`). `chunk` -1: nothing."""
+
     item: str
     chunk: int
+    action: str
     first_period: date | None
-    demand: list[float]
+    demand: Floats
     facts: dict[str, Any]
-    fingerprint: str
+    history_key: str
+    plan_key: str
+    fit_key: str
+    fit_periods: int
 
 
 def begin(conn: Connection, row: RunRow, *, now: datetime) -> None:
     """Records a run, or takes it over from an older attempt; clears what that one staged."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*_RUN, "prepared_at")))
+    changed = sql.SQL(", ").join(
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in (*_RUN[1:], "prepared_at")
+    )
+    values = {c: getattr(row, c) for c in _RUN}
+    values |= {"settings": json.dumps(row.settings), "report": json.dumps(row.report)}
     conn.execute(
-        "INSERT INTO supplyline.forecast_run (run_id, state, attempt, as_of, bucket, bucket_days,"
-        " horizon, season, items, chunks, settings, report, prepared_at)"
-        " VALUES (%s, 'prepared', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (run_id) DO UPDATE SET attempt = excluded.attempt, as_of = excluded.as_of,"
-        " bucket = excluded.bucket, bucket_days = excluded.bucket_days,"
-        " horizon = excluded.horizon, season = excluded.season, items = excluded.items,"
-        " chunks = excluded.chunks, settings = excluded.settings, report = excluded.report,"
-        " prepared_at = excluded.prepared_at"
-        " WHERE forecast_run.state = 'prepared' AND forecast_run.attempt <= excluded.attempt",
-        (
-            row.run_id, row.attempt, row.as_of, row.bucket, row.bucket_days, row.horizon,
-            row.season, row.items, row.chunks, json.dumps(row.settings), json.dumps(row.report),
-            now,
-        ),
-    )  # fmt: skip
+        sql.SQL(
+            "INSERT INTO supplyline.forecast_run ({}) VALUES ({}) ON CONFLICT (run_id) DO UPDATE"
+            " SET {} WHERE forecast_run.state = 'prepared'"
+            " AND forecast_run.attempt <= excluded.attempt"
+        ).format(columns, sql.SQL(", ").join([sql.Placeholder()] * (len(_RUN) + 1)), changed),
+        [*values.values(), now],
+    )
     for table in ("forecast_history", "forecast_stage", "plan_stage"):
         conn.execute(
             sql.SQL("DELETE FROM supplyline.{} WHERE run_id = %s").format(sql.Identifier(table)),
@@ -90,14 +100,10 @@ def begin(conn: Connection, row: RunRow, *, now: datetime) -> None:
 
 
 def find_run(conn: Connection, run_id: str) -> RunRow | None:
-    found = conn.execute(
-        "SELECT run_id, attempt, state, as_of, bucket, bucket_days, horizon, season, items, chunks,"
-        " settings, report FROM supplyline.forecast_run WHERE run_id = %s",
-        (run_id,),
-    ).fetchone()
-    if found is None:
-        return None
-    return RunRow(**dict(zip(RunRow.__dataclass_fields__, found, strict=True)))
+    columns = sql.SQL(", ").join(map(sql.Identifier, _RUN))
+    query = sql.SQL("SELECT {} FROM supplyline.forecast_run WHERE run_id = %s").format(columns)
+    found = conn.execute(query, (run_id,)).fetchone()
+    return None if found is None else RunRow(**dict(zip(_RUN, found, strict=True)))
 
 
 def latest_run(conn: Connection) -> str | None:
@@ -109,63 +115,13 @@ def latest_run(conn: Connection) -> str | None:
     return None if found is None else str(found[0])
 
 
-def write_histories(conn: Connection, run_id: str, rows: Iterable[HistoryRow]) -> None:
-    statement = (
-        "COPY supplyline.forecast_history"
-        " (run_id, item, chunk, first_period, demand, facts, fingerprint) FROM STDIN"
-    )
-    with conn.cursor() as cursor, cursor.copy(statement) as out:
-        for r in rows:
-            out.write_row(
-                (
-                    run_id, r.item, r.chunk, r.first_period, r.demand,
-                    json.dumps(r.facts), r.fingerprint,
-                )
-            )  # fmt: skip
-
-
-def read_histories(conn: Connection, run_id: str, chunk: int) -> list[HistoryRow]:
-    rows = conn.execute(
-        "SELECT item, chunk, first_period, demand, facts, fingerprint"
-        " FROM supplyline.forecast_history WHERE run_id = %s AND chunk = %s ORDER BY item",
-        (run_id, chunk),
-    ).fetchall()
-    return [HistoryRow(**dict(zip(HistoryRow.__dataclass_fields__, r, strict=True))) for r in rows]
-
-
-def stage(
+def copy_rows(
     conn: Connection,
-    run_id: str,
-    *,
-    chunk: int,
-    plans: Sequence[dict[str, Any]],
-    forecasts: Iterable[tuple[Any, ...]],
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
 ) -> None:
-    """Puts a chunk's results into staging, in place of what an earlier attempt left there."""
-    conn.execute(
-        "DELETE FROM supplyline.forecast_stage f USING supplyline.forecast_history h"
-        " WHERE f.run_id = %s AND h.run_id = f.run_id AND h.item = f.item AND h.chunk = %s",
-        (run_id, chunk),
-    )
-    conn.execute(
-        "DELETE FROM supplyline.plan_stage WHERE run_id = %s AND chunk = %s", (run_id, chunk)
-    )
-    _copy(conn, "forecast_stage", ("run_id", *FORECAST), ((run_id, *f) for f in forecasts))
-    _copy(
-        conn,
-        "plan_stage",
-        ("run_id", "computed_in", "chunk", *PLAN),
-        ((run_id, run_id, chunk, *(_cell(p[c]) for c in PLAN)) for p in plans),
-    )
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, allow_nan=False) if isinstance(value, dict) else value
-
-
-def _copy(
-    conn: Connection, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
-) -> None:
+    """COPY into a table of schema supplyline."""
     statement = sql.SQL("COPY supplyline.{} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
@@ -174,73 +130,99 @@ def _copy(
             out.write_row(row)
 
 
-def publish_run(
-    conn: Connection, org: OrgId, *, run: RunRef, keep: int, detail: dict[str, Any], now: datetime
-) -> None:
-    """One transaction: results, urgency, retention, run record, audit event.
-
-    Raises StaleWorker when a newer attempt has taken the run over or it is published already.
-    """
-    with conn.transaction():
-        taken = conn.execute(
-            "UPDATE supplyline.forecast_run SET state = 'published', published_at = %s"
-            " WHERE run_id = %s AND attempt = %s AND state = 'prepared'",
-            (now, run.run_id, run.attempt),
-        )
-        if taken.rowcount != 1:
-            raise StaleWorker(f"Forecast run {run.run_id} is in other hands.", run_id=run.run_id)
-        columns = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *FORECAST)))
-        conn.execute(
-            sql.SQL(
-                "INSERT INTO public.inventory_forecast ({0}) SELECT {0}"
-                " FROM supplyline.forecast_stage WHERE run_id = %s"
-            ).format(columns),
-            (run.run_id,),
-        )
-        plan = sql.SQL(", ").join(map(sql.Identifier, ("run_id", "computed_in", *PLAN)))
-        conn.execute(
-            sql.SQL(
-                "INSERT INTO public.inventory_plan ({0}, urgency) SELECT {0}, row_number() OVER"
-                " (ORDER BY urgency_score DESC, order_value DESC NULLS LAST,"
-                " demand_per_day DESC NULLS LAST, item)"
-                " FROM supplyline.plan_stage WHERE run_id = %s"
-            ).format(plan),
-            (run.run_id,),
-        )
-        forget(conn, keep=keep)
-        append(
-            conn,
-            org=org,
-            kind="forecast.published",
-            actor=run.user_id,
-            subject=run.run_id,
-            detail=detail,
-            run_id=run.run_id,
-            correlation_id=run.correlation_id,
-        )
+_HISTORY = tuple(HistoryRow.__dataclass_fields__)
 
 
-def forget(conn: Connection, *, keep: int) -> None:
-    """Removes all but the newest published runs, and staging of published ones."""
-    old = (
-        "SELECT run_id FROM supplyline.forecast_run WHERE state = 'published'"
-        " ORDER BY published_at DESC, run_id DESC OFFSET %s"
-    )
-    for table in ("inventory_forecast", "inventory_plan"):
-        conn.execute(
-            sql.SQL("DELETE FROM public.{} WHERE run_id IN ({})").format(
-                sql.Identifier(table), sql.SQL(old)
-            ),
-            (keep,),
-        )
-    published = "SELECT run_id FROM supplyline.forecast_run WHERE state = 'published'"
-    for table in ("forecast_stage", "plan_stage"):
-        conn.execute(
-            sql.SQL("DELETE FROM supplyline.{} WHERE run_id IN ({})").format(
-                sql.Identifier(table), sql.SQL(published)
+def write_histories(conn: Connection, run_id: str, rows: Iterable[HistoryRow]) -> None:
+    copy_rows(
+        conn,
+        "forecast_history",
+        ("run_id", *_HISTORY),
+        (
+            (
+                run_id, r.item, r.chunk, r.action, r.first_period, _array(r.demand),
+                json.dumps(r.facts), r.history_key, r.plan_key, r.fit_key, r.fit_periods,
             )
+            for r in rows
+        ),
+    )  # fmt: skip
+
+
+def _array(values: Floats) -> str:
+    """PostgreSQL's text for an array, every digit kept; quicker than the driver's dumper."""
+    return "{" + ",".join(map(repr, values.tolist())) + "}"
+
+
+def read_histories(conn: Connection, run_id: str, chunk: int) -> list[HistoryRow]:
+    return list(_histories(conn, "run_id = %s AND chunk = %s ORDER BY item", (run_id, chunk)))
+
+
+def lenders(conn: Connection, run_id: str, *, chunk: int, count: int) -> list[HistoryRow]:
+    """Other items with demand, in a fixed order: those whose errors help where a chunk has few."""
+    return list(
+        _histories(
+            conn,
+            "run_id = %s AND chunk <> %s AND action <> 'fit' AND facts ->> 'status' = ''"
+            " AND demand <> '{}' ORDER BY history_key LIMIT %s",
+            (run_id, chunk, count),
         )
-    conn.execute(
-        f"DELETE FROM supplyline.forecast_history WHERE run_id IN ({old})",  # noqa: S608 - a constant
-        (keep,),
     )
+
+
+def _histories(conn: Connection, where: str, values: tuple[Any, ...]) -> Iterator[HistoryRow]:
+    query = sql.SQL("SELECT {} FROM supplyline.forecast_history WHERE {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, _HISTORY)),
+        sql.SQL(where),
+    )
+    for row in conn.execute(query, values):
+        found = dict(zip(_HISTORY, row, strict=True))
+        found["demand"] = np.asarray(found["demand"], dtype=np.float64)
+        yield HistoryRow(**found)
+
+
+def before(conn: Connection, run_id: str, *, steps: int) -> dict[str, Before]:
+    """What a published run knew of its items; `steps`: periods of the 95 % interval wanted."""
+    bands: dict[str, tuple[Floats, Floats]] = {}
+    if steps:
+        found = conn.execute(
+            "SELECT item, array_agg(lo_95 ORDER BY step), array_agg(hi_95 ORDER BY step)"
+            " FROM public.inventory_forecast WHERE run_id = %s AND step <= %s GROUP BY item",
+            (run_id, steps),
+        )
+        bands = {item: (np.asarray(lo), np.asarray(hi)) for item, lo, hi in found}
+    rows = conn.execute(
+        "SELECT item, history_key, plan_key, fit_key, cardinality(demand), fit_periods"
+        " FROM supplyline.forecast_history WHERE run_id = %s",
+        (run_id,),
+    )
+    return {
+        item: Before(
+            history_key=history, plan_key=plan, fit_key=fit, periods=periods,
+            fit_periods=fit_periods, lo=bands[item][0] if item in bands else None,
+            hi=bands[item][1] if item in bands else None,
+        )
+        for item, history, plan, fit, periods, fit_periods in rows
+    }  # fmt: skip
+
+
+def save_fits(conn: Connection, found: Iterable[tuple[str, str, str]]) -> None:
+    """(item, fit_key, JSON) of a chunk; the same fit made again is the same row."""
+    conn.execute("CREATE TEMPORARY TABLE fits (item text, fit_key text, fit jsonb) ON COMMIT DROP")
+    with conn.cursor() as cursor, cursor.copy("COPY fits FROM STDIN") as out:
+        for row in found:
+            out.write_row(row)
+    conn.execute(
+        "INSERT INTO supplyline.forecast_fit (item, fit_key, fit) SELECT * FROM fits"
+        " ON CONFLICT (item, fit_key) DO UPDATE SET fit = excluded.fit"
+    )
+
+
+def read_fits(conn: Connection, wanted: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Item → fit for (item → fit_key); items without are left out."""
+    rows = conn.execute(
+        "SELECT f.item, f.fit FROM supplyline.forecast_fit f"
+        " JOIN unnest(%s::text[], %s::text[]) AS w (item, fit_key)"
+        " ON f.item = w.item AND f.fit_key = w.fit_key",
+        (list(wanted), list(wanted.values())),
+    )
+    return dict(rows.fetchall())

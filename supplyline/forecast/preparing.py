@@ -1,0 +1,188 @@
+"""The first step of a forecast: histories, facts, and what changed since the run before.
+
+Promises: every item that sales or tables with facts know is in the run, with what is to be done
+with it; what was read, and as what, is in the run's report. Commits once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+
+from supplyline.contracts import OrgId, RunRef
+from supplyline.errors import NotEnoughHistory
+from supplyline.forecast import changes, demand, items, options, sources, store
+from supplyline.forecast.options import ForecastSettings
+
+log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+SEASONS = {"day": 7, "week": 52, "month": 12}
+HORIZONS = {"day": 28, "week": 13, "month": 12}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastPlanInput:
+    """What `prepare` found: `chunks` are the numbers to hand to `forecast_chunk`; `changes`: items
+    by what is to be done with them (see `changes`)."""
+
+    run_id: str
+    items: int
+    chunks: tuple[int, ...]
+    bucket: str
+    as_of: str
+    horizon: int
+    season: int
+    changes: dict[str, int]
+    report: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "chunks": list(self.chunks)}
+
+
+def load_settings(conn: Connection) -> ForecastSettings:
+    """The organization's newest forecast settings, or the defaults."""
+    row = conn.execute(
+        "SELECT settings FROM supplyline.forecast_settings ORDER BY version DESC LIMIT 1"
+    ).fetchone()
+    return options.parse(row[0]) if row else ForecastSettings()
+
+
+def prepare(
+    org: OrgId,
+    *,
+    conn: Connection,
+    settings: ForecastSettings | None = None,
+    now: datetime,
+    run: RunRef,
+) -> ForecastPlanInput:
+    """Reads sales, stock and lead times, writes one history per item and says what changed since
+    the newest published run. Commits.
+
+    Raises NotEnoughHistory when there is no table of sales, or no readable line in it.
+    """
+    chosen = settings or load_settings(conn)
+    with conn.transaction():
+        latest = store.latest_run(conn)
+        base = store.find_run(conn, latest) if latest and latest != run.run_id else None
+        found = sources.find(conn)
+        lines = demand.collect(sources.read_lines(conn, found), today=now.astimezone(UTC).date())
+        sold, counts = demand.without_returns(lines)
+        if not sold.item.size:
+            raise NotEnoughHistory("The sales hold no line with a positive quantity.")
+        bucket = demand.choose_bucket(
+            sold, forced=chosen.bucket, before=(base.bucket, base.as_of) if base else None
+        )
+        known, fees = items.collect(
+            lines, sold, bucket=bucket, facts=sources.read_facts(conn, found), chosen=chosen
+        )
+        horizon = _horizon(chosen, bucket.name, bucket.days)
+        season = chosen.season or SEASONS[bucket.name]
+        terms_key = changes.key(changes.engine_version(), bucket.name, horizon, season)
+        stock_day = max(bucket.as_of, sold.last_day)
+        rows, counted = _changed(
+            conn, known, bucket=bucket, stock_day=stock_day, chosen=chosen, base=base,
+            terms_key=terms_key,
+        )  # fmt: skip
+        due = len(rows) - counted.get(changes.KEEP, 0)
+        report = {
+            "sources": found.as_json(),
+            "lines": demand.summary(lines, bucket, counts),
+            "not_products": fees,
+            "changes": counted,
+        }
+        row = store.RunRow(
+            run_id=run.run_id,
+            attempt=run.attempt,
+            state="prepared",
+            as_of=bucket.as_of,
+            stock_day=stock_day,
+            bucket=bucket.name,
+            bucket_days=bucket.days,
+            horizon=horizon,
+            season=season,
+            items=len(rows),
+            chunks=max(1, math.ceil(due / chosen.chunk_items)),
+            base_run=base.run_id if base else None,
+            terms_key=terms_key,
+            settings=chosen.as_json(),
+            report=report,
+        )
+        store.begin(conn, row, now=now)
+        store.write_histories(conn, run.run_id, rows)
+    conn.commit()
+    log.info("forecast prepared", extra={"org": org, "run_id": run.run_id, "items": len(rows)})
+    return ForecastPlanInput(
+        run_id=run.run_id,
+        items=len(rows),
+        chunks=tuple(range(row.chunks)),
+        bucket=bucket.name,
+        as_of=bucket.as_of.isoformat(),
+        horizon=horizon,
+        season=season,
+        changes=counted,
+        report=report,
+    )
+
+
+def _horizon(chosen: ForecastSettings, bucket: str, days: float) -> int:
+    if chosen.horizon:
+        return chosen.horizon
+    needed = math.ceil((chosen.lead_time_days + chosen.review_days) / days)
+    return max(HORIZONS[bucket], needed)
+
+
+def _changed(
+    conn: Connection,
+    known: list[items.Item],
+    *,
+    bucket: demand.Bucket,
+    stock_day: date,
+    chosen: ForecastSettings,
+    base: store.RunRow | None,
+    terms_key: str,
+) -> tuple[list[store.HistoryRow], dict[str, int]]:
+    """One row per item with what is to be done with it, in chunks; items by action."""
+    refit = chosen.refit(bucket.name)
+    comparable = base is not None and base.terms_key == terms_key
+    before = store.before(conn, base.run_id, steps=refit - 1) if base and comparable else {}
+    planning = chosen.planning()
+    rows: list[store.HistoryRow] = []
+    counted: dict[str, int] = {}
+    due = 0
+    for i in known:
+        facts = asdict(i.facts)
+        day = stock_day if i.facts.on_hand is not None else bucket.as_of
+        plan_key = changes.key(planning, bucket.as_of, day, facts)
+        decision = changes.decide(
+            first_period=i.first_period,
+            demand=i.demand,
+            plan_key=plan_key,
+            before=before.get(i.item),
+            refit=refit,
+            turn=refit > 1 and changes.turn_of(i.item, day=bucket.as_of, refit=refit),
+        )
+        kept = decision.action == changes.KEEP
+        rows.append(
+            store.HistoryRow(
+                item=i.item,
+                chunk=-1 if kept else due // chosen.chunk_items,
+                action=decision.action,
+                first_period=i.first_period,
+                demand=i.demand,
+                facts=facts,
+                history_key=changes.history_key(i.first_period, i.demand),
+                plan_key=plan_key,
+                fit_key=decision.fit_key,
+                fit_periods=decision.fit_periods,
+            )
+        )
+        due += not kept
+        counted[decision.action] = counted.get(decision.action, 0) + 1
+    return rows, counted
