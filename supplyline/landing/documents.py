@@ -20,8 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pymongoarrow.context import PyMongoArrowContext
-from pymongoarrow.schema import Schema
 
 from supplyline.contracts import EXTRA, LINE, ROW, OrgId, ParseOptions, QuarantinedRow, TableName
 from supplyline.packing import CHUNK, Part, Texts, lay_out, texts
@@ -176,17 +174,6 @@ def _dictionaries(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Docu
         document |= {n: c for n, c in row.items() if c is not None}
         out.append(document | {EXTRA: more} if more else document)
     return out
-
-
-def to_batch(wire: bytes, *, columns: Sequence[str]) -> pa.RecordBatch:
-    """One batch of a raw cursor (documents one after the other) in columns."""
-    fields = {ROW: pa.int64(), LINE: pa.int64(), **dict.fromkeys(columns, pa.string())}
-    context = PyMongoArrowContext(Schema({**fields, EXTRA: pa.list_(pa.string())}))
-    context.process_bson_stream(wire)
-    table = context.finish().combine_chunks()
-    extra = table.column(EXTRA).combine_chunks()
-    arrays = [table.column(n).combine_chunks() for n in fields]
-    return pa.RecordBatch.from_arrays([*arrays, extra], names=[*fields, EXTRA])
 
 
 def quarantine_document(row: QuarantinedRow, *, key: str, table: TableName) -> Document:

@@ -36,9 +36,9 @@ from supplyline.landing.documents import (
     id_range,
     quarantine_document,
     row_range,
-    to_batch,
     to_documents,
 )
+from supplyline.landing.reading import to_batch
 from supplyline.landing.wire import insert_encoded, insert_new
 from supplyline.tenancy.names import manifests_collection, quarantine_collection, rows_collection
 
