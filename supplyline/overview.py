@@ -157,6 +157,14 @@ def plan_rows(org: OrgId, *, settings: Settings, limit: int = 10) -> list[Json]:
         return read_plan(conn, limit=limit)
 
 
+def plan_summary(org: OrgId, *, settings: Settings) -> Json:
+    """`{"run_id", "as_of", "status": {status: items}}` of the newest plan."""
+    from supplyline.forecast import plan_summary as summary
+
+    with session(org, settings=settings) as conn:
+        return summary(conn)
+
+
 def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now: datetime) -> Json:
     """Checks with scores, columns, and how it went day by day; stored, so that a trend exists.
 

@@ -18,7 +18,7 @@ from supplyline.forecast.jobs import (
 )
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.preparing import ForecastPlanInput, load_settings, prepare
-from supplyline.forecast.read import explain, read_plan
+from supplyline.forecast.read import explain, plan_summary, read_plan
 
 __all__ = [
     "ChunkResult",
@@ -28,6 +28,7 @@ __all__ = [
     "explain",
     "forecast_chunk",
     "load_settings",
+    "plan_summary",
     "prepare",
     "publish",
     "read_plan",

@@ -128,6 +128,21 @@ def plan_page(
     }
 
 
+def plan_summary(conn: Connection, *, run_id: str | None = None) -> dict[str, Any]:
+    """`{"run_id", "as_of", "status"}`: items by status, what is to be done first. Raises
+    NoForecastYet."""
+    run = published(conn, run_id)
+    head = run_head(conn, run) or {}
+    counts: dict[str, int] = dict(
+        conn.execute(
+            "SELECT status, count(*) FROM public.inventory_plan WHERE run_id = %s GROUP BY status",
+            (run,),
+        ).fetchall()
+    )
+    ordered = {s: counts[s] for s in (*store.STATUSES, *sorted(counts)) if s in counts}
+    return {"run_id": run, "as_of": head.get("as_of"), "status": ordered}
+
+
 def plan_rows(
     conn: Connection,
     *,

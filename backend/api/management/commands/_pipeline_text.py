@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+
+WIDE = 150
+"""Columns of a terminal from which on the stages fit side by side."""
 
 
 def show(action: str, answer: dict[str, Any], console: Console) -> None:
@@ -23,20 +29,55 @@ def show(action: str, answer: dict[str, Any], console: Console) -> None:
 
 
 def status(answer: dict[str, Any], console: Console) -> None:
+    """The stages, as a table where there is room and one below the other where there is not."""
     console.print(f"Organization {answer['org_id']}")
-    grid = Table("stage", "DAG", "state", "last run", "counts", "fresh as of", "lag", "next step")
-    for s in answer["stages"]:
-        counts = ", ".join(f"{k} {v:,}" for k, v in s["counts"].items() if v) or "-"
-        last = s["last_run"]["dag_run_id"] if s["last_run"] else "-"
-        grid.add_row(
-            s["stage"], s["dag_id"], s["state"], last, counts, (s["fresh_as_of"] or "-")[:19],
-            f"{s['lag_seconds']:.0f} s", s["next_step"],
-        )  # fmt: skip
-    console.print(grid)
+    if console.width >= WIDE:
+        grid = Table("stage", "DAG", "state", "last run", "counts", "fresh as of", "lag", "next")
+        for s in answer["stages"]:
+            grid.add_row(
+                s["stage"], s["dag_id"], s["state"], _last_run(s), _counts(s), _fresh(s),
+                f"{s['lag_seconds']:.0f} s", s["next_step"],
+            )  # fmt: skip
+        console.print(grid)
+    else:
+        for s in answer["stages"]:
+            stage(s, console)
     for t in answer["tables"]:
         certificate(t, console)
     if answer.get("problem"):
         console.print(f"{answer['problem']['detail']} {answer['problem']['next_step']}")
+
+
+def stage(s: dict[str, Any], console: Console) -> None:
+    """One stage in a few lines, which a narrow terminal wraps between words."""
+    lag = f", oldest unfinished run {s['lag_seconds']:.0f} s" if s["lag_seconds"] else ""
+    console.print(f"  {s['stage']:<8}  {s['state']}{lag}")
+    lines = [
+        ("DAG", s["dag_id"]),
+        ("last run", _last_run(s)),
+        ("counts", _counts(s)),
+        ("fresh", _fresh(s)),
+        ("next", s["next_step"]),
+    ]
+    block = Table.grid(padding=(0, 2))
+    block.add_column(no_wrap=True)
+    block.add_column(overflow="fold")
+    for title, value in lines:
+        if value != "-":
+            block.add_row(title, value)
+    console.print(Padding(block, (0, 0, 0, 4)))
+
+
+def _last_run(s: dict[str, Any]) -> str:
+    return s["last_run"]["dag_run_id"] if s["last_run"] else "-"
+
+
+def _counts(s: dict[str, Any]) -> str:
+    return ", ".join(f"{k.replace('_', ' ')} {v:,}" for k, v in s["counts"].items() if v) or "-"
+
+
+def _fresh(s: dict[str, Any]) -> str:
+    return (s["fresh_as_of"] or "-")[:19].replace("T", " ")
 
 
 def certificate(table: dict[str, Any], console: Console) -> None:
@@ -104,22 +145,99 @@ def run(answer: dict[str, Any], console: Console) -> None:
         console.print(f"  {task['task_id']}: {task['state']}")
     if answer.get("problem"):
         console.print(f"{answer['problem']['detail']} {answer['problem']['next_step']}")
-    if answer.get("plan"):
+    if (summary := answer.get("plan_summary")) is not None:
+        counts = ", ".join(f"{n:,} {s.replace('_', ' ')}" for s, n in summary["status"].items())
+        total = sum(summary["status"].values())
+        console.print(f"{total:,} items as of {summary['as_of']}: {counts}. The most urgent:")
+    if "plan" in answer:
         plan(answer["plan"], console)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """`rank`: columns of a high rank are left out first where there is no room."""
+
+    title: str
+    cells: list[str]
+    rank: int = 0
+    justify: Literal["left", "right"] = "left"
+    least: int = 0
+    """Cells below which this column is not shortened; 0: it is never shortened."""
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, (self.title, *self.cells)))
+
+
 def plan(rows: list[dict[str, Any]], console: Console) -> None:
-    """The most urgent orders."""
-    grid = Table("#", "item", "name", "on hand", "reorder at", "order", "days of cover", "class",
-                 "status")  # fmt: skip
-    for r in rows:
-        grid.add_row(
-            str(r["urgency"]), str(r["item"]), str(r["name"] or "")[:30],
-            *(_number(r[k]) for k in ("on_hand", "reorder_point", "order_quantity",
-                                      "days_of_cover")),
-            r["class"], r["status"],
-        )  # fmt: skip
-    console.print(grid)
+    """The most urgent items, in as many columns as the terminal has room for."""
+
+    def texts(key: str) -> list[str]:
+        return [str(r.get(key) if r.get(key) is not None else "-") for r in rows]
+
+    def numbers(key: str) -> list[str]:
+        return [_number(r.get(key)) for r in rows]
+
+    if not rows:
+        console.print("The plan holds no item.")
+        return
+    columns = [
+        Column(title="#", cells=texts("urgency"), justify="right"),
+        Column(title="item", cells=texts("item"), least=12),
+        Column(title="name", cells=[str(r["name"] or "") for r in rows], least=14, rank=3),
+        Column(title="on hand", cells=numbers("on_hand"), justify="right", rank=1),
+        Column(title="reorder at", cells=numbers("reorder_point"), justify="right", rank=2),
+        Column(title="order", cells=numbers("order_quantity"), justify="right"),
+        Column(title="days left", cells=numbers("days_of_cover"), justify="right", rank=4),
+        Column(title="out on", cells=texts("stockout_date"), rank=1),
+        Column(title="class", cells=texts("class"), rank=5),
+        Column(title="status", cells=[s.replace("_", " ") for s in texts("status")], least=6),
+    ]
+    shown = fitting(columns, console.width)
+    console.print(_line([c.title for c, _ in shown], shown), style="bold", **PLAIN)
+    console.print("─" * (sum(w for _, w in shown) + GAP * (len(shown) - 1)), **PLAIN)
+    for n in range(len(rows)):
+        console.print(_line([c.cells[n] for c, _ in shown], shown), **PLAIN)
+    left_out = [c.title for c in columns if c not in [s for s, _ in shown]]
+    if left_out:
+        console.print(f"Not shown for want of room: {', '.join(left_out)}. --json has all.")
+
+
+GAP = 2
+"""Cells between two columns."""
+PLAIN: Any = {"markup": False, "soft_wrap": True}
+"""What files brought is printed as it is, not read as markup."""
+
+
+def _line(cells: list[str], shown: list[tuple[Column, int]]) -> str:
+    parts = []
+    for cell, (column, width) in zip(cells, shown, strict=True):
+        text = _cut(cell, width)
+        space = " " * (width - cell_len(text))
+        parts.append(space + text if column.justify == "right" else text + space)
+    return (" " * GAP).join(parts).rstrip()
+
+
+def fitting(columns: list[Column], width: int) -> list[tuple[Column, int]]:
+    """The columns that fit, with their widths: texts are shortened first, then columns go."""
+    shown = list(columns)
+    while True:
+        room = width - GAP * (len(shown) - 1)
+        widths = [c.width for c in shown]
+        over = sum(widths) - room
+        for n, column in enumerate(shown):
+            if column.least and over > 0:
+                given = min(over, max(0, widths[n] - column.least))
+                widths[n] -= given
+                over -= given
+        highest = max(shown, key=lambda c: c.rank)
+        if over <= 0 or highest.rank == 0:
+            return list(zip(shown, widths, strict=True))
+        shown.remove(highest)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _number(value: Any) -> str:

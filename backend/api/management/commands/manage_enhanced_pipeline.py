@@ -154,6 +154,7 @@ class Command(BaseCommand):
         if o["action"] == "trigger-forecast" and run["state"] == "success":
             org = parse_client_id(o["client_id"])
             run["plan"] = overview.plan_rows(org, settings=manager.settings, limit=20)
+            run["plan_summary"] = overview.plan_summary(org, settings=manager.settings)
         return run, FINISHED.get(run["state"], 4)
 
     def _show_exchanges(self, manager: DataPipelineManager, seconds: float) -> None:

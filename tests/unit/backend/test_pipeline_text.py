@@ -1,0 +1,95 @@
+"""What manage_enhanced_pipeline prints can be read in a narrow terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from backend.api.management.commands import _pipeline_text as text
+
+
+def printed(answer: Any, *, width: int, action: str = "status") -> str:
+    out = io.StringIO()
+    text.show(action, answer, Console(file=out, width=width, highlight=False))
+    return out.getvalue()
+
+
+def row(n: int, **more: Any) -> dict[str, Any]:
+    return {
+        "urgency": n, "item": f"8512{n:03}A", "name": "WHITE HANGING HEART T-LIGHT HOLDER, LARGE",
+        "on_hand": 1234.0 * n, "reorder_point": 22222.4, "order_quantity": 12345.0,
+        "days_of_cover": 11.2, "stockout_date": "2026-12-06", "class": "intermittent",
+        "status": "insufficient_history", **more,
+    }  # fmt: skip
+
+
+def stage(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "stage": name, "dag_id": "enhanced_org_aware_ingest_dag", "state": "success",
+        "last_run": {"dag_run_id": f"{name}__0c6f2d7a9b0e4b0f8c1d2e3f4a5b6c7d"},
+        "counts": {"files": 305, "rows_read": 541909, "landed": 541900, "quarantined": 9},
+        "fresh_as_of": "2026-11-25T13:00:01.123+00:00", "lag_seconds": 0.0,
+        "next_step": "Files wait for a load: POST /api/airflow/trigger/mongo-to-postgres/.", **more,
+    }  # fmt: skip
+
+
+STATUS = {
+    "org_id": "123",
+    "stages": [stage("ingest"), stage("load"), stage("forecast", last_run=None, counts={})],
+    "tables": [
+        {"table": "sales", "files": 2, "rows_in_table": 5,
+         "certificate": {"verdict": "partial", "file_name": "a.csv", "differences": ["one row"]}}
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_the_plan_keeps_its_numbers_in_every_width(width: int) -> None:
+    run = {
+        "dag_run_id": "forecast__1", "state": "success",
+        "plan": [row(n) for n in range(1, 21)],
+        "plan_summary": {"as_of": "2026-11-22", "status": {"order": 13, "ok": 237}},
+    }  # fmt: skip
+    lines = printed(run, width=width, action="trigger-forecast").splitlines()
+    assert max(map(cell_len, lines)) <= width
+    body = [line for line in lines if "8512" in line]
+    assert len(body) == 20
+    for n, line in enumerate(body, start=1):
+        assert line.split()[0] == str(n)
+        assert "12,345" in line
+        if width >= 80:
+            assert f"{1234 * n:,}" in line
+            assert "2026-12-06" in line
+            assert "22,222" in line
+    assert ("Not shown" in "\n".join(lines)) == (width < 160)
+    assert "250 items as of 2026-11-22: 13 order, 237 ok. The most" in lines[1]
+
+
+def test_what_is_not_known_is_a_dash_and_wide_letters_count_double() -> None:
+    one = row(1, item="帽子" * 12, name=None, on_hand=None, order_quantity=None, stockout_date=None)
+    lines = printed({"dag_run_id": "f", "state": "success", "plan": [one]}, width=80,
+                    action="trigger-forecast").splitlines()  # fmt: skip
+    assert max(map(cell_len, lines)) <= 80
+    assert any(line.split().count("-") >= 3 for line in lines)
+
+
+@pytest.mark.parametrize("width", [50, 80, 120, 170])
+def test_the_status_is_never_cut_off(width: int) -> None:
+    shown = printed(STATUS, width=width)
+    assert max(map(cell_len, shown.splitlines())) <= width
+    flat = "".join(shown.split()).replace("│", "").replace("┃", "")
+    if width < text.WIDE:
+        for part in (
+            "ingest__0c6f2d7a9b0e4b0f8c1d2e3f4a5b6c7d",
+            "rowsread541,909",
+            "2026-11-2513:00:01",
+            "Fileswaitforaload:",
+            "enhanced_org_aware_ingest_dag",
+        ):
+            assert part in flat  # fmt: skip
+    assert "lastcertificate:partialfora.csv" in flat
+    assert "onerow" in flat
