@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     Param,
     get_current_context,
+    task,
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -80,3 +81,29 @@ def current_run() -> Any:
         user_id=str(context["params"].get("user_id") or "system"),
         correlation_id=context["run_id"],
     )
+
+
+def ingest_params() -> dict[str, Param]:
+    """The conf of both ingest DAGs."""
+    return {
+        "org_id": org_param(),
+        "table": table_param(),
+        "file_id": file_param(),
+        "user_id": text_param("system", "who uploaded the file"),
+        "triggered_by": text_param("airflow", "file_upload, api, command, ..."),
+    }
+
+
+@task
+def land_file(params: dict[str, Any]) -> dict[str, Any]:
+    """One stored file → MongoDB; answers its counts."""
+    from supplyline.stages import run_ingest
+
+    result: dict[str, Any] = call_stage(
+        run_ingest,
+        org_id=params["org_id"],
+        table=params["table"],
+        file_id=params["file_id"],
+        run=current_run(),
+    )
+    return result

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from supplyline.errors import SupplylineError
+
+
+@contextmanager
+def said_as_command_errors() -> Iterator[None]:
+    """Errors that a person can act on become Django's CommandError: sentence, next step, code."""
+    try:
+        yield
+    except SupplylineError as error:
+        raise CommandError(
+            f"{error.detail}\n{error.advice}", returncode=4 if error.transient else 3
+        ) from error
+    except OperationalError as error:
+        raise CommandError(
+            "The control database does not answer.\nCheck PG_HOST, PG_PORT, APP_DB_USER and "
+            "APP_DB_PASSWORD, or start the services with `supplyline up`.",
+            returncode=4,
+        ) from error
 
 
 class OwnCommand(BaseCommand):
@@ -25,18 +44,8 @@ class OwnCommand(BaseCommand):
         self.stdout.write(str(answer))
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        try:
+        with said_as_command_errors():
             answer = self.run(**options)
-        except SupplylineError as error:
-            raise CommandError(
-                f"{error.detail}\n{error.advice}", returncode=4 if error.transient else 3
-            ) from error
-        except OperationalError as error:
-            raise CommandError(
-                "The control database does not answer.\nCheck PG_HOST, PG_PORT, APP_DB_USER and "
-                "APP_DB_PASSWORD, or start the services with `supplyline up`.",
-                returncode=4,
-            ) from error
         if options.get("json"):
             self.stdout.write(json.dumps(answer, default=str))
         else:

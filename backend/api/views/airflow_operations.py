@@ -20,7 +20,6 @@ from backend.api.errors import InvalidPayload
 from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, payload, query
 from backend.files.models import Upload
 from backend.runs import selectors
-from backend.runs.models import Run
 from backend.runs.services import FORECAST, INGEST, LOAD, request_run
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
@@ -61,8 +60,16 @@ class Accepted(serializers.Serializer[None]):
     status_url = serializers.CharField()
 
 
-def accepted(run: Run) -> Response:
+def started(request: Request, org: OrgId, *, dag_id: str, conf: dict[str, Any]) -> Response:
     """The answer of every trigger; a pending run starts as soon as Airflow can be reached."""
+    run = request_run(
+        org,
+        dag_id=dag_id,
+        conf=conf,
+        user_id=caller(request).pk,
+        source="api",
+        idempotency_key=idempotency_key(request),
+    )
     return Response(
         {
             "success": True,
@@ -110,15 +117,7 @@ class EnhancedIngestDAGView(APIView):
             "user_id": named,
             "triggered_by": given["triggered_by"],
         }
-        run = request_run(
-            org,
-            dag_id=INGEST,
-            conf=conf,
-            user_id=user.pk,
-            source="api",
-            idempotency_key=idempotency_key(request),
-        )
-        return accepted(run)
+        return started(request, org, dag_id=INGEST, conf=conf)
 
 
 class EnhancedMongoToPostgresDAGView(APIView):
@@ -134,15 +133,7 @@ class EnhancedMongoToPostgresDAGView(APIView):
             "table": str(parse_table_name(given["table"])),
             "triggered_by": given["triggered_by"],
         }
-        run = request_run(
-            org,
-            dag_id=LOAD,
-            conf=conf,
-            user_id=user.pk,
-            source="api",
-            idempotency_key=idempotency_key(request),
-        )
-        return accepted(run)
+        return started(request, org, dag_id=LOAD, conf=conf)
 
 
 class ForecastInventoryDAGView(APIView):
@@ -153,15 +144,7 @@ class ForecastInventoryDAGView(APIView):
         user = caller(request)
         given = payload(ForecastPayload, request)
         org = trigger_org(user, given["client_id"], client=True)
-        run = request_run(
-            org,
-            dag_id=FORECAST,
-            conf={"client_id": f"org_{org}"},
-            user_id=user.pk,
-            source="api",
-            idempotency_key=idempotency_key(request),
-        )
-        return accepted(run)
+        return started(request, org, dag_id=FORECAST, conf={"client_id": f"org_{org}"})
 
 
 def read_org(user: User, named: str | None) -> OrgId:

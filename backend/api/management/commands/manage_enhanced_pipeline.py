@@ -8,16 +8,15 @@ import time
 from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.status import Status
 
+from backend.api.commands import said_as_command_errors
 from backend.api.management.commands import _pipeline_text as text
 from backend.backend_scripts.data_pipeline_manager import DataPipelineManager
 from backend.runs.models import Run
 from supplyline import overview
-from supplyline.errors import SupplylineError
 from supplyline.tenancy.names import parse_client_id
 
 EXAMPLES = """\
@@ -82,17 +81,8 @@ class Command(BaseCommand):
         manager = DataPipelineManager()
         began = time.perf_counter()
         try:
-            answer, code = self._act(manager, options)
-        except SupplylineError as error:
-            raise CommandError(
-                f"{error.detail}\n{error.advice}", returncode=4 if error.transient else 3
-            ) from error
-        except OperationalError as error:
-            raise CommandError(
-                "The control database does not answer.\nCheck PG_HOST, PG_PORT, APP_DB_USER and "
-                "APP_DB_PASSWORD, or start the services with `supplyline up`.",
-                returncode=4,
-            ) from error
+            with said_as_command_errors():
+                answer, code = self._act(manager, options)
         finally:
             if options["verbose"]:
                 self._show_exchanges(manager, time.perf_counter() - began)
