@@ -131,6 +131,13 @@ class SchemaMismatch(Terminal):
     next_step = "Install the version that ran last, or restore the schema file, then migrate again."
 
 
+class SchemaBehind(Transient):
+    """The software is newer than an organization's database."""
+
+    code = "schema_behind"
+    next_step = "Run `supplyline migrate --all`; what was asked for goes on by itself."
+
+
 class DatabaseUnavailable(Transient):
     code = "database_unavailable"
     next_step = (

@@ -19,7 +19,7 @@ from supplyline.errors import UnreadableFile
 from supplyline.settings import Settings
 from supplyline.storage import Storage
 from supplyline.tenancy.catalog import table_settings
-from supplyline.tenancy.connections import connect, session, unavailable_mapped
+from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
 
 if TYPE_CHECKING:
@@ -145,9 +145,8 @@ def run_load(
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
     with (
-        unavailable_mapped(),
         open_landing(config) as landing,
-        connect(org, settings=config, application_name="supplyline load") as conn,
+        session(org, settings=config, application_name="supplyline load") as conn,
     ):
         waiting = pending(
             conn, table=name, manifests=landing.manifests(org, table=name, state="closed")
@@ -197,7 +196,7 @@ def prepare_forecast(
 
     config = settings or environment.get()
     org = parse_client_id(client_id)
-    with unavailable_mapped(), connect(org, settings=config) as conn:
+    with session(org, settings=config) as conn:
         prepared = prepare(org, conn=conn, now=now(), run=run)
     return [{"chunk": chunk, "attempt": run.attempt} for chunk in prepared.chunks]
 
@@ -211,7 +210,7 @@ def forecast_part(
     config = settings or environment.get()
     org = parse_client_id(client_id)
     owner = replace(run, attempt=part["attempt"])
-    with unavailable_mapped(), connect(org, settings=config) as conn:
+    with session(org, settings=config) as conn:
         result = forecast_chunk(org, conn=conn, run=owner, chunk=part["chunk"])
     return {"items": result.items, "attempt": part["attempt"]}
 
@@ -230,7 +229,7 @@ def publish_forecast(
     config = settings or environment.get()
     org = parse_client_id(client_id)
     owner = replace(run, attempt=max((p["attempt"] for p in parts), default=run.attempt))
-    with unavailable_mapped(), connect(org, settings=config) as conn:
+    with session(org, settings=config) as conn:
         return publish(org, conn=conn, now=now(), run=owner).as_json()
 
 

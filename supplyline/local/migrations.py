@@ -19,6 +19,8 @@ from supplyline.local import airflow, postgres
 from supplyline.local.environment import APP_USER, Instance
 from supplyline.local.places import ROOT
 from supplyline.local.process import Program, run
+from supplyline.tenancy.bulk import migrate_many
+from supplyline.tenancy.provisioning import list_organizations
 
 
 def make_databases(instance: Instance) -> None:
@@ -80,9 +82,10 @@ def _connect(instance: Instance, dbname: str) -> psycopg.Connection:
 
 
 def migrate_backend(instance: Instance) -> None:
-    """`manage.py migrate`, unless these migrations have been applied to this database."""
+    """`manage.py migrate` and every organization's schema, unless this version has done it here."""
     files = sorted((ROOT / "backend").glob("**/migrations/*.py"))
-    stamp = _stamp([*files, ROOT / "requirements" / "dev.txt"])
+    schema = sorted((ROOT / "supplyline" / "tenancy" / "schema").glob("*.sql"))
+    stamp = _stamp([*files, *schema, ROOT / "requirements" / "dev.txt"])
     database = instance.settings.control_db
     if _noted(instance, database) == stamp:
         return
@@ -92,7 +95,10 @@ def migrate_backend(instance: Instance) -> None:
         cwd=ROOT,
     )
     run(command, log=instance.home.logs / "backend-migrate.log")
-    _note(instance, database, stamp)
+    settings = instance.settings
+    report = migrate_many(list_organizations(settings=settings), settings=settings)
+    if not report.failures:  # an organization that fails is tried again at the next start
+        _note(instance, database, stamp)
 
 
 def migrate_airflow(instance: Instance) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from supplyline.contracts import OrgId
-from supplyline.errors import DatabaseUnavailable, OrganizationNotFound
+from supplyline.errors import DatabaseUnavailable, OrganizationNotFound, SchemaBehind
 from supplyline.settings import Settings
 from supplyline.tenancy.names import database_name, role_name
 
@@ -127,13 +127,31 @@ def session(
     """One transaction in the organization's database: committed at the end, or rolled back.
 
     Errors of the connection and of a server that goes away, is full or read-only come out as
-    DatabaseUnavailable; whoever needs several transactions uses `connect` itself.
+    DatabaseUnavailable; what fails because the database's schema is older than this software, as
+    SchemaBehind. The caller may commit in between.
     """
     with (
         unavailable_mapped(),
         connect(org, settings=settings, application_name=application_name) as conn,
     ):
-        yield conn
+        try:
+            yield conn
+        except psycopg.ProgrammingError as error:
+            _say_when_behind(org, settings, error)
+            raise
+
+
+def _say_when_behind(org: OrgId, settings: Settings, error: psycopg.Error) -> None:
+    from supplyline.tenancy.migrate import pending  # which needs this module
+
+    name = database_name(org, prefix=settings.pg_db_prefix)
+    with connect_admin(settings=settings, dbname=name) as admin:
+        steps = pending(admin)
+    if steps:
+        raise SchemaBehind(
+            f"The database of organization {org} lacks the schema steps {', '.join(steps)}.",
+            org=org,
+        ) from error
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from supplyline.audit.events import events
 from supplyline.contracts import OrgId
-from supplyline.errors import SchemaMismatch
+from supplyline.errors import SchemaBehind, SchemaMismatch
 from supplyline.settings import Settings
 from supplyline.tenancy import migrate
 from supplyline.tenancy.connections import connect_admin, session
@@ -81,3 +82,24 @@ def test_tables_of_a_step_are_the_roles_to_use_unless_revoked(
 def test_every_step_has_its_own_number() -> None:
     numbers = [s.name[:4] for s in migrate.steps()]
     assert numbers == sorted(set(numbers))
+
+
+def test_software_ahead_of_the_schema_is_said_with_the_missing_steps(
+    new_org: NewOrg, engine_settings: Settings
+) -> None:
+    org = new_org()
+    name = database_name(org, prefix=engine_settings.pg_db_prefix)
+    newest = migrate.steps()[-1]
+    with connect_admin(settings=engine_settings, dbname=name) as admin:
+        # As a database of an older version is: without the newest step and what it makes.
+        admin.execute("DELETE FROM supplyline.schema_version WHERE step = %s", (newest.name,))
+    with (
+        pytest.raises(SchemaBehind, match=newest.name),
+        session(org, settings=engine_settings) as conn,
+    ):
+        conn.execute("SELECT a_column_of_the_newest_step FROM supplyline.loads")
+    with (
+        pytest.raises(psycopg.errors.UndefinedColumn),
+        session(new_org(), settings=engine_settings) as conn,
+    ):
+        conn.execute("SELECT a_column_of_the_newest_step FROM supplyline.loads")
