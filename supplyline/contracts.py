@@ -41,18 +41,6 @@ class RunRef:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """An uploaded file as it lies in storage; the bytes never change."""
-
-    org: OrgId
-    file_id: str
-    name: str
-    size: int
-    sha256: str
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class ParseOptions:
     """What a person said about a file; None means: find out. Remembered per table."""
 
@@ -68,6 +56,25 @@ class ParseOptions:
 
     def as_json(self) -> Json:
         return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """An uploaded file as it lies in storage; the bytes never change."""
+
+    org: OrgId
+    file_id: str
+    name: str
+    size: int
+    sha256: str
+    url: str
+    origin: str = ""
+    """The file id under which the bytes lie, where that is another: they are kept once, and this
+    is a later reading of them, which takes the place of the earlier ones."""
+    options: ParseOptions | None = None
+    """What was said about this one file; goes before what is remembered for the table."""
+    replay_of: str = ""
+    """The file whose quarantined rows this one corrects."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +128,8 @@ class QuarantinedRow:
     code: str
     reason: str
     raw: str
+    replayed: Json | None = None
+    """Where its correction is: `{file_id, row}`; None while the row is open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +166,11 @@ class Manifest:
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     refusal: str = ""
+    origin: str = ""
+    replay_of: str = ""
+    """As in StoredFile."""
+    asked: Json = field(default_factory=dict)
+    """What the table's contract asked of the rows when the file was opened."""
 
 
 Verdict = Literal["success", "partial"]
@@ -169,7 +183,8 @@ class Certificate:
     read = landed + quarantined + duplicate, and
     landed + duplicate = inserted + updated + unchanged + superseded + rejected.
     `verdict` is `partial` when rows were quarantined or rejected, or when a count or checksum
-    differs; `differences` says which.
+    differs; `differences` says which. When every quarantined row was corrected and replayed, it is
+    `success` again.
     """
 
     org: OrgId
@@ -188,6 +203,8 @@ class Certificate:
     unchanged: int
     superseded: int
     rejected: int
+    replayed: int = 0
+    """Of the quarantined rows, those whose corrections are loaded."""
     deleted: int = 0
     checksum_file: str = ""
     checksum_landing: str = ""
@@ -212,6 +229,8 @@ class TableSettings:
     their file identity). `key_source`: `configured`, `proposed` or `none`. `types`: column → kind
     set by hand, such as `date DD.MM.YYYY` (see `load.kinds`).
     `mapping`: standard field (e.g. `item`, `quantity`, `date`) → column name.
+    `rules`: column → what is asked of its cells (`ingest.rules`). `aliases`: another spelling of a
+    column in some files → the column.
     """
 
     table: TableName
@@ -221,4 +240,6 @@ class TableSettings:
     drift: Literal["evolve", "freeze", "quarantine"] = "evolve"
     types: dict[str, str] = field(default_factory=dict)
     mapping: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, Json] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     version: int = 0

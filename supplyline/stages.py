@@ -10,11 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supplyline import settings as environment
 from supplyline.audit import events
-from supplyline.contracts import Certificate, Json, Manifest, OrgId, RunRef, StoredFile, TableName
+from supplyline.contracts import (
+    Certificate,
+    Json,
+    Manifest,
+    OrgId,
+    RunRef,
+    StoredFile,
+    TableName,
+    TableSettings,
+)
 from supplyline.errors import UnreadableFile
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -66,12 +75,12 @@ def run_ingest(
     org, name = parse_org_id(org_id), parse_table_name(table)
     file = Storage(config.storage_url).find(org, file_id)
     with session(org, settings=config) as conn:
-        options = table_settings(conn, name).options
+        agreed = table_settings(conn, name)
     with open_landing(config) as landing:
         already = landing.manifest(org, file.file_id)
         if already is not None and already.state == "closed":
             return _ingest_answer(already)
-        manifest = _land(org, name, file, landing, options=options, run=run, config=config, now=now)
+        manifest = _land(org, name, file, landing, agreed=agreed, run=run, config=config, now=now)
     _record_ingest(org, manifest, run, config, now)
     return _ingest_answer(manifest)
 
@@ -82,25 +91,36 @@ def _land(
     file: StoredFile,
     landing: Landing,
     *,
-    options: Any,
+    agreed: TableSettings,
     run: RunRef,
     config: Settings,
     now: Clock,
 ) -> Manifest:
-    from supplyline.ingest import open_file
+    from supplyline.intake import earlier, understand
 
     with Storage(config.storage_url).open(file) as source:
         try:
-            reading = open_file(source, name=file.name, options=options)
+            intake = understand(
+                org, source=source, file=file, table=table, agreed=agreed, landing=landing
+            )
             manifest = landing.open_manifest(
-                org, table=table, file=file, layout=reading.layout, options=options, run=run,
+                org,
+                table=table,
+                file=file,
+                layout=intake.layout,
+                options=intake.options,
+                run=run,
                 now=now(),
-            )  # fmt: skip
-            return landing.land(org, manifest=manifest, batches=reading.batches(), now=now())
+                asked=intake.asked,
+                sequence=intake.sequence,
+            )
+            return landing.land(org, manifest=manifest, batches=intake.batches(), now=now())
         except UnreadableFile as error:
             refused = landing.refuse(
                 org, table=table, file=file, reason=error.detail, run=run, now=now()
             )
+            if (corrected := earlier(org, file, landing)) is not None:
+                landing.quarantine.release(org, manifest=corrected, by=file.file_id)
             _record_ingest(org, refused, run, config, now)
             raise
 
@@ -140,7 +160,7 @@ def run_load(
 
     Raises InvalidName, OrganizationNotFound, SchemaDrift, StaleWorker and transient errors.
     """
-    from supplyline.load import load_files, pending
+    from supplyline.load import claim_attempt, load_files, outdated, pending, rebuild
 
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
@@ -148,21 +168,24 @@ def run_load(
         open_landing(config) as landing,
         session(org, settings=config, application_name="supplyline load") as conn,
     ):
-        waiting = pending(
-            conn, table=name, manifests=landing.manifests(org, table=name, state="closed")
-        )
+        manifests = landing.manifests(org, table=name, state="closed")
+        waiting = pending(conn, table=name, manifests=manifests)
+        redo = outdated(conn, table=name, manifests=manifests)
+        if redo:  # a file is understood otherwise now: the table without its earlier reading
+            claim_attempt(conn, run)
         conn.commit()
-        done = load_files(
+        done = (rebuild if redo else load_files)(
             org,
             conn=conn,
             table=name,
-            manifests=waiting,
+            manifests=manifests if redo else waiting,
             stream=lambda manifest: landing.stream(org, manifest=manifest),
             run=run,
             now=now,
             key_candidates=lambda columns: _key_candidates(name, columns),
         )
-    return _load_answer(name, done)
+    new = {m.file_id for m in waiting}
+    return _load_answer(name, [c for c in done if c.file_id in new])
 
 
 def _key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[str, ...]]:

@@ -16,12 +16,12 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import fsspec
 
-from supplyline.contracts import OrgId, StoredFile
+from supplyline.contracts import OrgId, ParseOptions, StoredFile
 from supplyline.errors import FileNotStored, StorageUnavailable
 from supplyline.tenancy.names import parse_file_id
 
@@ -83,8 +83,53 @@ class Storage:
         return self._stored(org, file_id, about)
 
     def _stored(self, org: OrgId, file_id: str, about: dict[str, Any]) -> StoredFile:
-        url = posixpath.join(self._folder(org, file_id), about["name"])
-        return StoredFile(org=org, file_id=file_id, url=url, **about)
+        known = {k: v for k, v in about.items() if k in StoredFile.__dataclass_fields__}
+        if "options" in known:
+            known["options"] = ParseOptions(**known["options"])
+        folder = self._folder(org, known.get("origin") or file_id)
+        url = posixpath.join(folder, known["name"])
+        return StoredFile(org=org, file_id=file_id, url=url, **known)
+
+    def describe(
+        self,
+        file: StoredFile,
+        *,
+        options: ParseOptions | None = None,
+        replay_of: str = "",
+    ) -> StoredFile:
+        """Keeps what was said about a file beside its bytes, before anybody has read it."""
+        told = replace(file, options=options, replay_of=replay_of)
+        self._write_sidecar(told)
+        return told
+
+    def again(self, file: StoredFile, *, file_id: str, options: ParseOptions | None) -> StoredFile:
+        """The same bytes under a further file id, to be understood otherwise; nothing is copied."""
+        origin = file.origin or file.file_id
+        told = replace(
+            file,
+            file_id=parse_file_id(file_id),
+            origin=origin,
+            options=options,
+            replay_of="",
+        )
+        self._write_sidecar(told)
+        return told
+
+    def _write_sidecar(self, file: StoredFile) -> None:
+        about: dict[str, Any] = {"name": file.name, "size": file.size, "sha256": file.sha256}
+        if file.options is not None:
+            about["options"] = file.options.as_json()
+        for name in ("origin", "replay_of"):
+            if value := getattr(file, name):
+                about[name] = value
+        folder = self._folder(file.org, file.file_id)
+        part = posixpath.join(self._root, ".incoming", uuid.uuid4().hex)
+        with _storage_mapped():
+            for needed in (posixpath.dirname(part), folder):
+                self._fs.makedirs(needed, exist_ok=True)
+            with self._fs.open(part, "wb") as out:
+                out.write(json.dumps(about).encode())
+            self._fs.mv(part, posixpath.join(folder, _SIDECAR))
 
     @contextmanager
     def open(self, file: StoredFile) -> Iterator[BinaryIO]:
@@ -134,9 +179,9 @@ class StorageWriter:
             self._out.close()
             self._fs.makedirs(self._folder, exist_ok=True)
             self._fs.mv(self._part, posixpath.join(self._folder, self._name))
-            with self._fs.open(posixpath.join(self._folder, _SIDECAR), "wb") as out:
-                out.write(json.dumps(about).encode())
-        return self._storage._stored(self._org, self._file_id, about)
+        stored = self._storage._stored(self._org, self._file_id, about)
+        self._storage._write_sidecar(stored)
+        return stored
 
     def abort(self) -> None:
         """Gives the half-written bytes up."""

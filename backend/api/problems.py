@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "invalid_payload": 400,
     "invalid_name": 400,
     "invalid_conf": 400,
+    "invalid_contract": 400,
     "upload_incomplete": 400,
     "empty_file": 400,
     "no_file": 400,

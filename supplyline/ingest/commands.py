@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from supplyline.contracts import ParseOptions
+from supplyline.ingest.preview import options_of
+from supplyline.ingest.preview import preview as preview_of
 from supplyline.ingest.reading import Reading, open_file
 from supplyline.ingest.records import Record, Refused
 
@@ -47,13 +48,9 @@ def parse_options(command: Command) -> Command:
 
 
 def options_from(given: dict[str, Any]) -> ParseOptions:
-    said = {k.rstrip("_"): v for k, v in given.items()}
-    for name in ("delimiter", "quote", "escape"):
-        if said[name] is not None:
-            said[name] = said[name].replace("\\t", "\t")
-    if said["delimiter"] == "":
+    if given.get("delimiter") == "":
         raise click.UsageError("--delimiter may not be empty.")
-    return ParseOptions(**said)
+    return options_of({k.rstrip("_"): v for k, v in given.items()})
 
 
 @click.command()
@@ -142,37 +139,13 @@ def preview(file: Path, rows: int, count: bool, as_json: bool, **given: Any) -> 
     Example: supplyline preview stock.xlsx --json
     """
     with file.open("rb") as source:
-        reading = open_file(source, name=file.name, options=options_from(given))
-        shown, aside, read = _first(reading, rows=rows, everything=count)
-    answer = _preview_answer(reading, file.name, shown)
-    if count:
-        answer["rows"] = {"read": read, "parsed": read - aside, "quarantined": aside}
+        answer = preview_of(
+            source, name=file.name, options=options_from(given), rows=rows, count=count
+        )
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
     _print_preview(answer)
-
-
-def _first(reading: Reading, *, rows: int, everything: bool) -> tuple[list[list[str]], int, int]:
-    shown: list[list[str]] = []
-    aside = 0
-    for _, event in reading.events():
-        if isinstance(event, Record):
-            if len(shown) < rows:
-                shown.append(event.cells)
-        else:
-            aside += 1
-        if not everything and len(shown) >= rows:
-            break
-    return shown, aside, reading.rows_read
-
-
-def _preview_answer(reading: Reading, name: str, shown: list[list[str]]) -> dict[str, Any]:
-    from supplyline.vocabulary import recognise
-
-    headers = [c.header or c.name for c in reading.layout.columns]
-    table = recognise(headers, file_name=name)
-    return {"layout": reading.layout.as_json(), "table": asdict(table), "preview": shown}
 
 
 def _print_preview(answer: dict[str, Any]) -> None:

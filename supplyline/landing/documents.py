@@ -21,15 +21,30 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from supplyline.contracts import EXTRA, LINE, ROW, OrgId, ParseOptions, QuarantinedRow, TableName
+from supplyline.contracts import (
+    EXTRA,
+    LINE,
+    ROW,
+    Json,
+    OrgId,
+    ParseOptions,
+    QuarantinedRow,
+    TableName,
+)
 from supplyline.packing import CHUNK, Part, Texts, lay_out, texts
 
 Document = dict[str, Any]
 
 
-def file_key(org: OrgId, *, table: TableName, sha256: str, options: ParseOptions) -> str:
-    """24 hexadecimal digits: the same content understood in the same way has the same key."""
-    parts = json.dumps([org, table, sha256, options.as_json()], sort_keys=True)
+def file_key(
+    org: OrgId, *, table: TableName, sha256: str, options: ParseOptions, asked: Json | None = None
+) -> str:
+    """24 hexadecimal digits: the same content understood in the same way has the same key.
+
+    `asked`: what else decides which rows are landed (the contract's checks); {} for nothing.
+    """
+    known = [org, table, sha256, options.as_json(), *([asked] if asked else [])]
+    parts = json.dumps(known, sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 

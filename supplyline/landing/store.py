@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -12,10 +11,11 @@ import pyarrow as pa
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import (
+    Json,
     Layout,
     Manifest,
     OrgId,
@@ -33,25 +33,15 @@ from supplyline.landing.documents import (
     Document,
     all_rows,
     file_key,
-    id_range,
     quarantine_document,
     row_range,
     to_documents,
 )
+from supplyline.landing.mapped import mapped
+from supplyline.landing.quarantine import Quarantine
 from supplyline.landing.reading import to_batch
 from supplyline.landing.wire import insert_encoded, insert_new
 from supplyline.tenancy.names import manifests_collection, quarantine_collection, rows_collection
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """MongoDB being away, restarting or refusing us is transient and named."""
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise DatabaseUnavailable(f"MongoDB cannot be reached: {type(error).__name__}.") from error
-    except PyMongoError as error:
-        raise DatabaseUnavailable(f"MongoDB refused the work: {error}.") from error
 
 
 class Landing:
@@ -59,6 +49,7 @@ class Landing:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.quarantine = Quarantine(database)
 
     def _manifests(self, org: OrgId) -> Collection:
         return self._db[manifests_collection(org)]
@@ -76,9 +67,14 @@ class Landing:
         options: ParseOptions,
         run: RunRef,
         now: datetime,
+        asked: Json | None = None,
+        sequence: int | None = None,
     ) -> Manifest:
-        """The manifest of a file id: a new one, or the one that an earlier attempt opened."""
-        with _mapped():
+        """The manifest of a file id: a new one, or the one that an earlier attempt opened.
+
+        `asked` as in `file_key`; `sequence`: the place of another file, which this one completes.
+        """
+        with mapped():
             found = self._manifests(org).find_one({"_id": file.file_id})
             if found is not None:
                 return _from_document(found)
@@ -88,12 +84,17 @@ class Landing:
                 file_id=file.file_id,
                 name=file.name,
                 sha256=file.sha256,
-                file_key=file_key(org, table=table, sha256=file.sha256, options=options),
-                sequence=self._next_sequence(org, table),
+                file_key=file_key(
+                    org, table=table, sha256=file.sha256, options=options, asked=asked
+                ),
+                sequence=sequence or self._next_sequence(org, table),
                 layout=layout.as_json(),
                 options=options.as_json(),
                 run_id=run.run_id,
                 opened_at=now,
+                origin=file.origin,
+                replay_of=file.replay_of,
+                asked=asked or {},
             )
             self._rows(org, table).create_index(ROWS_INDEX)
             try:
@@ -132,7 +133,7 @@ class Landing:
         return closed
 
     def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch) -> None:
-        with _mapped():
+        with mapped():
             rows = self._rows(org, manifest.table)
             for documents in to_documents(
                 batch.data, key=manifest.file_key, file_id=manifest.file_id
@@ -157,7 +158,7 @@ class Landing:
         now: datetime,
     ) -> Manifest:
         rows = self._rows(org, manifest.table)
-        with _mapped():
+        with mapped():
             there = rows.count_documents(all_rows(manifest.file_key))
             ours = rows.count_documents({**all_rows(manifest.file_key), "_file": manifest.file_id})
             closed = replace(
@@ -196,14 +197,14 @@ class Landing:
             now=now,
         )
         refused = replace(manifest, state="refused", refusal=reason, closed_at=now)
-        with _mapped():
+        with mapped():
             self._manifests(org).replace_one(
                 {"_id": file.file_id, "state": "open"}, _to_document(refused)
             )
             return self._require(org, file.file_id)
 
     def manifest(self, org: OrgId, file_id: str) -> Manifest | None:
-        with _mapped():
+        with mapped():
             found = self._manifests(org).find_one({"_id": file_id})
         return None if found is None else _from_document(found)
 
@@ -216,22 +217,22 @@ class Landing:
     def manifests(
         self, org: OrgId, *, table: TableName | None = None, state: str | None = None
     ) -> list[Manifest]:
-        """Manifests in order of table and sequence."""
+        """Manifests in order of table and sequence; corrections behind what they correct."""
         query: Document = {"file_id": {"$exists": True}}
         if table is not None:
             query["table"] = table
         if state is not None:
             query["state"] = state
-        with _mapped():
+        with mapped():
             found = list(self._manifests(org).find(query))
-        return sorted(map(_from_document, found), key=lambda m: (m.table, m.sequence))
+        return sorted(map(_from_document, found), key=lambda m: (m.table, m.sequence, m.replay_of))
 
     def stream(
         self, org: OrgId, *, manifest: Manifest, batch_rows: int = 5000
     ) -> Iterator[pa.RecordBatch]:
         """The file's rows in order, as `contracts` describes; bounded by `batch_rows`."""
         columns = [c["name"] for c in manifest.layout["columns"]]
-        with _mapped():
+        with mapped():
             rows = self._rows(org, manifest.table)
             # Page by page, so that no server has to sort more than one page in memory.
             for first in range(1, manifest.rows_read + 1, batch_rows):
@@ -240,20 +241,18 @@ class Landing:
                     if wire:
                         yield to_batch(wire, columns=columns)
 
-    def quarantined(self, org: OrgId, *, file_id: str) -> Iterator[QuarantinedRow]:
+    def quarantined(
+        self, org: OrgId, *, file_id: str, open_only: bool = False
+    ) -> Iterator[QuarantinedRow]:
         """Every row that was set aside of a file, in order; no cap."""
         manifest = self.manifest(org, file_id)
         if manifest is None:
             return
-        fields = QuarantinedRow.__dataclass_fields__
-        with _mapped():
-            cursor = self._db[quarantine_collection(org)].find(id_range(manifest.file_key))
-            for document in cursor.sort("_id", 1):
-                yield QuarantinedRow(**{name: document[name] for name in fields})
+        yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only)
 
     def erase(self, org: OrgId) -> int:
         """Drops every collection of the organization; answers how many there were."""
-        with _mapped():
+        with mapped():
             names = [
                 n for n in self._db.list_collection_names() if n.startswith((f"{org}.", f"{org}:"))
             ]

@@ -6,8 +6,18 @@ taken only if every value's text comes back exactly (P7). Refuses (`SchemaDrift`
 policy forbids.
 """
 
-from supplyline.load.pipeline import load_files, pending
+from supplyline.load.pipeline import current, load_files, outdated, pending
 from supplyline.load.records import certificates, claim_attempt
 from supplyline.load.repair import rebuild, undo, verify
 
-__all__ = ["certificates", "claim_attempt", "load_files", "pending", "rebuild", "undo", "verify"]
+__all__ = [
+    "certificates",
+    "claim_attempt",
+    "current",
+    "load_files",
+    "outdated",
+    "pending",
+    "rebuild",
+    "undo",
+    "verify",
+]

@@ -21,14 +21,42 @@ from supplyline.load.staging import STAGING, stage
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 
+KeyCandidates = Callable[[Sequence[str]], Sequence[tuple[str, ...]]]
 Stream = Callable[[Manifest], Iterator[pa.RecordBatch]]
 
 
+def current(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The closed files that count, in order: of the readings of the same bytes under one upload
+    the newest, and the corrections of files that count."""
+    closed = [m for m in manifests if m.state == "closed"]
+    newest: dict[str, Manifest] = {}
+    for m in closed:
+        root = m.origin or m.file_id
+        if root not in newest or _age(newest[root]) < _age(m):
+            newest[root] = m
+    kept = {m.file_id for m in newest.values()}
+    return sorted(
+        (m for m in closed if m.file_id in kept and (not m.replay_of or m.replay_of in kept)),
+        key=lambda m: (m.sequence, m.replay_of, m.file_id),
+    )
+
+
+def _age(manifest: Manifest) -> tuple[bool, str, str]:
+    """The upload itself comes first, then its readings as they were opened."""
+    opened = manifest.opened_at.isoformat() if manifest.opened_at else ""
+    return bool(manifest.origin), opened, manifest.file_id
+
+
 def pending(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -> list[Manifest]:
-    """The closed files of the table that have no receipt yet, in order."""
+    """The files of the table that count and have no receipt yet, in order."""
     loaded = records.loaded_file_ids(conn, table)
-    waiting = [m for m in manifests if m.state == "closed" and m.file_id not in loaded]
-    return sorted(waiting, key=lambda m: m.sequence)
+    return [m for m in current(manifests) if m.file_id not in loaded]
+
+
+def outdated(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -> bool:
+    """Whether the table holds rows of a reading that another one has replaced: to be rebuilt."""
+    loaded = records.loaded_file_ids(conn, table) - records.undone_file_ids(conn, table)
+    return bool(loaded & ({m.file_id for m in manifests} - {m.file_id for m in current(manifests)}))
 
 
 def load_files(
@@ -40,7 +68,7 @@ def load_files(
     stream: Stream,
     run: RunRef,
     now: Callable[[], datetime],
-    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]] = lambda _: (),
+    key_candidates: KeyCandidates = lambda _: (),
 ) -> list[Certificate]:
     """Loads each manifest's rows and answers the certificates of the files loaded by this call.
 
@@ -90,7 +118,7 @@ def load_within(
     batches: Iterator[pa.RecordBatch],
     run: RunRef,
     now: datetime,
-    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]] = lambda _: (),
+    key_candidates: KeyCandidates = lambda _: (),
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock."""
     columns = [c["name"] for c in manifest.layout["columns"]]
@@ -269,7 +297,7 @@ def _judge(
     if not c.rejected and c.checksum_landing != c.checksum_table:
         out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
     if c.quarantined:
-        out.append(f"{c.quarantined} rows are in quarantine")
+        out.append(records.quarantine_difference(c.quarantined))
     if misfits:
         out.append(f"{misfits} rows do not fit the table's columns and were set aside")
     if fates.rejected:

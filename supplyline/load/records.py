@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,15 @@ def check_attempt(conn: Connection, run: RunRef) -> None:
             f"Attempt {run.attempt} of {run.run_id} was replaced by attempt {row and row[0]}.",
             run_id=run.run_id,
         )
+
+
+def check_claimed(conn: Connection, run: RunRef) -> None:
+    """As `check_attempt`, for work that may also be done by hand, without a claim."""
+    claimed = conn.execute(
+        "SELECT FROM supplyline.load_attempts WHERE run_id = %s", (run.run_id,)
+    ).fetchone()
+    if claimed is not None:
+        check_attempt(conn, run)
 
 
 def has_receipt(conn: Connection, file_id: str) -> bool:
@@ -101,13 +111,14 @@ def save(
     """
     conn.execute(
         "INSERT INTO supplyline.loads (load_id, table_name, file_id, file_name, file_key, sequence,"
-        " run_id, rows_in, loaded_at, columns, shape)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " run_id, rows_in, loaded_at, columns, shape, replay_of)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
             manifest.file_key, manifest.sequence, certificate.run_id,
             certificate.landed + certificate.duplicate, now,
             [c["name"] for c in manifest.layout["columns"]], json.dumps(shape),
+            manifest.replay_of or None,
         ),
     )  # fmt: skip
     conn.execute(
@@ -138,13 +149,43 @@ def certificates(
 ) -> list[Certificate]:
     """Certificates, newest first."""
     rows = conn.execute(
-        "SELECT body FROM supplyline.certificates WHERE (%(t)s::text IS NULL OR table_name = %(t)s)"
-        " AND (%(f)s::text IS NULL OR file_id = %(f)s)"
-        " AND (%(r)s::text IS NULL OR run_id = %(r)s)"
-        " ORDER BY issued_at DESC, load_id LIMIT %(n)s",
+        "SELECT c.body, (SELECT coalesce(sum(r.rows_in), 0) FROM supplyline.loads r"
+        " JOIN supplyline.loads o ON o.file_id = r.replay_of"
+        " WHERE o.file_key = l.file_key AND r.undone_at IS NULL)"
+        " FROM supplyline.certificates c JOIN supplyline.loads l USING (load_id)"
+        " WHERE (%(t)s::text IS NULL OR c.table_name = %(t)s)"
+        " AND (%(f)s::text IS NULL OR c.file_id = %(f)s)"
+        " AND (%(r)s::text IS NULL OR c.run_id = %(r)s)"
+        " ORDER BY c.issued_at DESC, c.load_id LIMIT %(n)s",
         {"t": table, "f": file_id, "r": run_id, "n": limit},
     ).fetchall()
-    return [_from_json(row[0]) for row in rows]
+    return [closed(_from_json(body), replayed=int(replayed)) for body, replayed in rows]
+
+
+def quarantine_difference(rows: int) -> str:
+    return f"{rows} rows are in quarantine"
+
+
+def closed(certificate: Certificate, *, replayed: int) -> Certificate:
+    """The certificate with what was corrected since: quarantined = replayed + still open.
+
+    Counted anew each time, so that undoing a replay opens it again.
+    """
+    if not replayed:
+        return certificate
+    issued = quarantine_difference(certificate.quarantined)
+    left = certificate.quarantined - replayed
+    differences = tuple(
+        quarantine_difference(left) if d == issued else d
+        for d in certificate.differences
+        if d != issued or left
+    )
+    return replace(
+        certificate,
+        replayed=replayed,
+        differences=differences,
+        verdict="partial" if differences else "success",
+    )
 
 
 def _from_json(body: dict[str, Any]) -> Certificate:

@@ -20,7 +20,14 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.load import merge, records, types
-from supplyline.load.pipeline import Stream, actual_key, load_within, lock_table
+from supplyline.load.pipeline import (
+    KeyCandidates,
+    Stream,
+    actual_key,
+    current,
+    load_within,
+    lock_table,
+)
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import stage
@@ -195,10 +202,13 @@ def rebuild(
     run: RunRef,
     now: Callable[[], datetime],
     key: tuple[str, ...] | None = None,
+    key_candidates: KeyCandidates | None = None,
 ) -> list[Certificate]:
-    """Makes the table again from the closed manifests, without the files that were undone.
+    """Makes the table again from the manifests that count, without the files that were undone.
 
-    `key`: a new business key, () for none, None to keep it. Raises as `load_files` does.
+    `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
+    not configured is proposed anew. Raises as `load_files` does; StaleWorker only for a run that
+    claimed an attempt.
     """
     with conn.transaction():
         lock_table(conn, table)
@@ -212,14 +222,28 @@ def rebuild(
                 run_id=run.run_id,
                 now=now,
             )
+        elif key_candidates is not None:
+            settings = table_settings(conn, table)
+            if settings.key_source != "configured":
+                fresh = replace(settings, key=None, key_source="")
+                save_table_settings(conn, fresh, actor="supplyline", run_id=run.run_id, now=now)
         for name in (table, f"{table}_history"):
             conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
         records.forget(conn, table)
         certificates = [
-            load_within(org, conn=conn, manifest=m, batches=stream(m), run=run, now=now())
-            for m in sorted(manifests, key=lambda m: m.sequence)
-            if m.state == "closed" and m.file_id not in undone
+            load_within(
+                org,
+                conn=conn,
+                manifest=m,
+                batches=stream(m),
+                run=run,
+                now=now(),
+                key_candidates=key_candidates or (lambda _: ()),
+            )
+            for m in current(manifests)
+            if m.file_id not in undone
         ]
+        records.check_claimed(conn, run)
         events.append(
             conn,
             org=org,

@@ -1,0 +1,73 @@
+"""How a file would be understood, with the reasons: the same for the command and the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from supplyline.contracts import Json, ParseOptions
+from supplyline.errors import UnreadableFile
+from supplyline.ingest.reading import Reading, open_file
+from supplyline.ingest.records import Record
+from supplyline.vocabulary import recognise
+
+_CHARACTERS = ("delimiter", "quote", "escape")
+
+
+def options_of(given: Mapping[str, Any]) -> ParseOptions:
+    """Parse options as a person writes them: `\\t` stands for a tab, an empty quote for none.
+
+    Raises UnreadableFile for an empty delimiter.
+    """
+    said = {k: v for k, v in given.items() if v is not None}
+    for name in _CHARACTERS:
+        if name in said:
+            said[name] = said[name].replace("\\t", "\t")
+    if said.get("delimiter") == "":
+        raise UnreadableFile(
+            "The delimiter may not be empty.", next_step="Give one or more characters, or none."
+        )
+    return ParseOptions(**said)
+
+
+def overruled(remembered: ParseOptions, given: ParseOptions) -> ParseOptions:
+    """What is said now goes before what was said earlier."""
+    return ParseOptions(**{**remembered.as_json(), **given.as_json()})
+
+
+def preview(
+    source: BinaryIO, *, name: str, options: ParseOptions, rows: int = 10, count: bool = False
+) -> Json:
+    """`{layout, table, preview}`: what was understood and why, the table it looks like with the
+    mapping of its columns, and the first `rows` rows.
+
+    With `count` the whole file is read and `rows: {read, parsed, quarantined}` added. Writes
+    nothing. Raises UnreadableFile.
+    """
+    reading = open_file(source, name=name, options=options)
+    shown, aside = _first(reading, rows=rows, everything=count)
+    headers = [c.header or c.name for c in reading.layout.columns]
+    answer: Json = {
+        "layout": reading.layout.as_json(),
+        "table": asdict(recognise(headers, file_name=name)),
+        "preview": shown,
+    }
+    if count:
+        read = reading.rows_read
+        answer["rows"] = {"read": read, "parsed": read - aside, "quarantined": aside}
+    return answer
+
+
+def _first(reading: Reading, *, rows: int, everything: bool) -> tuple[list[list[str]], int]:
+    shown: list[list[str]] = []
+    aside = 0
+    for _, event in reading.events():
+        if isinstance(event, Record):
+            if len(shown) < rows:
+                shown.append(list(event.cells))
+        else:
+            aside += 1
+        if not everything and len(shown) >= rows:
+            break
+    return shown, aside

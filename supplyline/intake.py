@@ -1,0 +1,165 @@
+"""How one stored file is to be read: its own options, the table's contract, what it corrects.
+
+At the level of `stages`: it joins ingest and landing. Promises: an attempt that is repeated reads
+with what the first one recorded, whatever was decided meanwhile. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from supplyline.contracts import (
+    Json,
+    Layout,
+    Manifest,
+    OrgId,
+    ParseOptions,
+    RowBatch,
+    StoredFile,
+    TableName,
+    TableSettings,
+)
+from supplyline.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from supplyline.landing import Landing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """A file opened and ready to be landed. `asked` as in `landing.documents.file_key`."""
+
+    layout: Layout
+    options: ParseOptions
+    asked: Json
+    sequence: int | None
+    """The place of the file which this one is another reading or a correction of."""
+    batches: Callable[[], Iterator[RowBatch]]
+
+
+def understand(
+    org: OrgId,
+    *,
+    source: BinaryIO,
+    file: StoredFile,
+    table: TableName,
+    agreed: TableSettings,
+    landing: Landing,
+) -> Intake:
+    """Opens `source`, the bytes of `file`. Raises UnreadableFile."""
+    found = landing.manifest(org, file.file_id)
+    if found is not None and found.layout["format"] != "unknown":
+        options, asked = ParseOptions(**found.options), found.asked
+    else:
+        options, asked = options_for(file, agreed), asked_of(agreed)
+        if file.replay_of:
+            asked = {**asked, "replay_of": file.replay_of}
+    if file.replay_of:
+        return _corrections(
+            org, source=source, file=file, table=table, options=options, asked=asked,
+            landing=landing,
+        )  # fmt: skip
+    first = landing.manifest(org, file.origin) if file.origin else None
+    place = first.sequence if first is not None and first.table == table else None
+    return opened(source, name=file.name, options=options, asked=asked, sequence=place)
+
+
+def opened(
+    source: BinaryIO, *, name: str, options: ParseOptions, asked: Json, sequence: int | None = None
+) -> Intake:
+    """A file read with a contract: columns under their agreed names, each row checked."""
+    from supplyline.ingest import checks, open_file
+
+    rules = checks.checks_of(rules=asked.get("rules", {}), key=tuple(asked.get("key", ())))
+    reading = open_file(source, name=name, options=options)
+    reading.layout = renamed(reading.layout, asked.get("aliases", {}))
+    checks.require_columns(rules, reading.layout)
+    return Intake(
+        layout=reading.layout,
+        options=options,
+        asked=asked,
+        sequence=sequence,
+        batches=lambda: checks.apply(reading.batches(), checks=rules, layout=reading.layout),
+    )
+
+
+def _corrections(
+    org: OrgId,
+    *,
+    source: BinaryIO,
+    file: StoredFile,
+    table: TableName,
+    options: ParseOptions,
+    asked: Json,
+    landing: Landing,
+) -> Intake:
+    from supplyline.ingest import checks, corrections
+
+    corrected = landing.manifest(org, file.replay_of)
+    if corrected is None or corrected.state != "closed" or corrected.table != table:
+        raise UnreadableFile(
+            f"The file {file.replay_of} has no rows of {table} to correct.",
+            next_step="Name the file whose quarantine was downloaded.",
+        )
+    reading, layout = corrections.read(
+        source, name=file.name, options=options, columns=corrected.layout["columns"]
+    )
+    rules = checks.checks_of(rules=asked.get("rules", {}), key=tuple(asked.get("key", ())))
+    return Intake(
+        layout=layout,
+        options=options,
+        asked=asked,
+        sequence=corrected.sequence,
+        batches=lambda: corrections.batches(
+            reading,
+            layout=layout,
+            asked=rules,
+            claim=lambda rows: landing.quarantine.claim(
+                org, manifest=corrected, corrections=rows, by=file.file_id
+            ),
+        ),
+    )
+
+
+def earlier(org: OrgId, file: StoredFile, landing: Landing) -> Manifest | None:
+    """The file that this one corrects, if it corrects one."""
+    return landing.manifest(org, file.replay_of) if file.replay_of else None
+
+
+def options_for(file: StoredFile, agreed: TableSettings) -> ParseOptions:
+    """What was said of the file itself goes before what is remembered for its table."""
+    from supplyline.ingest.preview import overruled
+
+    if file.replay_of:  # not written as the table's files are
+        return file.options or ParseOptions()
+    return overruled(agreed.options, file.options or ParseOptions())
+
+
+def asked_of(agreed: TableSettings) -> Json:
+    """What a contract asks of rows, {} for nothing: part of a file's identity in landing."""
+    from supplyline.ingest.rules import parse_rules
+
+    out: Json = {}
+    if agreed.rules:
+        out["rules"] = {c: rule.as_json() for c, rule in parse_rules(agreed.rules).items()}
+    if agreed.key and (agreed.rules or agreed.key_source == "configured"):
+        out["key"] = list(agreed.key)
+    if agreed.aliases:
+        out["aliases"] = dict(agreed.aliases)
+    return out
+
+
+def renamed(layout: Layout, aliases: dict[str, str]) -> Layout:
+    """Columns under the table's own names where a file spells them otherwise."""
+    taken = {c.name for c in layout.columns}
+    columns = []
+    for column in layout.columns:
+        wanted = aliases.get(column.name)
+        if wanted is not None and wanted not in taken:
+            taken.add(wanted)
+            columns.append(replace(column, name=wanted))
+        else:
+            columns.append(column)
+    return replace(layout, columns=tuple(columns))
