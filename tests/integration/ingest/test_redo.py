@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from supplyline.contracts import ParseOptions
 from supplyline.errors import UnreadableFile
 from tests.integration.ingest.conftest import Shop
 
+PRICES = [("A", Decimal("1.5")), ("B", Decimal("2.5"))]
 WRONG = "sku;price\nA;1,5\nB;2,5\n"
 
 
@@ -26,7 +28,7 @@ def test_remembered_options_are_used_by_the_next_file_of_the_table(shop: Shop) -
     shop.ingest("f1")
     shop.load()
 
-    assert shop.rows("SELECT sku, price FROM sales ORDER BY sku") == [("A", "1,5"), ("B", "2,5")]
+    assert shop.rows("SELECT sku, price FROM sales ORDER BY sku") == PRICES
 
 
 def test_the_second_reading_takes_the_place_of_the_first(shop: Shop) -> None:
@@ -37,7 +39,7 @@ def test_the_second_reading_takes_the_place_of_the_first(shop: Shop) -> None:
 
     redo(shop, "f1", new="f1b", delimiter=";")
 
-    assert shop.rows("SELECT sku, price FROM sales ORDER BY sku") == [("A", "1,5"), ("B", "2,5")]
+    assert shop.rows("SELECT sku, price FROM sales ORDER BY sku") == PRICES
     columns = shop.rows(
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'sales'"
     )
