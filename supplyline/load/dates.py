@@ -27,7 +27,7 @@ CANONICAL = {"date": "YYYY-MM-DD", "timestamp": "YYYY-MM-DD HH24:MI:SSFF"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOUR24 = "[01][0-9]|2[0-3]"
 _TOKENS: dict[str, tuple[str, str, str]] = {
-    "YYYY": ("y", "[12][0-9]{3}", "YYYY"),
+    "YYYY": ("y", "[1-9][0-9]{3}", "YYYY"),
     "(20)YY": ("y", "[0-9]{2}", "YY"),
     "(19)YY": ("y", "[0-9]{2}", "YY"),
     "MM": ("m", "0[1-9]|1[0-2]", "MM"),

@@ -36,13 +36,13 @@ _SMALL = 3
 """Digits up to which a number has no mark between thousands, so that every format fits it."""
 
 _HINTS = {
-    "dates of which some are written in another way, do not exist, or have years of two digits,"
-    " whose century only `(20)YY` or `(19)YY` in a type set by hand can tell": (
+    "dates of which some do not exist, are written in another way, or have years of two digits"
+    " (set a type with `(20)YY` or `(19)YY`)": (
         r"^[0-9]{1,4}[-./]([0-9]{1,2}|[A-Za-z]{3,9})[-./]([0-9]{2}|[0-9]{4})"
         r"([ T][0-9:.]+( ?[AaPp][Mm])?(Z|[+-][0-9:]+)?)?$"
     ),
-    "numbers of which some would not come back as they were written (a leading zero, a plus sign,"
-    " an exponent, blanks, a mixture of ways to write thousands or decimals)": (
+    "numbers of which some would not come back as they were written (leading zero, plus sign,"
+    " exponent, blank, or more than one way to write them)": (
         r"^[ ]*[+-]?[0-9][0-9.,_' \x{A0}\x{202F}\x{2019}]*([eE][+-]?[0-9]+)?[ ]*$"
     ),
 }
@@ -119,13 +119,9 @@ def choose(fitting: Sequence[str]) -> Choice:
         return Choice(kind=TEXT)
     first = fitting[0]
     family = next((f for f in (_NUMBERS, _TIMES) if sql_type(first) in f), ())
-    rivals = [k for k in fitting if sql_type(k) in family]
-    meanings = dict.fromkeys(kind_of(k).meaning for k in rivals)
-    if first == BIGINT or not rivals:
-        return Choice(kind=first)
-    if len(meanings) == 1:
+    other = _other_reading(first, [k for k in fitting if sql_type(k) in family])
+    if other is None:
         return Choice(kind=first, remark=_said(first))
-    other = next(k for k in rivals if kind_of(k).meaning != kind_of(first).meaning)
     if first == NUMERIC:
         return Choice(
             kind=NUMERIC,
@@ -137,6 +133,16 @@ def choose(fitting: Sequence[str]) -> Choice:
         remark=f"left as text: its values can be read as `{first}` and as `{other}`, and mean"
         " something else each time; set the type that is right",
     )
+
+
+def _other_reading(first: str, rivals: Sequence[str]) -> str | None:
+    """A kind that reads other values out of the same texts. An integer is one in every format."""
+    if first == BIGINT:
+        return None
+    if first == NUMERIC:
+        return f"{NUMERIC} 1.234,5" if f"{NUMERIC} 1.234,5" in rivals else None
+    meaning = kind_of(first).meaning
+    return next((k for k in rivals if kind_of(k).meaning != meaning), None)
 
 
 def _said(kind: str) -> str:
