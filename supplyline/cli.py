@@ -21,6 +21,8 @@ COMMANDS = {
     "env": "supplyline.local.commands:env",
     "preview": "supplyline.ingest.commands:preview",
     "parse": "supplyline.ingest.commands:parse",
+    "columns": "supplyline.tables:columns",
+    "load-preview": "supplyline.tables:load_preview",
     "verify": "supplyline.operations:verify",
     "undo": "supplyline.operations:undo",
     "rebuild": "supplyline.operations:rebuild",

@@ -182,18 +182,18 @@ def run_load(
             stream=lambda manifest: landing.stream(org, manifest=manifest),
             run=run,
             now=now,
-            key_candidates=lambda columns: _key_candidates(name, columns),
+            key_candidates=lambda columns: key_candidates(name, columns),
         )
     new = {m.file_id for m in waiting}
     return _load_answer(name, [c for c in done if c.file_id in new])
 
 
-def _key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[str, ...]]:
+def key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[str, ...]]:
     """Business keys worth testing for a new table, from what its columns are called."""
-    from supplyline.vocabulary import key_candidates, recognise
+    from supplyline import vocabulary
 
-    proposal = recognise(columns, file_name=f"{table}.csv")
-    return key_candidates(proposal.kind, proposal.mapping)
+    proposal = vocabulary.recognise(columns, file_name=f"{table}.csv")
+    return vocabulary.key_candidates(proposal.kind, proposal.mapping)
 
 
 def _load_answer(table: str, certificates: Sequence[Certificate]) -> Json:

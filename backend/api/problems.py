@@ -31,6 +31,7 @@ STATUS: dict[str, int] = {
     "invalid_name": 400,
     "invalid_conf": 400,
     "invalid_contract": 400,
+    "invalid_column_type": 400,
     "upload_incomplete": 400,
     "empty_file": 400,
     "no_file": 400,

@@ -19,6 +19,7 @@ from backend.api.views.pipeline import (
     HealthView,
     QualityView,
 )
+from backend.api.views.tables import DriftView, TableView
 from backend.files.views import FilesView, FileView, QuarantineView, UploadView
 from backend.forecasts.views import ItemView, PeriodsFileView, PlanFileView, PlanView, RunsView
 
@@ -43,6 +44,8 @@ urlpatterns = [
     path("api/airflow/status/<str:dag_id>/", DAGStatusView.as_view()),
     path("api/airflow/status/<str:dag_id>/<str:dag_run_id>/", DAGStatusView.as_view()),
     path("api/airflow/pipeline-status/", PipelineStatusView.as_view()),
+    path("api/tables/<str:table>/", TableView.as_view()),
+    path("api/tables/<str:table>/drift/", DriftView.as_view()),
     path("api/pipeline/certificates/", CertificatesView.as_view()),
     path("api/pipeline/certificates/<str:file_id>/", CertificatesView.as_view()),
     path("api/pipeline/audit/", AuditView.as_view()),

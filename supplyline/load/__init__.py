@@ -7,6 +7,7 @@ policy forbids.
 """
 
 from supplyline.load.pipeline import current, load_files, outdated, pending
+from supplyline.load.preview import preview
 from supplyline.load.records import certificates, claim_attempt
 from supplyline.load.repair import rebuild, undo, verify
 
@@ -17,6 +18,7 @@ __all__ = [
     "load_files",
     "outdated",
     "pending",
+    "preview",
     "rebuild",
     "undo",
     "verify",

@@ -86,6 +86,13 @@ def sql_type(spec: str) -> str:
     return spec.partition(" ")[0]
 
 
+def normal(spec: str) -> str:
+    """A kind as it is written here: one space, and no format that is the usual one."""
+    name, _, form = " ".join(spec.strip().split(" ", 1)).partition(" ")
+    usual = {**dates.CANONICAL, BOOLEAN: "true/false", NUMERIC: "1234.5"}.get(name)
+    return name.lower() if form.strip() in ("", usual) else f"{name.lower()} {form.strip()}"
+
+
 @lru_cache(maxsize=512)
 def kind_of(spec: str) -> Kind:
     """What a kind means. Raises InvalidColumnType for a text that is none."""

@@ -205,7 +205,7 @@ def _choose_key(
         return _Key(columns=actual, source=settings.key_source or "none")
     if settings.key is not None:
         return _Key(columns=settings.key, source="configured")
-    found = next((k for k in candidates if _is_key(conn, k)), ())
+    found = next((k for k in candidates if is_key(conn, k)), ())
     key = _Key(columns=tuple(found), source="proposed" if found else "none")
     save_table_settings(
         conn,
@@ -229,7 +229,7 @@ def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
     return () if names == ("_file", "_row") else names
 
 
-def _is_key(conn: Connection, columns: Sequence[str]) -> bool:
+def is_key(conn: Connection, columns: Sequence[str]) -> bool:
     """Evidence on the staged file: every value there and never repeated."""
     names = [sql.Identifier(c) for c in columns]
     row = conn.execute(

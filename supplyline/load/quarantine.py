@@ -15,39 +15,66 @@ from supplyline.load.schema import Plan
 from supplyline.load.staging import STAGING
 from supplyline.tenancy.connections import Connection
 
+Test = tuple[sql.Composed, str]
+"""SQL that is true for a staged row `s` that does not fit, and the reason to give."""
 
-def set_aside_misfits(conn: Connection, plan: Plan, *, load_id: str) -> int:
-    """Moves the staged rows that do not fit the plan out of staging; answers how many."""
-    tests = [
+
+def _tests(plan: Plan) -> list[Test]:
+    """Why a staged row would not fit; those about kinds first."""
+    return [
         *((_misfit(c, plan.types[c]), f"{c}: not a {plan.types[c]}") for c in plan.strict),
         *(
             (sql.SQL("{} <> ''").format(sql.Identifier("s", c)), f"{c}: no column of the table")
             for c in plan.barred
         ),
     ]
+
+
+def _reason(tests: Sequence[Test]) -> sql.Composed:
+    return sql.SQL("concat_ws('; ', {})").format(
+        sql.SQL(", ").join(
+            sql.SQL("CASE WHEN {} THEN {} END").format(test, sql.Literal(reason))
+            for test, reason in tests
+        )
+    )
+
+
+def _any(tests: Sequence[Test]) -> sql.Composed:
+    return sql.SQL(" OR ").join([sql.SQL("false").format(), *(t for t, _ in tests)])
+
+
+def set_aside_misfits(conn: Connection, plan: Plan, *, load_id: str) -> int:
+    """Moves the staged rows that do not fit the plan out of staging; answers how many."""
+    tests = _tests(plan)
     if not tests:
         return 0
-    reasons = sql.SQL(", ").join(
-        sql.SQL("CASE WHEN {} THEN {} END").format(test, sql.Literal(reason))
-        for test, reason in tests
-    )
-    code = sql.SQL("CASE WHEN {} THEN 'type_mismatch' ELSE 'unknown_column' END").format(
-        sql.SQL(" OR ").join([sql.SQL("false"), *(t for t, _ in tests[: len(plan.strict)])])
-    )
     return conn.execute(
         sql.SQL(
-            "WITH gone AS (DELETE FROM {s} s WHERE {misfit} RETURNING s._row, {code} AS code,"
-            " concat_ws('; ', {reasons}) AS reason, to_jsonb(s) - '_row' AS cells)"
+            "WITH gone AS (DELETE FROM {s} s WHERE {misfit} RETURNING s._row, CASE WHEN {kind}"
+            " THEN 'type_mismatch' ELSE 'unknown_column' END AS code, {reason} AS reason,"
+            " to_jsonb(s) - '_row' AS cells)"
             " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
             " SELECT {load}, _row, code, reason, cells FROM gone"
         ).format(
             s=sql.Identifier(STAGING),
-            misfit=sql.SQL(" OR ").join(t for t, _ in tests),
-            code=code,
-            reasons=reasons,
+            misfit=_any(tests),
+            kind=_any(tests[: len(plan.strict)]),
+            reason=_reason(tests),
             load=sql.Literal(load_id),
         )
     ).rowcount
+
+
+def misfits_by_reason(conn: Connection, plan: Plan) -> list[tuple[str, int]]:
+    """Reason and number of the staged rows that would be set aside, the most frequent first."""
+    tests = _tests(plan)
+    if not tests:
+        return []
+    return conn.execute(
+        sql.SQL(
+            "SELECT {reason}, count(*) FROM {s} s WHERE {misfit} GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).format(reason=_reason(tests), s=sql.Identifier(STAGING), misfit=_any(tests))
+    ).fetchall()
 
 
 def _misfit(column: str, kind: str) -> sql.Composed:
@@ -57,11 +84,10 @@ def _misfit(column: str, kind: str) -> sql.Composed:
 
 def leave_out_misfits(conn: Connection, types: Mapping[str, str]) -> int:
     """Takes the staged rows that do not fit these kinds away, so that the others can be read."""
-    tests = [sql.SQL("false").format()]
-    tests += [_misfit(c, kind) for c, kind in types.items() if kind != TEXT]
+    tests = [(_misfit(c, kind), "") for c, kind in types.items() if kind != TEXT]
     return conn.execute(
         sql.SQL("DELETE FROM {s} s WHERE {misfit}").format(
-            s=sql.Identifier(STAGING), misfit=sql.SQL(" OR ").join(tests)
+            s=sql.Identifier(STAGING), misfit=_any(tests)
         )
     ).rowcount
 

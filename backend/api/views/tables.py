@@ -1,0 +1,76 @@
+"""`/api/tables/…`: a table's columns, what the organization decided for it, and drift to come."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.access import require
+from backend.accounts.models import Role
+from backend.api.requests import caller, payload, query
+from backend.api.views.airflow_operations import read_org
+from supplyline import settings as supplyline_settings
+from supplyline import tables
+from supplyline.tenancy.names import parse_file_id, parse_table_name
+
+
+class OrgQuery(serializers.Serializer[None]):
+    org_id = serializers.CharField(max_length=40, required=False)
+
+
+class DriftQuery(OrgQuery):
+    file_id = serializers.CharField(max_length=64, required=False)
+
+
+class TablePayload(serializers.Serializer[None]):
+    types = serializers.DictField(
+        child=serializers.CharField(max_length=80, allow_null=True), required=False, default=dict
+    )
+    drift = serializers.ChoiceField(choices=tables.DRIFT, required=False, allow_null=True)
+    org_id = serializers.CharField(max_length=40, required=False)
+
+
+class TableView(APIView):
+    """A table's columns and settings."""
+
+    @extend_schema(parameters=[OrgQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, table: str) -> Response:
+        org = read_org(caller(request), query(OrgQuery, request).get("org_id"))
+        config = supplyline_settings.get()
+        return Response(tables.describe_table(org, parse_table_name(table), settings=config))
+
+    @extend_schema(request=TablePayload, responses=OpenApiTypes.OBJECT)
+    def patch(self, request: Request, table: str) -> Response:
+        user, sent = caller(request), payload(TablePayload, request)
+        require(user, Role.EDITOR)
+        return Response(
+            tables.change_table(
+                read_org(user, sent.get("org_id")),
+                parse_table_name(table),
+                types=sent["types"],
+                drift=sent.get("drift"),
+                actor=str(user.pk),
+                settings=supplyline_settings.get(),
+            )
+        )
+
+
+class DriftView(APIView):
+    """What loading a landed file would change."""
+
+    @extend_schema(parameters=[DriftQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, table: str) -> Response:
+        asked = query(DriftQuery, request)
+        file_id = asked.get("file_id")
+        return Response(
+            tables.preview_load(
+                read_org(caller(request), asked.get("org_id")),
+                parse_table_name(table),
+                file_id=None if file_id is None else parse_file_id(file_id),
+                settings=supplyline_settings.get(),
+            )
+        )

@@ -1,0 +1,95 @@
+"""What loading a file would do to its table, without doing it.
+
+Promises: nothing is changed; the file is staged in a transaction that is always rolled back, and no
+lock is taken that a reader or a load would wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+
+from supplyline.contracts import Json, Manifest
+from supplyline.load import schema
+from supplyline.load.pipeline import actual_key, is_key
+from supplyline.load.quarantine import misfits_by_reason
+from supplyline.load.staging import stage
+from supplyline.load.types import Evidence, remembered
+from supplyline.tenancy.catalog import table_settings
+from supplyline.tenancy.connections import Connection
+
+
+def preview(
+    conn: Connection,
+    *,
+    manifest: Manifest,
+    batches: Iterator[pa.RecordBatch],
+    key_candidates: Callable[[Sequence[str]], Sequence[tuple[str, ...]]] = lambda _: (),
+) -> Json:
+    """The statements that would run, every column's kind before and after, and rows set aside.
+
+    `{table, file_id, file_name, policy, rows, creates_table, key, columns: [{name, before, after,
+    change, remark}], ddl: [...], refused, set_aside, reasons: [{reason, rows}]}`
+    """
+    columns = [c["name"] for c in manifest.layout["columns"]]
+    with conn.transaction(force_rollback=True):
+        evidence = Evidence(columns)
+        staged = stage(conn, columns=columns, batches=batches, evidence=evidence)
+        settings = table_settings(conn, manifest.table)
+        if schema.exists(conn, manifest.table):
+            key = actual_key(conn, manifest.table)
+            known = remembered(conn, manifest.table)
+        else:
+            known = {}
+            key = (
+                settings.key
+                if settings.key is not None
+                else _proposed(conn, key_candidates(columns))
+            )
+        lacking = [c for c in key if c not in columns]
+        plan = schema.plan(
+            conn,
+            table=manifest.table,
+            columns=columns,
+            evidence=evidence,
+            settings=settings,
+            key=[c for c in key if c in columns],
+        )
+        reasons = misfits_by_reason(conn, plan)
+        refused = plan.refusal or (f"The key column {lacking[0]} is missing." if lacking else "")
+        return {
+            "table": manifest.table,
+            "file_id": manifest.file_id,
+            "file_name": manifest.name,
+            "policy": settings.drift,
+            "rows": staged.rows,
+            "creates_table": plan.created,
+            "key": list(key),
+            "columns": [_column(c, known.get(c), plan) for c in columns],
+            "ddl": [] if refused else [s.as_string(conn) for s in plan.statements()],
+            "refused": refused,
+            "set_aside": sum(rows for _, rows in reasons),
+            "reasons": [{"reason": reason, "rows": rows} for reason, rows in reasons],
+        }
+
+
+def _proposed(conn: Connection, candidates: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return next((k for k in candidates if is_key(conn, k)), ())
+
+
+def _column(name: str, before: str | None, plan: schema.Plan) -> Json:
+    change = "none"
+    if name in plan.barred:
+        change = "not taken"
+    elif before is None:
+        change = "new"
+    elif name in plan.changed:
+        change = "changed"
+    return {
+        "name": name,
+        "before": before,
+        "after": plan.types.get(name),
+        "change": change,
+        "remark": plan.remarks.get(name, ""),
+    }

@@ -1,0 +1,66 @@
+"""`/api/tables/…`: kinds and policy set by editors, drift shown, nothing of others."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from supplyline.contracts import Column, Layout, ParseOptions, RowBatch, RunRef, StoredFile
+from supplyline.settings import Settings
+from supplyline.stages import open_landing, utc_now
+from supplyline.tenancy.names import parse_org_id, parse_table_name
+from tests.integration.backend.conftest import Person
+from tests.integration.load.test_landing_and_load import _batch
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def table(alice: Person, engine_settings: Settings) -> str:
+    """A table of Alice's organization with one landed file."""
+    name = parse_table_name(f"t{secrets.token_hex(4)}")
+    org, run = parse_org_id(alice.org), RunRef(run_id="r")
+    file = StoredFile(org=org, file_id=f"f{name}", name="x.csv", size=1, sha256=name, url="")
+    with open_landing(engine_settings) as landing:
+        manifest = landing.open_manifest(
+            org, table=name, file=file, run=run, now=utc_now(), options=ParseOptions(),
+            layout=Layout(format="csv", columns=(Column(header="day", name="day"),)),
+        )  # fmt: skip
+        batch = RowBatch(data=_batch(["day"], [["01/02/2025"]], first=1))
+        landing.land(org, manifest=manifest, batches=[batch], now=utc_now())
+    return name
+
+
+def test_kinds_are_set_and_drift_is_shown(alice: Person, table: str) -> None:
+    found = alice.client.get(f"/api/tables/{table}/drift/?file_id=f{table}").json()
+    assert "set the type that is right" in found["columns"][0]["remark"]
+    answer = alice.client.patch(
+        f"/api/tables/{table}/",
+        {"types": {"day": "date  MM/DD/YYYY"}, "drift": "quarantine"},
+        format="json",
+    )
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["types"] == {"day": "date MM/DD/YYYY"}
+    found = alice.client.get(f"/api/tables/{table}/drift/").json()
+    assert (found["columns"][0]["after"], found["policy"]) == ("date MM/DD/YYYY", "quarantine")
+    cleared = alice.client.patch(f"/api/tables/{table}/", {"types": {"day": None}}, format="json")
+    assert cleared.json()["types"] == {}
+    assert alice.client.get(f"/api/tables/{table}/").json()["drift"] == "quarantine"
+
+
+def test_a_kind_that_is_none_is_refused(alice: Person, table: str) -> None:
+    answer = alice.client.patch(f"/api/tables/{table}/", {"types": {"day": "x"}}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_column_type")
+
+
+def test_viewers_may_look_and_not_set(bob: Person, table: str) -> None:
+    assert bob.client.get(f"/api/tables/{table}/drift/").status_code == 200
+    assert bob.client.patch(f"/api/tables/{table}/", {}, format="json").status_code == 403
+
+
+def test_another_organization_sees_no_such_file(charlie: Person, table: str) -> None:
+    assert charlie.client.get(f"/api/tables/{table}/drift/").status_code == 404
+    named = f"/api/tables/{table}/drift/?org_id=1"
+    assert charlie.client.get(named).status_code == 404
+    assert charlie.client.get(f"/api/tables/{table}/").json()["columns"] == []
