@@ -21,7 +21,16 @@ from backend.api.views.pipeline import (
 )
 from backend.api.views.tables import DriftView, TableView
 from backend.files.views import FilesView, FileView, QuarantineView, UploadView
-from backend.forecasts.views import ItemView, PeriodsFileView, PlanFileView, PlanView, RunsView
+from backend.forecasts.views import (
+    ItemView,
+    OverridesView,
+    OverrideView,
+    PeriodsFileView,
+    PlanFileView,
+    PlanView,
+    RunsView,
+    ValueAddedView,
+)
 
 handler404 = "backend.api.problems.not_found"
 handler500 = "backend.api.problems.server_error"
@@ -55,4 +64,7 @@ urlpatterns = [
     path("api/forecast/periods/<str:file_type>/", PeriodsFileView.as_view()),
     path("api/forecast/items/<path:item>/", ItemView.as_view()),
     path("api/forecast/runs/", RunsView.as_view()),
+    path("api/forecast/overrides/", OverridesView.as_view()),
+    path("api/forecast/overrides/value-added/", ValueAddedView.as_view()),
+    path("api/forecast/overrides/<int:override_id>/", OverrideView.as_view()),
 ]

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from rest_framework import serializers
 
 from supplyline.forecast.classes import DemandClass
+from supplyline.forecast.overrides import KINDS
 from supplyline.forecast.read import ORDERS, PlanFilter
 from supplyline.forecast.store import STATUSES
 
@@ -132,12 +133,74 @@ class ExplainedRow(PlanRow):
 class PeriodAhead(serializers.Serializer[None]):
     step = serializers.IntegerField()
     period = serializers.DateField(help_text="its first day")
-    mean = serializers.FloatField()
+    mean = serializers.FloatField(help_text="what the model expects")
+    planned = serializers.FloatField(help_text="what the plan used: the mean, or an override")
     lo_80 = serializers.FloatField()
     hi_80 = serializers.FloatField()
     lo_95 = serializers.FloatField()
     hi_95 = serializers.FloatField()
     model = serializers.CharField()
+
+
+class OverridePayload(serializers.Serializer[None]):
+    item = serializers.CharField(max_length=1000, trim_whitespace=False)
+    kind = serializers.ChoiceField(KINDS)
+    value = serializers.FloatField(
+        help_text="demand: units from from_day to to_day; fill_rate: 0 to 1; lead_time_days: days"
+    )
+    from_day = serializers.DateField(required=False, allow_null=True)
+    to_day = serializers.DateField(required=False, allow_null=True)
+    reason = serializers.CharField(max_length=1000)
+    replaces = serializers.IntegerField(
+        required=False, allow_null=True, help_text="id of the version that this one replaces"
+    )
+    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
+
+
+class OverrideQuery(OrgQuery):
+    item = serializers.CharField(max_length=1000, required=False)
+    all = serializers.BooleanField(
+        required=False, default=False, help_text="those withdrawn or replaced too"
+    )
+
+
+class WithdrawQuery(OrgQuery):
+    reason = serializers.CharField(max_length=1000, required=False, default="")
+
+
+class OverrideRow(serializers.Serializer[None]):
+    id = serializers.IntegerField()
+    item = serializers.CharField()
+    kind = serializers.ChoiceField(KINDS)
+    value = serializers.FloatField()
+    from_day = serializers.DateField(allow_null=True)
+    to_day = serializers.DateField(allow_null=True)
+    reason = serializers.CharField()
+    set_by = serializers.CharField()
+    set_at = serializers.DateTimeField()
+    replaces = serializers.IntegerField(allow_null=True)
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    withdrawn_by = serializers.CharField()
+    withdrawn_reason = serializers.CharField()
+
+
+class OverridesAnswer(serializers.Serializer[None]):
+    results = OverrideRow(many=True)
+
+
+class Scores(serializers.Serializer[None]):
+    periods = serializers.IntegerField()
+    mae_model = serializers.FloatField(allow_null=True, help_text="mean absolute error, model")
+    mae_override = serializers.FloatField(allow_null=True, help_text="the same with overrides")
+    value_added = serializers.FloatField(
+        allow_null=True, help_text="1 - mae_override / mae_model; below 0 they did harm"
+    )
+
+
+class ValueAddedAnswer(serializers.Serializer[None]):
+    all = Scores()
+    by_person = serializers.ListField(child=serializers.DictField())
+    by_override = serializers.ListField(child=serializers.DictField())
 
 
 class PeriodPast(serializers.Serializer[None]):
@@ -150,7 +213,7 @@ class ItemAnswer(serializers.Serializer[None]):
     plan = ExplainedRow()
     forecast = PeriodAhead(many=True)
     history = PeriodPast(many=True)
-    overrides = serializers.ListField(child=serializers.DictField())
+    overrides = OverrideRow(many=True)
 
 
 class RunsAnswer(serializers.Serializer[None]):

@@ -5,28 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import FileResponse, Http404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.access import require
+from backend.accounts.models import Role
 from backend.api.downloads import CSV, MEDIA_TYPES, XLSX, table_response
-from backend.api.requests import caller, query
+from backend.api.requests import caller, payload, query
 from backend.api.views.airflow_operations import read_org
 from backend.forecasts.serializers import (
     FilterQuery,
     ItemAnswer,
     ItemQuery,
     OrgQuery,
+    OverridePayload,
+    OverrideQuery,
+    OverrideRow,
+    OverridesAnswer,
     PlanPage,
     PlanQuery,
     RunsAnswer,
+    ValueAddedAnswer,
+    WithdrawQuery,
     filter_of,
 )
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.forecast import read
+from supplyline.forecast import explain, overrides, read, value_added
 from supplyline.tenancy.connections import session
 
 FILE = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
@@ -67,7 +77,7 @@ class ItemView(APIView):
     def get(self, request: Request, item: str) -> Response:
         org, asked = asked_for(ItemQuery, request)
         with opened(org) as conn:
-            return Response(read.explain(conn, item=item, run_id=asked.get("run_id")))
+            return Response(explain(conn, item=item, run_id=asked.get("run_id")))
 
 
 class RunsView(APIView):
@@ -111,3 +121,52 @@ def _file(rows: Any, header: Any, file_type: str, name: str) -> FileResponse:
     if file_type not in MEDIA_TYPES:
         raise Http404
     return table_response(rows, header=header, kind=file_type, name=name)
+
+
+class OverridesView(APIView):
+    """What people say against the model. A new one takes effect with the next forecast."""
+
+    @extend_schema(parameters=[OverrideQuery], responses=OverridesAnswer)
+    def get(self, request: Request) -> Response:
+        org, asked = asked_for(OverrideQuery, request)
+        with opened(org) as conn:
+            found = overrides.list_overrides(
+                conn, item=asked.get("item"), in_force=not asked["all"]
+            )
+        return Response({"results": [overrides.as_json(o) for o in found]})
+
+    @extend_schema(request=OverridePayload, responses={201: OverrideRow})
+    def post(self, request: Request) -> Response:
+        user = caller(request)
+        require(user, Role.EDITOR)
+        given = payload(OverridePayload, request)
+        org = read_org(user, given.pop("org_id", None))
+        with opened(org) as conn:
+            made = overrides.set_override(conn, org, actor=user.pk, now=timezone.now(), **given)
+        return Response(overrides.as_json(made), status=status.HTTP_201_CREATED)
+
+
+class OverrideView(APIView):
+    """One override, to be withdrawn."""
+
+    @extend_schema(parameters=[WithdrawQuery], responses=OverrideRow)
+    def delete(self, request: Request, override_id: int) -> Response:
+        user = caller(request)
+        require(user, Role.EDITOR)
+        org, asked = asked_for(WithdrawQuery, request)
+        with opened(org) as conn:
+            ended = overrides.withdraw(
+                conn, org, override_id=override_id, reason=asked["reason"], actor=user.pk,
+                now=timezone.now(),
+            )  # fmt: skip
+        return Response(overrides.as_json(ended))
+
+
+class ValueAddedView(APIView):
+    """Whether overrides made the forecast better, for periods that are over."""
+
+    @extend_schema(parameters=[OrgQuery], responses=ValueAddedAnswer)
+    def get(self, request: Request) -> Response:
+        org, _ = asked_for(OrgQuery, request)
+        with opened(org) as conn:
+            return Response(value_added.report(conn))

@@ -10,14 +10,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import changes, demand, fits, options, publishing, store
+from supplyline.forecast import (
+    changes,
+    demand,
+    fits,
+    options,
+    overrides,
+    overriding,
+    publishing,
+    store,
+)
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import Facts, Terms, plan_item
 from supplyline.forecast.preparing import prepare
@@ -79,16 +88,25 @@ def forecast_chunk(
         lead_time_days=chosen.lead_time_days,
         fill_rate=chosen.fill_rate,
     )
-    plans = [
-        plan_item(i, values=s.values, forecast=found.get(i), facts=facts[i], terms=terms)
-        for i, s in series.items()
-    ]
     bucket = demand.Bucket(name=row.bucket, periods=0, as_of=row.as_of)
-    ahead = _rows(found, bucket, horizon=row.horizon)
+    starts = [bucket.start(step) for step in range(row.horizon + 1)]
+    plans, uses = [], []
+    for h in histories:
+        used = overriding.apply(
+            [overrides.from_json(o) for o in h.overrides],
+            forecast=found.get(h.item),
+            facts=facts[h.item],
+            terms=terms,
+            starts=starts,
+        )
+        plans.append(_plan(h.item, series[h.item], used))
+        uses += [(h.item, day, list(ids), m, u) for day, (ids, m, u) in used.demand.items()]
+    ahead = _rows(found, starts[:-1])
     keys = {h.item: h.fit_key for h in histories}
     with conn.transaction():
         publishing.stage(conn, run.run_id, chunk=chunk, plans=plans, forecasts=ahead)
         store.save_fits(conn, ((f.id, keys[f.id], fits.encode(f)) for f in new))
+        store.save_uses(conn, row, uses=uses)
     conn.commit()
     log.info("forecast chunk", extra={"org": org, "run_id": run.run_id, "chunk": chunk})
     return ChunkResult(chunk=chunk, items=len(series), forecast=len(found))
@@ -137,10 +155,16 @@ def _forecasts(
     return found | {f.id: f for f in new}, new
 
 
-def _rows(
-    found: dict[str, Forecast], bucket: demand.Bucket, *, horizon: int
-) -> Iterator[tuple[Any, ...]]:
-    starts = [bucket.start(step) for step in range(horizon)]
+def _plan(item: str, series: Series, used: overriding.Used) -> dict[str, Any]:
+    row = plan_item(
+        item, values=series.values, forecast=used.forecast, facts=used.facts, terms=used.terms
+    )
+    if used.said:
+        row["explanation"] = {**row["explanation"], "overrides": used.said}
+    return row
+
+
+def _rows(found: dict[str, Forecast], starts: list[date]) -> Iterator[tuple[Any, ...]]:
     for item, f in found.items():
         for step, start in enumerate(starts[: f.mean.size]):
             bands = [float(end[level][step]) for level in (80, 95) for end in (f.lo, f.hi)]

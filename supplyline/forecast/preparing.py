@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import changes, demand, items, options, sources, store
+from supplyline.forecast import changes, demand, items, options, overrides, sources, store
 from supplyline.forecast.options import ForecastSettings
 
 log = logging.getLogger(__name__)
@@ -153,13 +153,15 @@ def _changed(
     comparable = base is not None and base.terms_key == terms_key
     before = store.before(conn, base.run_id, steps=refit - 1) if base and comparable else {}
     planning = chosen.planning()
+    said = overrides.due(conn, day=bucket.as_of + timedelta(days=1))
     rows: list[store.HistoryRow] = []
     counted: dict[str, int] = {}
     due = 0
     for i in known:
         facts = asdict(i.facts)
         day = stock_day if i.facts.on_hand is not None else bucket.as_of
-        plan_key = changes.key(planning, bucket.as_of, day, facts)
+        given = [overrides.as_json(o) for o in said.get(i.item, ())]
+        plan_key = changes.key(planning, bucket.as_of, day, facts, given)
         decision = changes.decide(
             first_period=i.first_period,
             demand=i.demand,
@@ -181,6 +183,7 @@ def _changed(
                 plan_key=plan_key,
                 fit_key=decision.fit_key,
                 fit_periods=decision.fit_periods,
+                overrides=given,
             )
         )
         due += not kept

@@ -74,6 +74,7 @@ class HistoryRow:
     plan_key: str
     fit_key: str
     fit_periods: int
+    overrides: list[dict[str, Any]]
 
 
 def begin(conn: Connection, row: RunRow, *, now: datetime) -> None:
@@ -142,6 +143,7 @@ def write_histories(conn: Connection, run_id: str, rows: Iterable[HistoryRow]) -
             (
                 run_id, r.item, r.chunk, r.action, r.first_period, _array(r.demand),
                 json.dumps(r.facts), r.history_key, r.plan_key, r.fit_key, r.fit_periods,
+                json.dumps(r.overrides),
             )
             for r in rows
         ),
@@ -226,3 +228,16 @@ def read_fits(conn: Connection, wanted: dict[str, str]) -> dict[str, dict[str, A
         (list(wanted), list(wanted.values())),
     )
     return dict(rows.fetchall())
+
+
+def save_uses(conn: Connection, row: RunRow, *, uses: Iterable[tuple[Any, ...]]) -> None:
+    """(item, period, override ids, model, used) of a chunk, so that overrides can be measured."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO supplyline.forecast_override_use"
+            " (run_id, bucket, item, period, override_ids, model, used)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run_id, item, period) DO UPDATE"
+            " SET override_ids = excluded.override_ids, model = excluded.model,"
+            " used = excluded.used",
+            [(row.run_id, row.bucket, *u) for u in uses],
+        )

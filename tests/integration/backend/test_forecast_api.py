@@ -204,3 +204,58 @@ def test_openapi_describes_rows_filters_and_files(db: None) -> None:
     assert {"class", "order_quantity", "stockout_date", "urgency"} <= set(row)
     answers = schema["paths"]["/api/forecast/plan/{file_type}/"]["get"]["responses"]["200"]
     assert "text/csv" in answers["content"]
+
+
+def override(**more: Any) -> dict[str, Any]:
+    return {"item": "007", "kind": "lead_time_days", "value": 30, "reason": "Strike"} | more
+
+
+def test_overrides_are_set_listed_and_withdrawn(
+    dana: Person, person: Callable[..., Person]
+) -> None:
+    erin = person("erin", org=dana.org, role=Role.EDITOR)
+    path = "/api/forecast/overrides/"
+    refused = dana.client.post(path, override(), format="json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    made = erin.client.post(path, override(), format="json")
+    assert made.status_code == 201, made.content
+    told = made.json()
+    assert (told["item"], told["set_by"], told["reason"]) == ("007", str(erin.user.pk), "Strike")
+    assert [o["id"] for o in get(dana, "overrides/", item="007").json()["results"]] == [told["id"]]
+    assert [o["id"] for o in get(dana, "items/007/").json()["overrides"]] == [told["id"]]
+    assert get(dana, "overrides/value-added/").json()["all"]["periods"] == 0
+    newer = erin.client.post(path, override(value=20, replaces=told["id"]), format="json").json()
+    again = erin.client.post(path, override(value=20, replaces=told["id"]), format="json")
+    assert (again.status_code, again.json()["code"]) == (409, "override_conflict")
+    ended = erin.client.delete(f"{path}{newer['id']}/?reason=over")
+    assert (ended.status_code, ended.json()["withdrawn_reason"]) == (200, "over")
+    assert get(dana, "overrides/").json()["results"] == []
+    assert len(get(dana, "overrides/", all="true").json()["results"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        (override(value="much"), 400, "invalid_payload"),
+        (override(kind="price"), 400, "invalid_payload"),
+        (override(color="red"), 400, "invalid_payload"),
+        (override(kind="fill_rate", value=2), 422, "invalid_override"),
+        (override(kind="demand"), 422, "invalid_override"),
+        (override(item="nothing"), 404, "item_not_found"),
+        (override(replaces=10**6), 404, "override_not_found"),
+    ],
+)
+def test_a_wrong_override_is_refused(
+    dana: Person, person: Callable[..., Person], given: Any, status: int, code: str
+) -> None:
+    erin = person("erin", org=dana.org, role=Role.EDITOR)
+    answer = erin.client.post("/api/forecast/overrides/", given, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert get(dana, "overrides/").json()["results"] == []
+
+
+def test_nobody_overrides_for_another_organization(dana: Person, charlie: Person) -> None:
+    path = "/api/forecast/overrides/"
+    named = charlie.client.post(path, override(org_id=dana.org), format="json")
+    assert (named.status_code, named.json()["code"]) == (404, "org_not_found")
+    assert charlie.client.delete(f"{path}1/").json()["code"] == "override_not_found"

@@ -14,6 +14,6 @@ TEXT = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text()
 
 def test_every_path_is_documented() -> None:
     paths = ["/" + str(p.pattern) for p in urlpatterns if isinstance(p, URLPattern)]
-    plain = [re.sub(r"<(?:str|path):(\w+)>", r"<\1>", p) for p in paths]
+    plain = [re.sub(r"<(?:str|path|int):(\w+)>", r"<\1>", p) for p in paths]
     shortened = {"/api/pipeline/certificates/<file_id>/": "…/<file_id>/"}
     assert [p for p in plain if shortened.get(p, p) not in TEXT] == []
