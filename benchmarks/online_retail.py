@@ -24,6 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from supplyline.demo.api import Api
 from supplyline.local import home as homes
 from supplyline.settings import read
@@ -161,11 +163,12 @@ def without_airflow(options: argparse.Namespace) -> int:
 def _certificates(api: Api, waiting: set[str]) -> list[dict[str, Any]]:
     shown = 0.0
     while True:
-        found = [
-            c
-            for c in api.get("/api/pipeline/certificates/", limit=1000, table="sales")["results"]
-            if c["file_id"] in waiting
-        ]
+        try:
+            answer = api.get("/api/pipeline/certificates/", limit=1000, table="sales")
+        except httpx.TransportError:  # restarted meanwhile: the runs go on where they were
+            time.sleep(1)
+            continue
+        found = [c for c in answer["results"] if c["file_id"] in waiting]
         if time.monotonic() - shown > 10:
             print(f"{len(found)} of {len(waiting)} files loaded", file=sys.stderr)
             shown = time.monotonic()
