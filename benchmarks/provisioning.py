@@ -1,9 +1,10 @@
-"""Provisioning many organizations: time for each, connections held, flat or not.
+"""Provisioning and loading many organizations: time for each, connections held, flat or not.
 
     python benchmarks/provisioning.py --orgs 50 --jobs 2 --json
 
-Starts a PostgreSQL of its own (with fsync, as in production), makes N organizations, then runs
-`migrate` over all of them and provisions all again. Prints one JSON object last.
+Starts a PostgreSQL (with fsync, as in production) and a MongoDB wire server of its own, makes N
+organizations, runs `migrate` over all of them, provisions all again, then takes one file of 200
+rows per organization from storage to its database. Prints one JSON object last.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sys
 import threading
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -22,10 +23,15 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from supplyline import settings as environment
-from supplyline.contracts import OrgId
+from supplyline import stages
+from supplyline.contracts import OrgId, RunRef
+from supplyline.settings import Settings
+from supplyline.storage import Storage
 from supplyline.tenancy.bulk import migrate_many, provision_many
-from supplyline.tenancy.connections import connect
+from supplyline.tenancy.connections import connect, session
 from tests import servers
+
+ROWS = 200
 
 
 class Sampler(threading.Thread):
@@ -45,13 +51,40 @@ class Sampler(threading.Thread):
                 self.samples.append(row[0] if row else 0)
 
 
-def run(pg: servers.PostgresServer, *, orgs: int, jobs: int) -> dict[str, object]:
-    settings = replace(
-        environment.read({}),
-        pg_host=pg.host,
-        pg_port=pg.port,
-        app_db_user=pg.app_user,
-        app_db_password=pg.app_password,
+def load_small_file(org: OrgId, settings: Settings) -> float:
+    """One file of 200 rows, from storage to PostgreSQL; seconds."""
+    began, run = time.monotonic(), RunRef(run_id=f"bench-{org}")
+    lines = "".join(f"SKU-{n:04},2026-10-{n % 28 + 1:02},{n % 9}\n" for n in range(ROWS))
+    Storage(settings.storage_url).put(
+        org, file_id="small", name="sales.csv", chunks=[b"sku,date,quantity\n", lines.encode()]
+    )
+    stages.run_ingest(org_id=org, table="sales", file_id="small", run=run, settings=settings)
+    stages.run_load(org_id=org, table="sales", run=run, settings=settings)
+    return time.monotonic() - began
+
+
+def load_all(ids: list[OrgId], settings: Settings, *, jobs: int) -> dict[str, object]:
+    with ThreadPoolExecutor(jobs) as pool:
+        took = list(pool.map(lambda org: load_small_file(org, settings), ids))
+    rows = 0
+    for org in ids:
+        with session(org, settings=settings) as conn:
+            row = conn.execute("SELECT count(*) FROM public.sales").fetchone()
+            rows += row[0] if row else 0
+    part = max(1, len(ids) // 5)
+    return {
+        "rows_missing": ROWS * len(ids) - rows,
+        "load_ms_per_org_median": round(1000 * median(took) / jobs, 1),
+        "load_first_fifth_ms_per_org": round(1000 * sum(took[:part]) / part / jobs, 1),
+        "load_last_fifth_ms_per_org": round(1000 * sum(took[-part:]) / part / jobs, 1),
+    }
+
+
+def run(
+    pg: servers.PostgresServer, mongo: servers.MongoServer, folder: Path, *, orgs: int, jobs: int
+) -> dict[str, object]:
+    settings = environment.read(
+        servers.engine_environment(pg, mongo.uri, storage=folder, name="bench")
     )
     ids = [OrgId(f"bench{n}") for n in range(orgs)]
     sampler, ends = Sampler(pg), [time.monotonic()]
@@ -61,6 +94,7 @@ def run(pg: servers.PostgresServer, *, orgs: int, jobs: int) -> dict[str, object
     )
     migrated = migrate_many(ids, settings=settings, jobs=jobs)
     again = provision_many(ids, settings=settings, jobs=jobs)
+    loaded = load_all(ids, settings, jobs=jobs)
     sampler.ended.set()
     sampler.join()
     logins = []
@@ -72,7 +106,8 @@ def run(pg: servers.PostgresServer, *, orgs: int, jobs: int) -> dict[str, object
     steps = [b - a for a, b in pairwise(ends)]
     with pg.connect() as conn:
         size = conn.execute(
-            "SELECT avg(pg_database_size(datname)) FROM pg_database WHERE datname LIKE 'orgdata%'"
+            "SELECT avg(pg_database_size(datname)) FROM pg_database WHERE datname LIKE %s",
+            (settings.pg_db_prefix.replace("_", "\\_") + "%",),
         ).fetchone()
     return {
         "orgs": orgs,
@@ -83,6 +118,7 @@ def run(pg: servers.PostgresServer, *, orgs: int, jobs: int) -> dict[str, object
         "last_fifth_ms_per_org": round(1000 * sum(steps[-part:]) / part, 1),
         "migrate_nothing_ms_per_org": round(1000 * migrated.seconds / orgs, 1),
         "again_s_for_all": again.seconds,
+        **loaded,
         "connections_max": max(sampler.samples),
         "login_ms_median": round(1000 * median(logins), 1),
         "megabytes_per_database": round(float(size[0]) / 1e6, 1) if size else None,
@@ -97,7 +133,9 @@ def main(orgs: int, jobs: int, as_json: bool) -> None:
     """Measure the provisioning of ORGS organizations."""
     watchdog = servers.Watchdog()
     try:
-        result = run(servers.start_postgres(watchdog, durable=True), orgs=orgs, jobs=jobs)
+        pg = servers.start_postgres(watchdog, durable=True)
+        mongo, folder = servers.start_mongo(watchdog), watchdog.folder()
+        result = run(pg, mongo, folder, orgs=orgs, jobs=jobs)
     finally:
         watchdog.close()
     if not as_json:
