@@ -222,7 +222,8 @@ def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
 
 def no_product(item: str, name: str, *, most_have_digits: bool) -> bool:
     """Whether a code is a fee, postage or a correction rather than something on a shelf."""
-    if item.strip().upper() in _FEE_CODES:
+    code = item.strip().upper()
+    if code in _FEE_CODES and (most_have_digits or len(code) > 2):
         return True
     if any(c.isdigit() for c in item):
         return False
@@ -313,6 +314,18 @@ def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
             price=float(np.median(known[-50:])) if known.size else float("nan"),
             notes=(),
         )
+
+
+def share_without(spells: list[tuple[date, date]], first: int, bucket: Bucket) -> Floats:
+    """Share of the days of each period from `first` on that lie in a spell [from, until)."""
+    start = bucket.start(first)
+    days = (bucket.as_of - start).days + 1
+    out = np.zeros(days, dtype=bool)
+    for a, b in spells:
+        out[max(0, (a - start).days) : max(0, (b - start).days)] = True
+    index = bucket.index(np.arange(days, dtype=np.int64) + (start - EPOCH).days) - first
+    total = np.bincount(index, minlength=bucket.periods - first)
+    return np.bincount(index, weights=out, minlength=bucket.periods - first) / np.maximum(total, 1)
 
 
 def summary(lines: Lines, bucket: Bucket, counts: dict[str, int]) -> dict[str, Any]:

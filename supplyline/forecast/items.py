@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from supplyline.forecast import cells, demand
+from supplyline.forecast.censoring import uncensored
+from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import Facts, abc
 from supplyline.forecast.series import Floats
 
 NUMBERS = (
-    "unit_cost", "unit_price", "lead_time_days", "min_order_qty", "pack_size", "on_hand",
-    "on_order",
+    "unit_cost", "unit_price", "lead_time_days", "lead_time_sd_days", "review_days", "fill_rate",
+    "order_cost", "holding_rate", "min_order_qty", "pack_size", "on_hand", "on_order",
 )  # fmt: skip
 """Fields of `Facts` that are read as numbers."""
 NOTHING: Floats = np.empty(0)
+ENOUGH_ORDERS = 3
+"""Orders that must have arrived before their lead times say anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,41 +36,92 @@ class Item:
     facts: Facts
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What the tables beside the sales know (see `masters`)."""
+
+    facts: dict[str, dict[str, str]]
+    stockouts: dict[str, list[tuple[date, date]]] = field(default_factory=dict)
+    lead_times: dict[tuple[str, str], LeadTime] = field(default_factory=dict)
+
+
 def collect(
     lines: demand.Lines,
     sold: demand.Lines,
     *,
     bucket: demand.Bucket,
-    facts: dict[str, dict[str, str]],
+    beside: Beside,
     chosen: ForecastSettings,
-) -> tuple[list[Item], list[str]]:
-    """All items by code, and the codes among them that are no product."""
-    numbers = _numeric(facts)
+) -> tuple[list[Item], list[dict[str, Any]]]:
+    """All items by code; those that are no product with their name, lines and sum of quantity."""
+    numbers = _numeric(beside.facts)
     found = {d.item: d for d in demand.by_item(sold, bucket)}
     names = {item: lines.names.get(code, "") for code, item in enumerate(lines.items)}
-    fees = _fees(names, facts, chosen)
+    fees = _fees(names, beside.facts, chosen)
     values = {i: d.revenue or float(d.values.sum()) for i, d in found.items() if i not in fees}
     grades = abc(values)
     out = []
-    for item in sorted({*lines.items, *facts}):
+    for item in sorted({*lines.items, *beside.facts}):
         d = found.get(item)
+        texts = beside.facts.get(item, {})
         known = Facts(
-            name=facts.get(item, {}).get("name", names.get(item, "")),
+            name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
+            notes=d.notes if d else (),
             **_status_of(has_demand=d is not None, fee=item in fees),
             **numbers.get(item, {}),
         )
+        known = _with_lead_time(known, item, texts.get("supplier", "").strip(), beside)
         if known.unit_price is None and d is not None and math.isfinite(d.price):
             known = replace(known, unit_price=d.price)
+        history = d.values if d else NOTHING
+        if d is not None and item in beside.stockouts:
+            history, note = uncensored(
+                history, demand.share_without(beside.stockouts[item], d.first, bucket)
+            )
+            known = replace(known, notes=(*known.notes, *note))
         out.append(
             Item(
                 item=item,
                 first_period=bucket.start(d.first) if d else None,
-                demand=d.values if d else NOTHING,
+                demand=history,
                 facts=known,
             )
         )
-    return out, sorted(fees)
+    return out, _listed(lines, fees, names)
+
+
+def _listed(lines: demand.Lines, fees: set[str], names: dict[str, str]) -> list[dict[str, Any]]:
+    count = np.bincount(lines.item, minlength=len(lines.items))
+    units = np.bincount(lines.item, weights=lines.quantity, minlength=len(lines.items))
+    return [
+        {"item": i, "name": names[i], "lines": int(count[code]), "quantity": float(units[code])}
+        for code, i in sorted(enumerate(lines.items), key=lambda e: e[1])
+        if i in fees
+    ]
+
+
+def _with_lead_time(known: Facts, item: str, supplier: str, beside: Beside) -> Facts:
+    """The lead time and where it is from: the item's row, orders as they arrived, the supplier."""
+    orders = beside.lead_times.get(("item", item)) or beside.lead_times.get(("supplier", supplier))
+    if orders is not None and orders.orders < ENOUGH_ORDERS:
+        orders = None
+    notes = known.notes
+    stated = known.lead_time_days
+    if stated is None and orders is not None:
+        known = replace(known, lead_time_days=round(orders.mean, 2), lead_time_from="orders")
+    elif stated is not None:
+        source = beside.facts.get(item, {}).get("lead_time_from", "item")
+        known = replace(known, lead_time_from=source)
+        if orders is not None and abs(orders.mean - stated) > 0.25 * max(stated, 4.0):
+            notes = (
+                *notes,
+                f"The last {orders.orders} orders took {orders.mean:.1f} days on average; the table"
+                f" says {stated:g}, which is what the plan uses.",
+            )
+    if known.lead_time_sd_days is None and orders is not None:
+        known = replace(known, lead_time_sd_days=round(orders.sd, 2))
+    return replace(known, notes=notes)
 
 
 def _fees(
@@ -103,6 +158,10 @@ def _numeric(facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
         read = cells.numbers({f[name] for f in facts.values() if name in f})
         for item, known in facts.items():
             value = read.get(known.get(name, ""))
+            if value is not None and name in ("fill_rate", "holding_rate") and value > 1:
+                value /= 100  # 95 for 95 %
+            if name == "fill_rate" and value is not None and not 0 < value < 1:
+                continue
             if value is not None and (value >= 0 or name == "on_hand"):
                 out.setdefault(item, {})[name] = value
     return out

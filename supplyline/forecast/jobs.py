@@ -87,6 +87,8 @@ def forecast_chunk(
         review_days=chosen.review_days,
         lead_time_days=chosen.lead_time_days,
         fill_rate=chosen.fill_rate,
+        holding_rate=chosen.holding_rate,
+        stock_day=row.stock_day,
     )
     bucket = demand.Bucket(name=row.bucket, periods=0, as_of=row.as_of)
     starts = [bucket.start(step) for step in range(row.horizon + 1)]

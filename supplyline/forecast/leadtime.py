@@ -30,15 +30,21 @@ class Span:
     variance: float
 
 
-def spans(values: Floats, *, rate: float, lead_time: float, review: float) -> tuple[Span, Span]:
+def spans(
+    values: Floats, *, rate: float, lead_time: float, review: float, lead_time_sd: float = 0.0
+) -> tuple[Span, Span]:
     """Demand over `lead_time` and over `lead_time + review` periods, from a history.
+
+    `lead_time_sd`: standard deviation of the lead time in periods; rate² sd² is added to both.
 
     The variance is that of sums over windows of this length as they happened, so that clustered
     demand is seen, never below what independent periods would give.
     """
     single = float(values.var(ddof=1)) if values.size > 1 else rate
-    lead = _span(values, single, rate=rate, periods=lead_time)
-    return lead, _span(values, single, rate=rate, periods=lead_time + review)
+    varying = (rate * lead_time_sd) ** 2
+    found = [_span(values, single, rate=rate, periods=p) for p in (lead_time, lead_time + review)]
+    lead, both = (Span(mean=s.mean, variance=s.variance + varying) for s in found)
+    return lead, both
 
 
 def _span(values: Floats, single: float, *, rate: float, periods: float) -> Span:
@@ -81,12 +87,20 @@ def expected_short(span: Span, levels: Floats) -> Floats:
 
 
 def order_up_to(
-    values: Floats, *, rate: float, lead_time: float, review: float, targets: tuple[float, ...]
+    values: Floats,
+    *,
+    rate: float,
+    lead_time: float,
+    review: float,
+    targets: tuple[float, ...],
+    lead_time_sd: float = 0.0,
 ) -> dict[float, float]:
     """Target fill rate → order-up-to level S in units (0 where nothing is expected to sell)."""
     if rate <= 0:
         return dict.fromkeys(targets, 0.0)
-    short_lead, both = spans(values, rate=rate, lead_time=lead_time, review=review)
+    short_lead, both = spans(
+        values, rate=rate, lead_time=lead_time, review=review, lead_time_sd=lead_time_sd
+    )
     levels, _ = _grid(both)
     esc = np.maximum(expected_short(both, levels) - expected_short(short_lead, levels), 0.0)
     # ESC is not monotone at the very left; from its maximum on it falls.

@@ -27,6 +27,8 @@ class ForecastSettings:
     """Used where neither the item nor its supplier says."""
     review_days: float = 7.0
     fill_rate: dict[str, float] = field(default_factory=lambda: {"A": 0.98, "B": 0.95, "C": 0.90})
+    holding_rate: float = 0.2
+    """Cost of holding stock for a year as a share of its value, where an item does not say."""
     refit_days: int = 7
     """Days for which the fit of a daily history is used on while sales are as expected."""
     chunk_items: int = 500
@@ -46,6 +48,7 @@ class ForecastSettings:
             "review_days": self.review_days,
             "lead_time_days": self.lead_time_days,
             "fill_rate": self.fill_rate,
+            "holding_rate": self.holding_rate,
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     found = ForecastSettings(**merged)
     if found.bucket not in ("", "day", "week", "month"):
         raise BadForecastSettings("`bucket` is none of day, week, month.")
-    for name in ("lead_time_days", "review_days", "horizon", "season"):
+    for name in ("lead_time_days", "review_days", "horizon", "season", "holding_rate"):
         if getattr(found, name) < 0:
             raise BadForecastSettings(f"`{name}` is negative.")
     if not all(0 < r < 1 for r in found.fill_rate.values()):

@@ -6,7 +6,13 @@ L + R at the target fill rate (see `leadtime`), safety stock is what it holds be
 
     reorder point = order-up-to level that reaches the fill rate over L + R
     safety stock  = reorder point - expected demand over L + R
+    S             = reorder point + max(0, economic lot - expected demand over R)
+    economic lot  = sqrt(2 A D / (r v)) where the cost of an order A is known (D units a year,
+                    r holding rate a year, v unit cost), else 0
     order         = max(S - position, minimum order), rounded up to whole packs
+
+Demand over a lead time that varies: variance + mean demand per period squared times the variance of
+the lead time (Silver, Pyke and Thomas 2017, ch. 6).
 
 Source: Silver, Pyke and Thomas (2017), ch. 6.9-6.10 (R, S) and 6.12 (R, s, S). ABC after Pareto's
 cut at 80 and 95 % of the value sold in a year; XYZ by the CV of demand per period (0.5 and 1.0).
@@ -26,7 +32,8 @@ from supplyline.forecast.leadtime import Span, expected_short, order_up_to, span
 from supplyline.forecast.series import Floats
 
 FORMULA = (
-    "reorder_point = S(fill_rate, L + R); safety_stock = reorder_point - mean(L + R); "
+    "reorder_point = level(fill_rate, L + R); safety_stock = reorder_point - mean(L + R); "
+    "S = order_up_to = reorder_point + max(0, economic_lot - mean(R)); "
     "order_quantity = ceil_pack(max(order_up_to - on_hand - on_order, minimum_order)) when "
     "on_hand + on_order < reorder_point, else 0"
 )
@@ -41,6 +48,13 @@ class Facts:
     unit_cost: float | None = None
     unit_price: float | None = None
     lead_time_days: float | None = None
+    lead_time_sd_days: float | None = None
+    lead_time_from: str = ""
+    """`item`, `orders` (as they arrived), `supplier`, or empty: not known."""
+    review_days: float | None = None
+    fill_rate: float | None = None
+    order_cost: float | None = None
+    holding_rate: float | None = None
     min_order_qty: float | None = None
     pack_size: float | None = None
     on_hand: float | None = None
@@ -62,6 +76,10 @@ class Terms:
     review_days: float
     lead_time_days: float
     fill_rate: dict[str, float] = field(default_factory=dict)
+    holding_rate: float = 0.2
+    """Cost of holding stock for a year, as a share of its value."""
+    stock_day: date | None = None
+    """The day from which stock is counted, where it is later than `as_of`."""
 
 
 def xyz(values: Floats) -> str:
@@ -91,23 +109,27 @@ def plan_item(
     if forecast is None or facts.status:
         return _without_forecast(item, values=values, facts=facts)
     lead_days = terms.lead_time_days if facts.lead_time_days is None else facts.lead_time_days
-    lead, review = lead_days / terms.bucket_days, terms.review_days / terms.bucket_days
+    review_days = terms.review_days if facts.review_days is None else facts.review_days
+    lead, review = lead_days / terms.bucket_days, review_days / terms.bucket_days
+    varying = (facts.lead_time_sd_days or 0.0) / terms.bucket_days
     ahead = min(forecast.mean.size, max(1, math.ceil(lead + review)))
     rate = float(np.maximum(forecast.mean[:ahead], 0.0).mean())
-    target = terms.fill_rate.get(facts.abc, 0.95)
+    target = facts.fill_rate or terms.fill_rate.get(facts.abc, 0.95)
     demand = np.maximum(values, 0.0)
     if forecast.pattern.name == "dead":
         rate = 0.0
-    level = order_up_to(demand, rate=rate, lead_time=lead, review=review, targets=(target,))[target]
+    level = order_up_to(
+        demand, rate=rate, lead_time=lead, review=review, targets=(target,), lead_time_sd=varying
+    )[target]
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
-    span_lead, _ = spans(demand, rate=rate, lead_time=lead, review=review)
+    span_lead, _ = spans(demand, rate=rate, lead_time=lead, review=review, lead_time_sd=varying)
     risk, short = _risk(span_lead, position, rate)
-    quantity = _quantity(level, position, facts)
     money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
-    excess = (
-        None if position is None else max(0.0, position - level - rate * 90 / terms.bucket_days)
-    )
+    lot = _lot(rate / terms.bucket_days * 365.25, money, facts, terms)
+    top = level + max(0.0, lot - rate * review) if level > 0 else level
+    quantity = _quantity(level, top, position, facts)
+    excess = None if position is None else max(0.0, position - top - rate * 90 / terms.bucket_days)
     weight = facts.unit_price or facts.unit_cost or 1.0
     status, why = _status(forecast, position, quantity)
     return {
@@ -124,7 +146,7 @@ def plan_item(
         "demand_per_day": rate / terms.bucket_days,
         "safety_stock": max(0.0, level - expected),
         "reorder_point": level,
-        "order_up_to": level,
+        "order_up_to": top,
         "order_quantity": quantity,
         "order_value": None if quantity is None or money is None else quantity * money,
         "days_of_cover": _cover(forecast.mean, facts.on_hand, terms, rate),
@@ -137,7 +159,7 @@ def plan_item(
         "urgency_score": 0.0 if risk is None else risk * short * weight,
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, level=level,
-            target=target,
+            target=target, lot=lot, top=top, varying=varying,
         ),
     }  # fmt: skip
 
@@ -146,10 +168,11 @@ def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, A
     nothing = (
         "lead_time_days", "demand_per_day", "safety_stock", "reorder_point", "order_up_to",
         "order_quantity", "order_value", "days_of_cover", "stockout_risk", "stockout_date",
-        "excess_value", "fill_rate",
+        "fill_rate",
     )  # fmt: skip
     status = facts.status or "no_history"
     idle = facts.on_hand if status == "no_history" else None
+    money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
     return {
         **dict.fromkeys(nothing),
         "item": item,
@@ -163,6 +186,7 @@ def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, A
         "on_order": facts.on_order,
         "lead_time_days": facts.lead_time_days,
         "excess_units": idle,
+        "excess_value": None if idle is None or money is None else idle * money,
         "unit_cost": facts.unit_cost,
         "urgency_score": 0.0,
         "explanation": {"data": {"periods": int(values.size), "notes": list(facts.notes)}},
@@ -183,26 +207,37 @@ def _risk(span: Span, position: float | None, rate: float) -> tuple[float | None
     return float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)), float(short[0])
 
 
-def _quantity(level: float, position: float | None, facts: Facts) -> float | None:
+def _lot(yearly: float, money: float | None, facts: Facts, terms: Terms) -> float:
+    """Economic order quantity sqrt(2 A D / (r v)), 0 where the cost of an order is not known."""
+    rate = terms.holding_rate if facts.holding_rate is None else facts.holding_rate
+    if not facts.order_cost or not money or rate <= 0 or yearly <= 0:
+        return 0.0
+    return math.sqrt(2 * facts.order_cost * yearly / (rate * money))
+
+
+def _quantity(level: float, top: float, position: float | None, facts: Facts) -> float | None:
     if position is None:
         return None
     if position >= level or level <= 0:
         return 0.0
-    quantity = max(level - position, facts.min_order_qty or 0.0)
+    quantity = max(top - position, facts.min_order_qty or 0.0)
     pack = facts.pack_size or 1.0
     return math.ceil(quantity / pack - 1e-9) * pack
 
 
 def _cover(mean: Floats, on_hand: float | None, terms: Terms, rate: float) -> float | None:
-    """Days until the mean forecast has used up what is on hand."""
+    """Days from the day of the stock until the mean forecast has used up what is on hand."""
     if on_hand is None or rate <= 0:
         return None
+    over = ((terms.stock_day or terms.as_of) - terms.as_of).days / terms.bucket_days
     left, days = max(on_hand, 0.0), 0.0
-    for demand in np.maximum(mean, 0.0):
+    for step, whole in enumerate(np.maximum(mean, 0.0)):
+        share = min(max(step + 1 - over, 0.0), 1.0)
+        demand = float(whole) * share
         if demand > 0 and left <= demand:
-            return days + terms.bucket_days * left / float(demand)
-        left -= float(demand)
-        days += terms.bucket_days
+            return days + terms.bucket_days * share * left / demand
+        left -= demand
+        days += terms.bucket_days * share
     return days + left / rate * terms.bucket_days
 
 
@@ -210,7 +245,7 @@ def _stockout(mean: Floats, position: float | None, terms: Terms, rate: float) -
     days = _cover(mean, position, terms, rate)
     if days is None or days > 3650:
         return None
-    return terms.as_of + timedelta(days=math.floor(days) + 1)
+    return (terms.stock_day or terms.as_of) + timedelta(days=math.floor(days) + 1)
 
 
 def _status(forecast: Forecast, position: float | None, quantity: float | None) -> tuple[str, str]:
@@ -230,7 +265,8 @@ def _status(forecast: Forecast, position: float | None, quantity: float | None) 
 
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
-    lead: float, review: float, rate: float, level: float, target: float,
+    lead: float, review: float, rate: float, level: float, target: float, lot: float, top: float,
+    varying: float,
 ) -> dict[str, Any]:  # fmt: skip
     beats = bool(forecast.mase <= forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
@@ -265,10 +301,14 @@ def _explanation(
             "values": {
                 "L_periods": round(lead, 4),
                 "R_periods": round(review, 4),
+                "sd_of_L_periods": round(varying, 4),
+                "lead_time_from": facts.lead_time_from or "settings",
                 "mean_per_period": round(rate, 4),
                 "mean_over_L_plus_R": round(rate * (lead + review), 4),
                 "fill_rate": target,
-                "S": level,
+                "reorder_point": level,
+                "economic_lot": round(lot, 2),
+                "S": top,
                 "on_hand": facts.on_hand,
                 "on_order": facts.on_order,
                 "minimum_order": facts.min_order_qty,

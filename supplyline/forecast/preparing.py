@@ -16,7 +16,7 @@ import psycopg
 
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import changes, demand, items, options, overrides, sources, store
+from supplyline.forecast import changes, demand, items, masters, options, overrides, sources, store
 from supplyline.forecast.options import ForecastSettings
 
 log = logging.getLogger(__name__)
@@ -79,9 +79,12 @@ def prepare(
         bucket = demand.choose_bucket(
             sold, forced=chosen.bucket, before=(base.bucket, base.as_of) if base else None
         )
-        known, fees = items.collect(
-            lines, sold, bucket=bucket, facts=sources.read_facts(conn, found), chosen=chosen
+        beside = items.Beside(
+            facts=masters.read_facts(conn, found),
+            stockouts=masters.stockouts(conn, found),
+            lead_times=masters.lead_times(conn, found),
         )
+        known, fees = items.collect(lines, sold, bucket=bucket, beside=beside, chosen=chosen)
         horizon = _horizon(chosen, bucket.name, bucket.days)
         season = chosen.season or SEASONS[bucket.name]
         terms_key = changes.key(changes.engine_version(), bucket.name, horizon, season)

@@ -1,4 +1,4 @@
-"""Finds sales, products and stock among an organization's tables, and reads them.
+"""Finds sales, products and stock among an organization's tables, and reads the sales.
 
 Promises: what the organization decided (`TableSettings.mapping`) goes before what is recognised by
 column names; whatever was taken for what is in the answer, so that it can be overruled. Refuses
@@ -41,15 +41,20 @@ class Source:
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """`sales`: the lines of demand; `orders`: where the lines' dates are, when not with them;
-    `masters`: tables with facts per item."""
+    `masters`: tables with facts per item; `stock`: what is on hand, per item and place;
+    `receipts`: orders to suppliers with the day of arrival; `suppliers`: their terms."""
 
     sales: Source
     orders: Source | None
     masters: tuple[Source, ...]
+    stock: tuple[Source, ...] = ()
+    receipts: tuple[Source, ...] = ()
+    suppliers: tuple[Source, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         named = [("sales", self.sales), ("orders", self.orders)]
-        named += [("facts", m) for m in self.masters]
+        for role in ("masters", "stock", "receipts", "suppliers"):
+            named += [("facts" if role == "masters" else role, s) for s in getattr(self, role)]
         return {f"{role}:{s.table}": dict(s.columns) for role, s in named if s is not None}
 
 
@@ -75,6 +80,16 @@ def recognise_columns(columns: tuple[str, ...], decided: Mapping[str, str]) -> d
     return out
 
 
+FACTS = (
+    "name", "category", "supplier", "unit_cost", "unit_price", "lead_time_days",
+    "lead_time_sd_days", "review_days", "min_order_qty", "pack_size", "order_cost", "holding_rate",
+    "fill_rate", "on_hand", "on_order",
+)  # fmt: skip
+"""Fields of an item that tables beside the sales may know."""
+TERMS = ("lead_time_days", "lead_time_sd_days", "review_days", "min_order_qty", "order_cost")
+"""Of those, what a supplier's row says for all items of that supplier."""
+
+
 def find(conn: Connection) -> Sources:
     """Which tables hold what. Raises NotEnoughHistory."""
     found = []
@@ -83,8 +98,9 @@ def find(conn: Connection) -> Sources:
         found.append(
             Source(table=table, columns=recognise_columns(columns_of(conn, table), decided))
         )
+    receipts = [s for s in found if _is_receipts(s)]
     lines = [s for s in found if s.has("item", "quantity") and not s.has("on_hand")]
-    dated = [s for s in lines if s.has("date")]
+    dated = [s for s in lines if s.has("date") and s not in receipts]
     orders: Source | None = None
     if dated:
         sales = _largest(conn, dated)
@@ -100,17 +116,47 @@ def find(conn: Connection) -> Sources:
         sales = _largest(conn, joined)
         orders = _largest(conn, list(heads.values()))
     used = {sales.table} | ({orders.table} if orders else set())
-    facts = ("on_hand", "lead_time_days", "unit_cost", "unit_price", "name", "category")
-    masters = []
-    for s in found:
-        if s.table in used or s.has("date") or s.has("order"):
-            continue
-        columns = dict(s.columns)
-        if "item" not in columns and "on_hand" in columns:
-            continue
-        if "item" in columns and any(f in columns for f in facts):
-            masters.append(Source(table=s.table, columns=columns))
-    return Sources(sales=sales, orders=orders, masters=tuple(masters))
+    beside = [s for s in found if s.table not in used and s not in receipts]
+    stock = tuple(_dated_stock(s) for s in beside if s.has("item", "on_hand"))
+    known = {s.table for s in stock}
+    return Sources(
+        sales=sales,
+        orders=orders,
+        masters=tuple(
+            s
+            for s in beside
+            if s.has("item")
+            and not s.has("order")
+            and (s.table in known or not s.has("date"))
+            and any(s.has(f) for f in FACTS if f not in ("on_hand", "on_order"))
+        ),
+        stock=stock,
+        receipts=tuple(s for s in receipts if s.table not in used),
+        suppliers=tuple(
+            s
+            for s in beside
+            if s.has("supplier") and not s.has("item") and any(s.has(f) for f in TERMS)
+        ),
+    )
+
+
+def _is_receipts(source: Source) -> bool:
+    """Orders to suppliers that say when they came (an expected day is no arrival)."""
+    arrival = source.columns.get("received_date", "")
+    return (
+        source.has("date", "received_date")
+        and arrival not in ("eta", "required_date")
+        and (source.has("item") or source.has("supplier"))
+        and not source.has("customer")
+    )
+
+
+def _dated_stock(source: Source) -> Source:
+    """A count of stock may call its day just `date`."""
+    columns = dict(source.columns)
+    if "as_of" not in columns and "date" in columns:
+        columns["as_of"] = columns.pop("date")
+    return Source(table=source.table, columns=columns)
 
 
 def _largest(conn: Connection, among: list[Source]) -> Source:
@@ -163,24 +209,3 @@ def _copied(conn: Connection, query: sql.Composed) -> Iterator[pd.DataFrame]:
             text, dtype="category", keep_default_na=False, na_values=[""], chunksize=BLOCK_ROWS
         )
         text.detach()
-
-
-def read_facts(conn: Connection, sources: Sources) -> dict[str, dict[str, str]]:
-    """Item → field → text, from all tables with facts; stock is the latest where dated."""
-    out: dict[str, dict[str, str]] = {}
-    for master in sources.masters:
-        fields = [f for f in master.columns if f != "item"]
-        query = sql.SQL("SELECT {}::text, {} FROM public.{} WHERE {} IS NOT NULL").format(
-            sql.Identifier(master.columns["item"]),
-            sql.SQL(", ").join(
-                sql.SQL("{}::text").format(sql.Identifier(master.columns[f])) for f in fields
-            ),
-            sql.Identifier(master.table),
-            sql.Identifier(master.columns["item"]),
-        )
-        if "as_of" in master.columns:
-            query += sql.SQL(" ORDER BY {}").format(sql.Identifier(master.columns["as_of"]))
-        for item, *cells in conn.execute(query):
-            known = out.setdefault(item.strip(), {})
-            known.update({f: c for f, c in zip(fields, cells, strict=True) if c not in (None, "")})
-    return out

@@ -66,7 +66,9 @@ def test_every_item_gets_a_row_with_a_plan_or_the_reason(
     assert report.items == 4
     assert plan["009"]["status"] == "no_history"
     assert plan["POST"]["status"] == "not_a_product"
-    assert report.report["not_products"] == ["POST"]
+    assert report.report["not_products"] == [
+        {"item": "POST", "name": "POSTAGE", "lines": 73, "quantity": 73.0}
+    ]
     lamp = plan["007"]
     assert lamp["status"] == "order"
     assert lamp["urgency"] == 1

@@ -1,0 +1,180 @@
+"""What the tables beside the sales know of an item: terms, prices, stock, when it was out of stock.
+
+Promises: texts as the tables hold them, to be read as numbers per column; stock is the sum over
+places of each place's newest count. Days are only used where the column is a date or a timestamp.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from supplyline.forecast.sources import FACTS, TERMS, Source, Sources
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Known = dict[str, dict[str, str]]
+
+LONGEST_SPELL_DAYS = 31
+"""A count of zero says nothing of the time beyond."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadTime:
+    """Days from order to arrival as they were: mean, standard deviation, and how many orders."""
+
+    mean: float
+    sd: float
+    orders: int
+
+
+def read_facts(conn: Connection, sources: Sources) -> Known:
+    """Item → field → text: the item's own tables first, then its supplier's terms."""
+    out: Known = defaultdict(dict)
+    for master in sources.masters:
+        fields = [f for f in FACTS if master.has(f) and f not in ("on_hand", "on_order")]
+        for item, known in _texts(conn, master, key="item", fields=fields):
+            out[item].update(known)
+    for source in sources.stock:
+        for item, known in _stock(conn, source):
+            out[item].update(known)
+    terms: Known = defaultdict(dict)
+    for source in sources.suppliers:
+        fields = [f for f in TERMS if source.has(f)]
+        for supplier, known in _texts(conn, source, key="supplier", fields=fields):
+            terms[supplier].update(known)
+    for known in out.values():
+        for field, text in terms.get(known.get("supplier", "").strip(), {}).items():
+            if field == "lead_time_days" and field not in known:
+                known["lead_time_from"] = "supplier"
+            known.setdefault(field, text)
+    return dict(out)
+
+
+def _texts(
+    conn: Connection, source: Source, *, key: str, fields: list[str]
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """Rows as (key, field → text), without empty cells; of repeated keys the newest comes last."""
+    if not fields:
+        return
+    newest = (
+        sql.SQL(" ORDER BY {}").format(sql.Identifier(source.columns["as_of"]))
+        if "as_of" in source.columns
+        else sql.SQL("")
+    )
+    query = sql.SQL("SELECT {key}::text, {} FROM public.{} WHERE {key} IS NOT NULL{}").format(
+        sql.SQL(", ").join(
+            sql.SQL("{}::text").format(sql.Identifier(source.columns[f])) for f in fields
+        ),
+        sql.Identifier(source.table),
+        newest,
+        key=sql.Identifier(source.columns[key]),
+    )
+    for code, *cells in conn.execute(query):
+        known = {f: c for f, c in zip(fields, cells, strict=True) if c not in (None, "")}
+        yield code.strip(), known
+
+
+def _stock(conn: Connection, source: Source) -> Iterable[tuple[str, dict[str, str]]]:
+    """On hand and on order per item: each place's newest count, added up over the places."""
+    fields = [f for f in ("on_hand", "on_order") if source.has(f)]
+    names = {f: sql.Identifier(source.columns[f]) for f in fields}
+    item = sql.Identifier(source.columns["item"])
+    place = sql.Identifier(source.columns["location"]) if source.has("location") else sql.NULL
+    order = (
+        sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"]))
+        if source.has("as_of")
+        else sql.SQL("ctid DESC")
+    )
+    if all(_is_number(conn, source, f) for f in fields):
+        query = sql.SQL(
+            "SELECT item, {sums} FROM (SELECT DISTINCT ON (1, 2) {item}::text AS item,"
+            " {place}::text AS place, {fields} FROM public.{table} WHERE {item} IS NOT NULL"
+            " ORDER BY 1, 2, {order}) newest GROUP BY item"
+        ).format(
+            sums=sql.SQL(", ").join(sql.SQL("sum({})::text").format(n) for n in names.values()),
+            item=item,
+            place=place,
+            fields=sql.SQL(", ").join(names.values()),
+            table=sql.Identifier(source.table),
+            order=order,
+        )
+        for code, *cells in conn.execute(query):
+            yield code.strip(), {f: c for f, c in zip(fields, cells, strict=True) if c is not None}
+    else:
+        yield from _texts(conn, source, key="item", fields=fields)
+
+
+def _type(conn: Connection, source: Source, field: str) -> str:
+    row = conn.execute(
+        "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attname = %s"
+        " AND attrelid = (SELECT oid FROM pg_class WHERE relname = %s"
+        " AND relnamespace = 'public'::regnamespace)",
+        (source.columns[field], source.table),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _is_number(conn: Connection, source: Source, field: str) -> bool:
+    return _type(conn, source, field) in (
+        "smallint", "integer", "bigint", "numeric", "real", "double precision",
+    )  # fmt: skip
+
+
+def _is_day(conn: Connection, source: Source, field: str) -> bool:
+    return _type(conn, source, field).startswith(("date", "timestamp"))
+
+
+def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, date]]]:
+    """Item → spells without stock, first day and the day after the last, where counts of several
+    days are known: from a count of nothing to the next count."""
+    out: dict[str, list[tuple[date, date]]] = defaultdict(list)
+    for source in sources.stock:
+        if not source.has("as_of") or not _is_day(conn, source, "as_of"):
+            continue
+        if not _is_number(conn, source, "on_hand"):
+            continue
+        query = sql.SQL(
+            "SELECT item, day, following FROM (SELECT item, day, units, lead(day) OVER"
+            " (PARTITION BY item ORDER BY day) AS following FROM (SELECT {item}::text AS item,"
+            " {day}::date AS day, sum({units}) AS units FROM public.{table} WHERE {item} IS NOT"
+            " NULL AND {day} IS NOT NULL GROUP BY 1, 2) counted) spells"
+            " WHERE units <= 0 AND following IS NOT NULL ORDER BY item, day"
+        ).format(
+            item=sql.Identifier(source.columns["item"]),
+            day=sql.Identifier(source.columns["as_of"]),
+            units=sql.Identifier(source.columns["on_hand"]),
+            table=sql.Identifier(source.table),
+        )
+        for item, day, following in conn.execute(query):
+            if (following - day).days <= LONGEST_SPELL_DAYS:
+                out[item.strip()].append((day, following))
+    return dict(out)
+
+
+def lead_times(conn: Connection, sources: Sources) -> dict[tuple[str, str], LeadTime]:
+    """("item" or "supplier", code) → lead times of its last 50 orders that have arrived."""
+    out = {}
+    for source in sources.receipts:
+        if not (_is_day(conn, source, "date") and _is_day(conn, source, "received_date")):
+            continue
+        kind = "item" if source.has("item") else "supplier"
+        query = sql.SQL(
+            "SELECT key, avg(days), coalesce(stddev_samp(days), 0), count(*) FROM (SELECT"
+            " {key}::text AS key, {arrived}::date - {ordered}::date AS days, row_number() OVER"
+            " (PARTITION BY {key} ORDER BY {ordered} DESC) AS age FROM public.{table}"
+            " WHERE {arrived} >= {ordered}) orders WHERE age <= 50 AND key IS NOT NULL GROUP BY key"
+        ).format(
+            key=sql.Identifier(source.columns[kind]),
+            arrived=sql.Identifier(source.columns["received_date"]),
+            ordered=sql.Identifier(source.columns["date"]),
+            table=sql.Identifier(source.table),
+        )
+        for code, mean, sd, orders in conn.execute(query):
+            out[kind, code.strip()] = LeadTime(mean=float(mean), sd=float(sd), orders=int(orders))
+    return out
