@@ -1,15 +1,21 @@
-"""Events become `RowBatch`es: columns of text, bounded by rows and by bytes."""
+"""Rows become `RowBatch`es: columns of text, bounded by rows and by bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from supplyline.contracts import EXTRA, LINE, ROW, Layout, QuarantinedRow, RowBatch
+from supplyline.ingest.readers.columnar import Chunk
 from supplyline.ingest.records import Event, Record, Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_CELL_BYTES = 8
+"""What a cell weighs beside its text."""
 
 
 def schema(layout: Layout) -> pa.Schema:
@@ -36,32 +42,105 @@ def quarantined(event: Refused, *, row: int, layout: Layout) -> QuarantinedRow:
 
 
 def build(
-    events: Iterator[tuple[int, Event]], *, layout: Layout, max_rows: int, max_bytes: int
+    pieces: Iterator[Chunk | Event], *, layout: Layout, max_rows: int, max_bytes: int
 ) -> Iterator[RowBatch]:
-    """`events` numbered from 1. At least one row a batch, else at most `max_rows`, `max_bytes`."""
-    shape = schema(layout)
-    rows: list[tuple[int, Record]] = []
-    aside: list[QuarantinedRow] = []
-    size = 0
-    for number, event in events:
+    """Numbers the rows from 1. At least one row a batch, else at most `max_rows`, `max_bytes`."""
+    batch = _Collected(layout)
+    number = 0
+    for piece in pieces:
+        if isinstance(piece, Chunk):
+            whole = _from_chunk(piece, number + 1, batch.schema)
+            number += whole.num_rows
+            weight = _weight(whole) / whole.num_rows
+            while whole.num_rows:
+                room = min(max_rows - batch.rows, int((max_bytes - batch.size) / weight))
+                part = whole.slice(0, max(room, 1))
+                whole = whole.slice(part.num_rows)
+                batch.add_columns(part, size=int(part.num_rows * weight))
+                if whole.num_rows or batch.rows >= max_rows or batch.size >= max_bytes:
+                    yield batch.take()
+            continue
+        number += 1
+        batch.add(number, piece)
+        if batch.rows >= max_rows or batch.size >= max_bytes:
+            yield batch.take()
+    if batch.rows:
+        yield batch.take()
+
+
+class _Collected:
+    """What the next batch will hold."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.schema = layout, schema(layout)
+        self.rows = self.size = 0
+        self._parts: list[pa.RecordBatch] = []
+        self._records: list[tuple[int, Record]] = []
+        self._aside: list[QuarantinedRow] = []
+
+    def add(self, number: int, event: Event) -> None:
+        self.rows += 1
         if isinstance(event, Refused):
-            aside.append(quarantined(event, row=number, layout=layout))
-            size += len(event.raw)
+            self._aside.append(quarantined(event, row=number, layout=self.layout))
+            self.size += len(event.raw)
         else:
-            rows.append((number, event))
-            size += sum(map(len, event.cells)) + 16
-        if len(rows) + len(aside) >= max_rows or size >= max_bytes:
-            yield _batch(rows, aside, shape, len(layout.columns))
-            rows, aside, size = [], [], 0
-    if rows or aside:
-        yield _batch(rows, aside, shape, len(layout.columns))
+            self._records.append((number, event))
+            self.size += sum(map(len, event.cells)) + 16 + _CELL_BYTES * len(event.cells)
+
+    def add_columns(self, part: pa.RecordBatch, *, size: int) -> None:
+        self._settle()
+        self._parts.append(part)
+        self.rows += part.num_rows
+        self.size += size
+
+    def _settle(self) -> None:
+        if self._records:
+            self._parts.append(_from_records(self._records, self.schema))
+            self._records = []
+
+    def take(self) -> RowBatch:
+        import pyarrow as pa
+
+        self._settle()
+        if len(self._parts) == 1:
+            data = self._parts[0]
+        elif self._parts:
+            data = pa.concat_batches(self._parts)
+        else:
+            data = _from_records([], self.schema)
+        out = RowBatch(data=data, quarantined=tuple(self._aside))
+        self._parts, self._aside, self.rows, self.size = [], [], 0, 0
+        return out
 
 
-def _batch(
-    rows: list[tuple[int, Record]], aside: list[QuarantinedRow], shape: pa.Schema, width: int
-) -> RowBatch:
+def _weight(batch: pa.RecordBatch) -> int:
+    """About the bytes of its text, and of its cells."""
+    import pyarrow.compute as pc
+
+    cells = batch.columns[2:-1]
+    text = sum(pc.sum(pc.binary_length(c)).as_py() or 0 for c in cells)
+    return int(text + batch.num_rows * (16 + _CELL_BYTES * len(cells)))
+
+
+def _from_chunk(chunk: Chunk, first: int, shape: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
+    rows = len(chunk.lines)
+    absent = len(shape) - 3 - len(chunk.columns)
+    arrays = [
+        pa.array(np.arange(first, first + rows, dtype=np.int64)),
+        pa.array(chunk.lines),
+        *chunk.columns,
+        *(pa.nulls(rows, pa.string()) for _ in range(absent)),
+        pa.nulls(rows, pa.list_(pa.string())),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=shape)
+
+
+def _from_records(rows: list[tuple[int, Record]], shape: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    width = len(shape) - 3
     padded: list[list[str | None]] = []
     extra: list[list[str] | None] = []
     for _, record in rows:
@@ -83,4 +162,4 @@ def _batch(
         *(pa.array(column, pa.string()) for column in turned),
         pa.array(extra, pa.list_(pa.string())),
     ]
-    return RowBatch(data=pa.RecordBatch.from_arrays(arrays, schema=shape), quarantined=tuple(aside))
+    return pa.RecordBatch.from_arrays(arrays, schema=shape)

@@ -11,11 +11,14 @@ from typing import BinaryIO
 
 from supplyline.contracts import Layout, ParseOptions, RowBatch
 from supplyline.ingest import plan as plans
+from supplyline.ingest.readers.blocks import error_handler, segments
+from supplyline.ingest.readers.columnar import Chunk, suits
 from supplyline.ingest.readers.delimited import DelimitedRows, Numbered, numbered
 from supplyline.ingest.readers.lines import decoded, lines
+from supplyline.ingest.readers.mixed import MixedRows
 from supplyline.ingest.records import Event
 from supplyline.ingest.source import Opened, unpack
-from supplyline.ingest.tables import first_table
+from supplyline.ingest.tables import FirstTable
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Reading:
     names: tuple[str, ...]
     """The header as it stands in the file; () when there is none."""
     _events: Callable[[], Iterator[Event]]
+    _pieces: Callable[[], Iterator[Chunk | Event]] | None = None
+    """The same rows, in columns where that is faster."""
     rows_read: int = field(default=0, init=False)
 
     def events(self) -> Iterator[tuple[int, Event]]:
@@ -39,7 +44,11 @@ class Reading:
         """The rows in columns (see `contracts`), at most `max_rows` and about `max_bytes` each."""
         from supplyline.ingest.batches import build
 
-        yield from build(self.events(), layout=self.layout, max_rows=max_rows, max_bytes=max_bytes)
+        self.rows_read = 0
+        pieces = (self._pieces or self._events)()
+        for batch in build(pieces, layout=self.layout, max_rows=max_rows, max_bytes=max_bytes):
+            self.rows_read += batch.data.num_rows + len(batch.quarantined)
+            yield batch
 
 
 _FIND_OUT = ParseOptions()
@@ -73,21 +82,39 @@ def open_file(source: BinaryIO, *, name: str, options: ParseOptions = _FIND_OUT)
 def _delimited(opened: Opened, options: ParseOptions) -> Reading:
     plan = plans.make(opened.stream, options=options)
     plan = plans.with_compression(plan, opened.compression)
+    dialect = plan.layout.dialect
 
     def events() -> Iterator[Event]:
-        if plan.layout.dialect is None or not plan.width:
+        if dialect is None or not plan.width:
             return iter(())
         opened.stream.seek(0)
-        pairs = lines(
-            decoded(opened.stream, encoding=plan.layout.dialect.encoding),
-            line_end=plan.layout.dialect.line_end,
-        )
+        pairs = lines(decoded(opened.stream, encoding=dialect.encoding), line_end=dialect.line_end)
         numbers = numbered(pairs, footer_lines=plan.footer_lines)
         reader = DelimitedRows(plan.tokens, width=plan.width)
         rows = reader.read(_from_line(numbers, plan.data_line))
-        return first_table(rows, names=plan.names, delimiter=plan.tokens.delimiter)
+        return FirstTable(plan.names, delimiter=plan.tokens.delimiter).of(rows)
 
-    return Reading(layout=plan.layout, names=plan.names, _events=events)
+    def pieces() -> Iterator[Chunk | Event]:
+        if dialect is None or not suits(plan.tokens, width=plan.width, line_end=dialect.line_end):
+            yield from events()
+            return
+        opened.stream.seek(0)
+        reader = MixedRows(
+            tokens=plan.tokens,
+            width=plan.width,
+            table=FirstTable(plan.names, delimiter=plan.tokens.delimiter),
+            line_end=dialect.line_end,
+            errors=error_handler(dialect.encoding),
+        )
+        blocks = segments(
+            opened.stream,
+            encoding=dialect.encoding,
+            first_line=plan.data_line,
+            footer_lines=plan.footer_lines,
+        )
+        yield from reader.read(blocks, line=plan.data_line)
+
+    return Reading(layout=plan.layout, names=plan.names, _events=events, _pieces=pieces)
 
 
 def _from_line(numbers: Iterator[Numbered], first: int) -> Iterator[Numbered]:

@@ -14,46 +14,50 @@ from supplyline.ingest.records import Event, Record, Refused
 _SHARED = 0.6
 
 
-def first_table(
-    events: Iterator[Event], *, names: Sequence[str], delimiter: str
-) -> Iterator[Event]:
+class FirstTable:
     """Passes the rows of the table whose header is `names`; () passes everything."""
-    own = [n.strip() for n in names]
-    known = {n for n in own if n}
-    if len(known) < 2:
-        yield from events
-        return
-    other = False
-    for event in events:
+
+    def __init__(self, names: Sequence[str], *, delimiter: str) -> None:
+        self.own = [n.strip() for n in names]
+        self.known = {n for n in self.own if n}
+        self.delimiter = delimiter
+        self.watching = len(self.known) >= 2
+        self.other = False
+        """Whether the rows at hand belong to another table."""
+
+    def of(self, events: Iterator[Event]) -> Iterator[Event]:
+        return map(self.passed, events) if self.watching else events
+
+    def passed(self, event: Event) -> Event:
+        """The row, or what is set aside in its place."""
         if isinstance(event, Refused):
-            yield event
-            continue
-        verdict = _header(event.cells, own, known)
+            return event
+        verdict = self.verdict(event.cells)
         if verdict == "same":
-            other = False
-            yield _aside(event, "repeated_header", "The header stands here again.", delimiter)
-        elif verdict == "other":
-            other = True
-            yield _aside(event, "second_table", "Another table begins here.", delimiter)
-        elif other:
-            yield _aside(event, "second_table", "The row belongs to another table.", delimiter)
-        else:
-            yield event
+            self.other = False
+            return _aside(event, "repeated_header", "The header stands here again.", self.delimiter)
+        if verdict == "other":
+            self.other = True
+            return _aside(event, "second_table", "Another table begins here.", self.delimiter)
+        if self.other:
+            reason = "The row belongs to another table."
+            return _aside(event, "second_table", reason, self.delimiter)
+        return event
 
-
-def _header(cells: Sequence[str], own: Sequence[str], known: set[str]) -> str:
-    """`same`, `other` or "": is this row a header like the table's own?"""
-    # Two cells decide nearly always that a row is none, at the price of two look-ups.
-    if cells[0].strip() not in known and (len(cells) < 2 or cells[1].strip() not in known):
+    def verdict(self, cells: Sequence[str]) -> str:
+        """`same`, `other` or "": is this row a header like the table's own?"""
+        known = self.known
+        # Two cells decide nearly always that a row is none, at the price of two look-ups.
+        if cells[0].strip() not in known and (len(cells) < 2 or cells[1].strip() not in known):
+            return ""
+        texts = [c.strip() for c in cells]
+        if texts == self.own:
+            return "same"
+        filled = [t for t in texts if t]
+        shared = sum(t in known for t in filled)
+        if shared >= 3 and shared >= _SHARED * len(filled) and shared >= _SHARED * len(known):
+            return "other" if len(texts) != len(self.own) else ""
         return ""
-    texts = [c.strip() for c in cells]
-    if texts == own:
-        return "same"
-    filled = [t for t in texts if t]
-    shared = sum(t in known for t in filled)
-    if shared >= 3 and shared >= _SHARED * len(filled) and shared >= _SHARED * len(known):
-        return "other" if len(texts) != len(own) else ""
-    return ""
 
 
 def _aside(event: Record, code: str, reason: str, delimiter: str) -> Refused:

@@ -8,29 +8,41 @@ characters, a quote that never closes, or absurdly many cells.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from supplyline.errors import UnreadableFile
 from supplyline.ingest.readers.lines import BAD, MAX_LINE, readable
 from supplyline.ingest.readers.tokens import Tokenizer
 from supplyline.ingest.records import Event, Record, Refused
 
 MAX_RECORD_LINES = 2_000
-MAX_RECORD_CHARS = 4 << 20
+MAX_RECORD_CHARS = MAX_LINE
+MAX_FOOTER = 64 << 20
 MAX_CELLS = 4_096
 _CHEAP = 4.0
+_TOO_LONG = f"The line has more than {MAX_LINE} characters."
 
 Numbered = tuple[int, str, str]
 """(1-based physical line, text, line end)"""
 
 
 def numbered(pairs: Iterable[tuple[str, str]], *, footer_lines: int = 0) -> Iterator[Numbered]:
-    """Numbers lines from 1 and leaves out the last `footer_lines` of them."""
+    """Numbers lines from 1 and leaves out the last `footer_lines` of them.
+
+    Raises UnreadableFile for a footer of more than MAX_FOOTER characters.
+    """
     held: deque[Numbered] = deque()
-    for number, (text, end) in enumerate(pairs, start=1):
+    number, size = 1, 0
+    for text, end in pairs:
         held.append((number, text, end))
-        if len(held) > footer_lines:
+        size += len(text)
+        while held and number - held[0][0] >= footer_lines:
+            size -= len(held[0][1])
             yield held.popleft()
+        if size > MAX_FOOTER:
+            raise UnreadableFile(f"The file's last {footer_lines} lines are far too long.")
+        number += bool(end)
 
 
 @dataclass
@@ -40,6 +52,8 @@ class DelimitedRows:
     tokens: Tokenizer
     width: int = 0
     mend: bool = True
+    stop: Callable[[], bool] = lambda: False
+    """Asked before each row: whether reading ends here."""
 
     def read(self, source: Iterator[Numbered]) -> Iterator[Event]:
         """Rows in the order of the file. A blank line is no row."""
@@ -47,11 +61,16 @@ class DelimitedRows:
         self._source = source
         split, quote = self.tokens.split, self.tokens.quote
         escape = self.tokens.escape
-        while (line := self._next()) is not None:
+        cut = False
+        while (line := self._first()) is not None:
             number, text, end = line
+            if cut or len(text) > MAX_LINE:
+                cut = not end
+                yield Refused(number, "row_too_long", _TOO_LONG, readable(text))
+                continue
             if not text or (not text.strip() and self.tokens.delimiter not in text):
                 continue
-            if len(text) > MAX_LINE or "\0" in text or not text.isascii():
+            if "\0" in text or not text.isascii():
                 refused = self._unreadable(number, text)
                 if refused is not None:
                     yield refused
@@ -62,6 +81,10 @@ class DelimitedRows:
                 yield self._checked(number, self._continued(text, end))
             else:
                 yield self._checked(number, split(text).cells)
+
+    def _first(self) -> Numbered | None:
+        """The line with which the next row begins."""
+        return None if not self._waiting and self.stop() else self._next()
 
     def _next(self) -> Numbered | None:
         if self._waiting:
@@ -75,14 +98,13 @@ class DelimitedRows:
     def _continued(self, text: str, end: str) -> list[str]:
         """Without quotes an escape before the line end carries the cell on to the next line."""
         while self._escaped_end(text) and (more := self._next()) is not None:
-            text, end = text + end + more[1], more[2]
-            if len(text) > MAX_RECORD_CHARS:
+            if len(text) + len(more[1]) > MAX_RECORD_CHARS:
+                self._put_back([more])
                 break
+            text, end = text + end + more[1], more[2]
         return self.tokens.split(text).cells
 
     def _unreadable(self, number: int, text: str) -> Refused | None:
-        if len(text) > MAX_LINE:
-            return Refused(number, "row_too_long", f"One line has {len(text)} characters.", text)
         if "\0" in text:
             at = self.tokens.split(text[: text.index("\0")]).cells
             reason = "The row has a NUL character, which is no text."
@@ -139,11 +161,13 @@ class DelimitedRows:
         parts, size, last_end = [text], len(text), end
         quote = self.tokens.quote
         odd = bool(text.count(quote) % 2)
-        while len(used) < MAX_RECORD_LINES and size < MAX_RECORD_CHARS:
+        while len(used) < MAX_RECORD_LINES:
             more = self._next()
             if more is None:
                 break
             used.append(more)
+            if size + len(more[1]) > MAX_RECORD_CHARS:
+                break
             parts += [last_end, more[1]]
             size += len(more[1]) + len(last_end)
             last_end = more[2]

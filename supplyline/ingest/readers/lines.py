@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 CHUNK = 1 << 18
-MAX_LINE = 16 << 20
-"""Characters of one line; what is longer is set aside as a row that cannot be."""
+MAX_LINE = 3 << 20
+"""Characters of one line. A longer one is set aside, in pieces that fit a document of MongoDB."""
 
 BAD = re.compile("[\udc00-\udcff]")
 _UNIVERSAL = re.compile(r"\r\n|\n|\r")
@@ -50,7 +50,8 @@ def decoded(source: BinaryIO, *, encoding: str) -> Iterator[str]:
 
 def lines(pieces: Iterator[str], *, line_end: str) -> Iterator[tuple[str, str]]:
     """Pairs of (line, its end). `line_end`: `"\\n"` or `"\\r\\n"` (both end at `\\n`), `"\\r"`, or
-    `"any"` where a file mixes them. The last line may have the end `""`.
+    `"any"` where a file mixes them. The last line may have the end `""`, and so have the pieces of
+    MAX_LINE + 1 characters into which a longer line is cut.
     """
     if line_end == "any":
         yield from _any_lines(pieces)
@@ -60,21 +61,36 @@ def lines(pieces: Iterator[str], *, line_end: str) -> Iterator[tuple[str, str]]:
     held = 0
     for piece in pieces:
         parts = piece.split(mark)
-        if len(parts) == 1 and held < MAX_LINE:
+        if len(parts) == 1:
             rest.append(piece)
             held += len(piece)
+            if held > 2 * MAX_LINE:
+                *whole, (last, _) = _cut("".join(rest), "")
+                yield from whole
+                rest, held = [last], len(last)
             continue
         parts[0] = "".join(rest) + parts[0]
-        last = parts.pop()
+        rest = [parts.pop()]
         for part in parts:
-            yield (part[:-1], "\r\n") if mark == "\n" and part[-1:] == "\r" else (part, mark)
-        rest, held = [last], len(last)
-        if held > MAX_LINE:
-            yield last, ""
-            rest, held = [], 0
+            end = mark
+            text = part
+            if mark == "\n" and part[-1:] == "\r":
+                text, end = part[:-1], "\r\n"
+            if len(text) > MAX_LINE:
+                yield from _cut(text, end)
+            else:
+                yield text, end
+        held = len(rest[0])
     tail = "".join(rest)
     if tail:
-        yield tail, ""
+        yield from _cut(tail, "")
+
+
+def _cut(text: str, end: str) -> Iterator[tuple[str, str]]:
+    while len(text) > MAX_LINE + 1:
+        yield text[: MAX_LINE + 1], ""
+        text = text[MAX_LINE + 1 :]
+    yield text, end
 
 
 def _any_lines(pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -84,16 +100,16 @@ def _any_lines(pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
         for found in _UNIVERSAL.finditer(text):
             if found.end() == len(text) and found[0] == "\r":
                 break  # its \n may be in the next piece
-            yield text[at : found.start()], found[0]
+            yield from _cut(text[at : found.start()], found[0])
             at = found.end()
         rest = text[at:]
-        if len(rest) > MAX_LINE:
-            yield rest, ""
-            rest = ""
+        if len(rest) > 2 * MAX_LINE:
+            *whole, (rest, _) = _cut(rest, "")
+            yield from whole
     while rest:
         found_last = _UNIVERSAL.search(rest)
         if found_last is None:
-            yield rest, ""
+            yield from _cut(rest, "")
             return
-        yield rest[: found_last.start()], found_last[0]
+        yield from _cut(rest[: found_last.start()], found_last[0])
         rest = rest[found_last.end() :]
