@@ -102,7 +102,9 @@ def batches(
     originals: dict[int, int] = {}
     events = _events(reading, layout, originals)
     for batch in checks.apply(
-        build(events, layout=layout, max_rows=2000, max_bytes=4 << 20), checks=asked, layout=layout
+        build((event for _, event in events), layout=layout, max_rows=2000, max_bytes=4 << 20),
+        checks=asked,
+        layout=layout,
     ):
         numbers = batch.data.column(ROW).to_pylist()
         first: dict[int, int] = {}
