@@ -56,10 +56,11 @@ def engine_version() -> str:
     """Changes with the source of this package and the libraries that fit: a fit of another version
     is not reused."""
     digest = hashlib.sha256()
-    for file in sorted(resources.files("supplyline.forecast").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".py"):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    for library in ("numpy", "scipy", "statsforecast"):
+    for package in ("supplyline.forecast", "supplyline.forecast.methods"):
+        for file in sorted(resources.files(package).iterdir(), key=lambda f: f.name):
+            if file.name.endswith((".py", ".csv")):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for library in ("numpy", "scipy"):
         digest.update(f"{library} {metadata.version(library)}".encode())
     return digest.hexdigest()[:16]
 

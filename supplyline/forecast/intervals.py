@@ -1,68 +1,117 @@
 """Prediction intervals learned from the backtest's errors, pooled over items of one kind.
 
-The scores are errors divided by the item's own scale (normalised split-conformal prediction:
-Lei et al. 2018, "Distribution-free predictive inference for regression"). Lower and upper ends
-are learned apart, since demand is skewed.
+The scores are errors divided by the item's own spread at the time (normalised split-conformal
+prediction: Lei et al. 2018, "Distribution-free predictive inference for regression"). Lower and
+upper ends are learned apart, since demand is skewed; where the lower end stops at zero and so
+misses less often than its share, the upper end takes the rest, so that the interval as a whole
+covers what it says. Slow movers sell nothing in a quarter of all periods or more, so that the
+lower end of their intervals is zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supplyline.forecast.series import Floats
 
 if TYPE_CHECKING:
-    from supplyline.forecast.engine import Fit
+    from supplyline.forecast.backtest import Fit
 
-ENOUGH = 60
-"""Pooled scores per step below which the default factors are blended in."""
-DEFAULT = {80: 1.6, 95: 2.6}
-"""Half-widths in scales one step ahead, for batches without any backtest (a normal error whose
-mean absolute difference is one scale: sd = scale / 1.128; widened for the estimate of the mean)."""
+ENOUGH = 200
+"""Pooled scores per step from which the default factors no longer count."""
+DEFAULT = {80: (0.9, 1.0), 95: (1.6, 1.9)}
+"""Lower and upper ends in spreads one step ahead, for batches with few backtests: what the monthly
+and weekly series of the benchmarks show, a little widened."""
+GROWTH = 0.07
+"""Growth of the default's squared width per step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """(pool, level) → lower and upper factors of shape (horizon,)."""
+    """(pool, level) → lower and upper factors of shape (horizon,), both above the mean where
+    positive."""
 
     factors: dict[tuple[str, int], tuple[Floats, Floats]]
     levels: tuple[int, ...]
+    horizon: int
+
+    def ends(self, pool: str, level: int) -> tuple[Floats, Floats]:
+        """The factors of a pool; the default's where it was not among those learned from."""
+        return self.factors.get((pool, level)) or _default(level, self.horizon)
+
+    def as_json(self) -> list[Any]:
+        return [
+            [pool, level, [lower.tolist(), upper.tolist()]]
+            for (pool, level), (lower, upper) in sorted(self.factors.items())
+        ]
+
+
+def table_of(data: list[Any], *, horizon: int, levels: tuple[int, ...]) -> Table:
+    """A table from `Table.as_json`."""
+    factors = {
+        (str(pool), int(level)): (np.asarray(ends[0]), np.asarray(ends[1]))
+        for pool, level, ends in data
+    }
+    return Table(factors=factors, levels=levels, horizon=horizon)
+
+
+def _default(level: int, horizon: int) -> tuple[Floats, Floats]:
+    growth = np.sqrt(1.0 + GROWTH * np.arange(horizon))
+    lower, upper = DEFAULT[level]
+    return -lower * growth, upper * growth
 
 
 def learn(fits: Sequence[Fit], *, horizon: int, levels: tuple[int, ...]) -> Table:
+    """Factors per pool and level; the fits may come in any order."""
     factors: dict[tuple[str, int], tuple[Floats, Floats]] = {}
-    growth = np.sqrt(1.0 + 0.1 * np.arange(horizon))
-    for pool in {f.pool for f in fits}:
-        scores = [f.errors / f.scale for f in fits if f.pool == pool and f.errors.size and f.scale]
-        stacked = np.concatenate(scores) if scores else np.empty((0, horizon))
+    for pool in sorted({f.pool for f in fits}):
+        known = [f for f in fits if f.pool == pool and f.errors.size]
+        if not known:
+            continue
+        scores = np.concatenate([f.errors / f.past_spreads[:, None] for f in known])
+        # The score at which the lower end reaches zero; at infinity it is always there.
+        zero = np.concatenate([_zero(f) for f in known])
         for level in levels:
-            default = DEFAULT[level] * growth
-            lower, upper = _quantiles(stacked, level)
-            trust = stacked.shape[0] / (stacked.shape[0] + ENOUGH / 4)
-            factors[pool, level] = (
-                -trust * lower + (1 - trust) * default,
-                trust * upper + (1 - trust) * default,
-            )
-    return Table(factors=factors, levels=levels)
+            factors[pool, level] = _ends(scores, zero, level)
+    return Table(factors=factors, levels=levels, horizon=horizon)
 
 
-def _quantiles(scores: Floats, level: int) -> tuple[Floats, Floats]:
+def _zero(fit: Fit) -> Floats:
+    shape = fit.past_means.shape
+    if not fit.non_negative:
+        return np.full(shape, -np.inf)
+    if fit.pool == "slow":
+        return np.full(shape, np.inf)
+    return np.asarray(-fit.past_means / fit.past_spreads[:, None], dtype=float)
+
+
+def _ends(scores: Floats, zero: Floats, level: int) -> tuple[Floats, Floats]:
     """Conformal quantiles per step, from scores of the step and its neighbours."""
-    count, horizon = scores.shape
-    tail = (1 - level / 100) / 2
-    lower, upper = np.zeros(horizon), np.zeros(horizon)
-    if not count:
-        return lower, upper
+    horizon = scores.shape[1]
+    lower, upper = _default(level, horizon)
+    share = 1 - level / 100
     for step in range(horizon):
-        near = np.sort(scores[:, max(0, step - 1) : step + 2].ravel())
+        part = slice(max(0, step - 1), step + 2)
+        near, floor = scores[:, part].ravel(), zero[:, part].ravel()
+        known = np.isfinite(near)
+        near, floor = near[known], floor[known]
+        if not near.size:
+            continue
+        ordered = np.sort(near)
         k = near.size
+        trust = min(1.0, k / ENOUGH)
         # The finite-sample correction of conformal prediction: rank ceil((k + 1)(1 - tail)).
-        upper[step] = near[min(k - 1, int(np.ceil((k + 1) * (1 - tail))) - 1)]
-        lower[step] = near[max(0, int(np.floor((k + 1) * tail)) - 1)]
+        low = ordered[max(0, int(np.floor((k + 1) * share / 2)) - 1)]
+        low = trust * low + (1 - trust) * lower[step]
+        missed = float(((near < np.maximum(low, floor) - 1e-9) & (floor < np.inf)).mean())
+        tail = share - min(missed, share / 2)
+        high = ordered[min(k - 1, int(np.ceil((k + 1) * (1 - tail))) - 1)]
+        lower[step] = low
+        upper[step] = trust * high + (1 - trust) * upper[step]
     return lower, upper
 
 
@@ -73,22 +122,32 @@ def bands(
     lo, hi = {}, {}
     previous = (found.mean, found.mean)
     for level in sorted(table.levels):
-        lower, upper = table.factors[found.pool, level]
-        low = np.minimum(previous[0], found.mean - lower * found.scale)
-        high = np.maximum(previous[1], found.mean + upper * found.scale)
-        lo[level] = np.maximum(low, 0.0) if non_negative else low
+        lower, upper = table.ends(found.pool, level)
+        low = np.minimum(previous[0], found.mean + lower * found.spread)
+        high = np.maximum(previous[1], found.mean + upper * found.spread)
+        lo[level] = _floored(low, slow=found.pool == "slow") if non_negative else low
         hi[level] = high
         previous = (lo[level], hi[level])
     return lo, hi
 
 
+def _floored(low: Floats, *, slow: bool) -> Floats:
+    return np.zeros_like(low) if slow else np.maximum(low, 0.0)
+
+
 def coverage(found: Fit, table: Table) -> dict[int, float]:
     """Share of the backtest's actuals inside the bands."""
-    if not found.errors.size:
+    known = np.isfinite(found.errors)
+    if not known.any():
         return {}
     out = {}
     for level in table.levels:
-        lower, upper = table.factors[found.pool, level]
-        inside = (found.errors >= -lower * found.scale) & (found.errors <= upper * found.scale)
-        out[level] = float(inside.mean())
+        lower, upper = table.ends(found.pool, level)
+        low = found.past_means + lower * found.past_spreads[:, None]
+        high = np.maximum(found.past_means, found.past_means + upper * found.past_spreads[:, None])
+        if found.non_negative:
+            low = _floored(low, slow=found.pool == "slow")
+        actual = found.past_means + found.errors
+        inside = (actual >= low - 1e-9) & (actual <= high + 1e-9)
+        out[level] = float(inside[known].mean())
     return out

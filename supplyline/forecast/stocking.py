@@ -4,7 +4,7 @@ Promises: a level for every item that holds a value, from nothing but its histor
 others; higher targets never get less stock.
 
 Method: demand over lead time plus review is negative binomial (Syntetos, Lengu and Babai 2013)
-with the item's mean (average of SBA, TSB and exponential smoothing) and a dispersion shrunk to what
+with the item's mean (see `methods.level`) and a dispersion shrunk to what
 items of that mean usually show. All items get the quantile with the same tail probability, which
 holds the fewest units for a volume fill rate (equal marginal shortage: Silver, Pyke and Thomas
 2017, ch. 6; Sherbrooke 2004); with prices the tail is in proportion to the price, within bounds, so
@@ -21,7 +21,8 @@ import numpy as np
 
 from supplyline.forecast.classes import classify
 from supplyline.forecast.leadtime import order_up_to, spans
-from supplyline.forecast.models import CANDIDATES
+from supplyline.forecast.methods import level
+from supplyline.forecast.methods.panel import panel_of
 from supplyline.forecast.series import Floats, Series, without_negatives
 
 Levels = dict[str, dict[float, float]]
@@ -33,21 +34,15 @@ PRICE_BOUNDS = (0.25, 2.0)
 """How far a price may move an item's tail from the common one."""
 
 
-def demand_rate(values: Floats) -> float:
-    """Expected demand per period: the mean of SBA, TSB and exponential smoothing."""
-    found = [
-        max(0.0, float(f[0]))
-        for name in ("sba", "tsb", "ses")
-        if (f := CANDIDATES[name](values, 1, 1)) is not None
-    ]
-    return sum(found) / len(found) if found else float(values.mean())
-
-
-def _fading(values: Floats) -> float:
-    """Demand per period of an item that seems to be dead: TSB, whose mean decays while nothing
-    sells, since some of those items do come back."""
-    found = CANDIDATES["tsb"](values, 1, 1)
-    return 0.0 if found is None else max(0.0, float(found[0]))
+def demand_rates(histories: Sequence[Floats], *, periods: int) -> Floats:
+    """Expected demand per period over the next `periods`, per history of at least one value."""
+    if not histories:
+        return np.empty(0)
+    panel = panel_of(histories)
+    found, evidence = level.levels(panel, periods)
+    weights = level.weights(evidence, level.similar_items(evidence))
+    mean = panel.restore((weights * found).sum(axis=1))
+    return np.asarray(np.maximum(mean, 0.0), dtype=float)
 
 
 def plan_levels(
@@ -104,9 +99,10 @@ def _one_by_one(
     clean: Sequence[Series], *, lead_time: int, review: int, targets: tuple[float, ...]
 ) -> Levels:
     out: Levels = {}
-    for one in clean:
+    rates = demand_rates([s.values for s in clean], periods=lead_time + review)
+    for one, expected in zip(clean, rates, strict=True):
         dead = classify(one.values).name == "dead"
-        rate = 0.0 if dead else demand_rate(one.values)
+        rate = 0.0 if dead else float(expected)
         out[one.id] = order_up_to(
             one.values, rate=rate, lead_time=lead_time, review=review, targets=targets
         )
@@ -139,10 +135,7 @@ def _moments(histories: Sequence[Floats], *, lead_time: int, review: int) -> tup
     its number of periods with demand against SHRINK.
     """
     shrink = 8.0
-    rate = np.array(
-        [_fading(v) if classify(v).name == "dead" else demand_rate(v) for v in histories],
-        dtype=float,
-    )
+    rate = demand_rates(histories, periods=lead_time + review)
     mean = rate * (lead_time + review)
     own = np.array(
         [

@@ -1,0 +1,146 @@
+"""Which methods suit a history, and their forecasts for many histories at once.
+
+Promises: every history of at least one value gets a forecast from at least one method; a method
+that cannot serve a history leaves NaN there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from supplyline.forecast.classes import Pattern
+from supplyline.forecast.methods import level, smoothing
+from supplyline.forecast.methods.panel import Panel, panel_of
+from supplyline.forecast.methods.season import profile_of
+from supplyline.forecast.methods.theta import theta
+from supplyline.forecast.methods.windows import SEASON as MONTHS
+from supplyline.forecast.methods.windows import STEPS, windows
+from supplyline.forecast.series import Floats
+
+LONG_SEASON = 24
+"""Beyond it a season is one profile for all methods: states for every phase cost too much data."""
+RECENT = 157
+"""Periods that seasonal methods look back on: three years of weeks, thirteen of months. What a
+season looked like longer ago misleads more than it helps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """`methods`: name → forecasts of shape (series, horizon); `error`: (series,), what one step
+    usually misses by; `evidence` of `methods.level`, for slow movers only."""
+
+    methods: dict[str, Floats]
+    error: Floats
+    evidence: Floats | None = None
+
+
+Methods = Callable[[Sequence[Floats], int, int], Found]
+
+
+def pool_of(values: Floats, pattern: Pattern, season: int) -> str:
+    """Which methods suit a history."""
+    if pattern.name in ("dead", "insufficient") or values.size < 4 or np.ptp(values) == 0:
+        return "flat"
+    if pattern.name in ("intermittent", "lumpy", "new"):
+        return "slow"
+    if season > 1 and values.size >= 2 * season + 4:
+        return "seasonal" if season <= LONG_SEASON else "long season"
+    return "regular"
+
+
+def least_length(pool: str, season: int) -> int:
+    """The shortest history on which a backtest of the pool says something."""
+    return 2 * season + 4 if pool in ("seasonal", "long season") else 4
+
+
+def recent(values: Floats, pool: str, season: int) -> Floats:
+    """The part of a history that the pool's methods look at."""
+    if pool in ("seasonal", "long season"):
+        return values[-max(RECENT, 3 * season + 1) :]
+    return values[-10 * RECENT :]
+
+
+def _flat(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    del season
+    mean = np.array([h[-12:].mean() for h in histories])
+    spread = np.array([h.std() for h in histories])
+    return Found(methods={"mean": np.repeat(mean[:, None], horizon, axis=1)}, error=spread)
+
+
+def _regular(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    del season
+    panel = panel_of(histories)
+    line, _, error = theta(panel, horizon)
+    found = {"theta": line, "ets": smoothing.smoothing(panel, horizon, 1)}
+    return _restored(panel, found, error)
+
+
+def _seasonal(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    panel = panel_of(histories)
+    profile = profile_of(panel, season)
+    line, alpha, error = theta(profile.remove(panel), horizon)
+    found = {
+        "theta": profile.restore(line),
+        "ets": smoothing.smoothing(panel, horizon, season),
+    }
+    if season == MONTHS:
+        found["windows"] = windows(panel, horizon, strength=profile.strength, alpha=alpha)
+        for step in range(STEPS, horizon):  # beyond what was learned, as theta goes on
+            moved = found["theta"][:, step] - found["theta"][:, step - season]
+            found["windows"][:, step] = found["windows"][:, step - season] + moved
+    return _restored(panel, found, error)
+
+
+def _long_season(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    panel = panel_of(histories)
+    profile = profile_of(panel, season)
+    plain = profile.remove(panel)
+    line, _, error = theta(plain, horizon)
+    found = {"theta": line, "ets": smoothing.smoothing(plain, horizon, 1)}
+    return _restored(panel, {n: profile.restore(f) for n, f in found.items()}, error)
+
+
+def _slow(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    del season
+    panel = panel_of(histories)
+    found, evidence = level.levels(panel, horizon)
+    by_name = zip(level.CANDIDATES, panel.restore(found).T, strict=True)
+    return Found(
+        methods={n: np.repeat(f[:, None], horizon, axis=1) for n, f in by_name},
+        error=np.array([h.std() for h in histories]),
+        evidence=panel.restore(evidence),
+    )
+
+
+def _restored(panel: Panel, methods: dict[str, Floats], error: Floats) -> Found:
+    return Found(
+        methods={name: panel.restore(f) for name, f in methods.items()},
+        error=panel.restore(error),
+    )
+
+
+POOLS: dict[str, Methods] = {
+    "flat": _flat,
+    "regular": _regular,
+    "seasonal": _seasonal,
+    "long season": _long_season,
+    "slow": _slow,
+}
+
+
+def seasonal_naive(y: Floats, horizon: int, season: int) -> Floats:
+    """The value one season ago (season 1: the last value): the bar every method must pass."""
+    m = season if y.size >= season else 1
+    return np.resize(y[-m:], horizon).astype(float)
+
+
+def bounded(forecast: Floats, y: Floats) -> Floats:
+    """Keeps a forecast within reason: no negative demand where there was none, and nothing
+    further outside the range of the history than the range is wide (guards exploding trends)."""
+    low, high = float(y.min()), float(y.max())
+    width = max(high - low, 0.1 * abs(high), 1e-9)
+    floor = 0.0 if low >= 0 else low - width
+    return np.clip(forecast, floor, high + width)

@@ -1,0 +1,114 @@
+"""The methods: exact where theory says what must come out, and blind to their neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from supplyline.forecast.backtest import ORIGINS, origins, run_methods
+from supplyline.forecast.methods import level, windows
+from supplyline.forecast.methods.panel import panel_of
+from supplyline.forecast.methods.season import profile_of
+from supplyline.forecast.methods.smoothing import smoothing
+from supplyline.forecast.methods.theta import theta
+
+SHAPE = 100 * (1 + 0.4 * np.sin(2 * np.pi * np.arange(12) / 12))
+
+
+def histories(count: int, seed: int = 0) -> list[np.ndarray]:
+    """Seasonal, slow, short and constant ones of different lengths."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for n in range(count):
+        size = int(rng.integers(3, 140))
+        kind = n % 4
+        if kind == 0:
+            y = np.resize(SHAPE, size) * rng.lognormal(0, 0.1, size)
+        elif kind == 1:
+            y = rng.poisson(0.4, size).astype(float)
+        elif kind == 2:
+            y = np.cumsum(rng.normal(0, 5, size)) + 50
+        else:
+            y = np.full(size, 7.0)
+        out.append(y)
+    return out
+
+
+@pytest.mark.parametrize("season", [1, 12, 52])
+def test_a_series_does_not_depend_on_its_neighbours_nor_on_their_order(season: int) -> None:
+    batch = histories(60)
+    together = run_methods(batch, horizon=6, season=season)
+    order = np.random.default_rng(1).permutation(len(batch))
+    shuffled = run_methods([batch[i] for i in order], horizon=6, season=season)
+    alone = [run_methods([y], horizon=6, season=season)[0] for y in batch[:12]]
+    for k, i in enumerate(order):
+        assert np.array_equal(together[i].now.methods, shuffled[k].now.methods, equal_nan=True)
+    for one, many in zip(alone, together, strict=False):
+        assert np.array_equal(one.now.methods, many.now.methods, equal_nan=True)
+        assert one.now.error == many.now.error
+
+
+def test_a_pure_season_is_found_whole_and_noise_has_none() -> None:
+    noise = np.random.default_rng(2).normal(100, 10, 120)
+    panel = panel_of([np.resize(SHAPE, 120), noise])
+    profile = profile_of(panel, 12)
+    by_series = panel.restore(profile.strength)
+    assert by_series[0] == pytest.approx(1.0)
+    assert by_series[1] < 0.5
+    plain = profile.remove(panel).values[:, 0]
+    assert plain == pytest.approx(np.full(120, plain[0]))
+    restored = panel.restore(profile.restore(np.full((2, 12), plain[0])))[0]
+    assert restored == pytest.approx(SHAPE)
+
+
+def test_exponential_smoothing_follows_a_season_without_noise() -> None:
+    forecast = smoothing(panel_of([np.resize(SHAPE, 96)]), 12, 12)[0]
+    assert forecast == pytest.approx(SHAPE, rel=0.01)
+
+
+@pytest.mark.parametrize("season", [1, 12])
+def test_a_constant_stays_constant(season: int) -> None:
+    panel = panel_of([np.full(60, 7.0)])
+    assert smoothing(panel, 5, season)[0] == pytest.approx(np.full(5, 7.0))
+    assert theta(panel, 5)[0][0] == pytest.approx(np.full(5, 7.0))
+
+
+def test_theta_adds_half_the_trend_damped() -> None:
+    """On a straight line the level follows at once, so the steps ahead are 0.5 * 0.97^k."""
+    forecast = theta(panel_of([np.arange(1.0, 101.0)]), 3)[0][0]
+    assert np.diff(forecast) == pytest.approx([0.5 * 0.97, 0.5 * 0.97**2])
+    assert forecast[0] == pytest.approx(100.5, abs=0.02)
+
+
+def test_levels_by_hand() -> None:
+    """History 2 0 0 4. The mean is 1.5. SBA: sizes 2 then 2 + 0.1 (4 - 2) = 2.2, intervals 1 then
+    1 + 0.1 (3 - 1) = 1.2, so 0.95 * 2.2 / 1.2. TSB: chance 1, 1/2, 1/3, then
+    1/3 + (1 - 1/3) / 4."""
+    found, _ = level.levels(panel_of([np.array([2.0, 0.0, 0.0, 4.0])]), 1)
+    by_name = dict(zip(level.CANDIDATES, found[0], strict=True))
+    assert by_name["ses 0"] == pytest.approx(1.5)
+    assert by_name["sba"] == pytest.approx(0.95 * 2.2 / 1.2)
+    assert by_name["tsb"] == pytest.approx(0.5 * 2.2)
+
+
+def test_evidence_moves_the_weights_of_a_level_that_fell() -> None:
+    fell = np.r_[np.full(40, 9.0), np.full(40, 1.0)] + np.resize([0.5, -0.5], 80)
+    found, evidence = level.levels(panel_of([fell]), 4)
+    weights = level.weights(evidence, np.zeros(len(level.CANDIDATES)))
+    assert weights.sum() == pytest.approx(1.0)
+    assert (weights * found).sum() == pytest.approx(1.0, abs=0.3)
+
+
+def test_windows_need_two_positive_years() -> None:
+    panel = panel_of([np.resize(SHAPE, 60), np.resize(SHAPE, 20), np.r_[np.resize(SHAPE, 30), 0.0]])
+    one = np.ones(3)
+    found = panel.restore(windows.windows(panel, 6, strength=one, alpha=0.3 * one))
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1:]).all()
+
+
+def test_the_backtest_uses_what_there_is() -> None:
+    assert origins(100, horizon=10, least=28) == [90, 80, 70]
+    assert len(origins(500, horizon=10, least=28)) == ORIGINS
+    assert origins(36, horizon=12, least=28) == [28]
+    assert origins(28, horizon=12, least=28) == []
