@@ -20,6 +20,12 @@ POINTS = (
     "load.published",
     "load.before_commit",
     "load.after_commit",
+    "undo.taken_back",
+    "undo.before_commit",
+    "undo.after_commit",
+    "rebuild.dropped",
+    "rebuild.before_commit",
+    "rebuild.after_commit",
 )
 
 _reached: Counter[str] = Counter()

@@ -14,11 +14,11 @@ import click
 from supplyline import settings as environment
 from supplyline.contracts import Json, RunRef
 from supplyline.stages import open_landing
-from supplyline.tenancy.connections import connect, unavailable_mapped
+from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
 if TYPE_CHECKING:
-    from supplyline.load.repair import Verification
+    from supplyline.load.verify import Verification
 
 _ORG = click.option("--org", required=True, help="Organization id.")
 _TABLE = click.option("--table", required=True, help="Table, such as products.")
@@ -88,23 +88,42 @@ def _print_verification(one: Verification) -> None:
 @_ORG
 @_TABLE
 @click.option("--file", "file_id", required=True, help="The file whose load is taken back.")
+@click.option("--cascade", is_flag=True, help="Undo the later loads of the table too.")
+@click.option("--replay", is_flag=True, help="Load the later files again, without this one.")
 @_USER
 @_JSON
-def undo(org: str, table: str, file_id: str, user: str, as_json: bool) -> None:
-    """Take back the newest load of a table exactly: rows, values and history as before."""
+def undo(  # noqa: PLR0917 - click passes by keyword
+    org: str, table: str, file_id: str, cascade: bool, replay: bool, user: str, as_json: bool
+) -> None:
+    """Take back a load exactly: rows, values, history and columns as before.
+
+    A load that later ones rest on is taken back with --cascade or --replay only.
+    """
     from supplyline import load
 
-    owner = parse_org_id(org)
-    with unavailable_mapped(), connect(owner, settings=environment.get()) as conn:
+    if cascade and replay:
+        raise click.UsageError("Say --cascade or --replay, not both.")
+    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
+    with open_landing(settings) as landing, session(owner, settings=settings) as conn:
+        closed = landing.manifests(owner, table=name, state="closed") if replay else []
         done = load.undo(
             owner,
             conn=conn,
-            table=parse_table_name(table),
+            table=name,
             file_id=parse_file_id(file_id),
             run=_run("undo", user),
             now=_now(),
+            later="cascade" if cascade else "replay" if replay else "refuse",
+            landed=load.Landed(
+                manifests={m.file_id: m for m in closed},
+                stream=lambda m: landing.stream(owner, manifest=m),
+            ),
         )
-    _say(done, f"{done['removed']} rows removed, {done['restored']} restored.", as_json=as_json)
+    lines = [f"{done['removed']} rows removed, {done['restored']} restored."]
+    lines += [f"undone: {', '.join(done['undone'])}"] if done["undone"][1:] else []
+    lines += [f"loaded again: {', '.join(done['replayed'])}"] if done["replayed"] else []
+    lines += [f"kept as it is: {what}" for what in done["kept"]]
+    _say(done, "\n".join(lines), as_json=as_json)
 
 
 @click.command(epilog="Example: supplyline rebuild --org 123 --table sales --no-key")

@@ -8,10 +8,13 @@ policy forbids.
 
 from supplyline.load.pipeline import current, load_files, outdated, pending
 from supplyline.load.preview import preview
+from supplyline.load.rebuild import rebuild
 from supplyline.load.records import certificates, claim_attempt
-from supplyline.load.repair import rebuild, undo, verify
+from supplyline.load.undo import Landed, undo
+from supplyline.load.verify import verify
 
 __all__ = [
+    "Landed",
     "certificates",
     "claim_attempt",
     "current",

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from supplyline.checksums import SEEDS, SEPARATOR
 from supplyline.contracts import TableName
+from supplyline.load.records import loads_lacking
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
 from supplyline.load.types import comparable, remembered, restored, restored_barred, typed
@@ -132,6 +133,8 @@ def _classify(conn: Connection, target: Target) -> None:
         [
             sql.SQL("t._raw IS DISTINCT FROM p._raw"),
             *(_differs(c, k) for c, k in target.types.items()),
+            # An empty cell is not the same as none: NULL both, where the column is typed.
+            *_came_without(conn, target),
         ]
     )
     conn.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(SOURCE)))
@@ -154,6 +157,12 @@ def _classify(conn: Connection, target: Target) -> None:
         )
     )
     conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(SOURCE)))
+
+
+def _came_without(conn: Connection, target: Target) -> list[sql.Composed]:
+    """SQL: whether a row of the table is of a file that lacked some of this file's columns."""
+    loads = loads_lacking(conn, target.table, list(target.types))
+    return [sql.SQL("t._load = ANY ({})").format(sql.Literal(loads))] if loads else []
 
 
 def _differs(column: str, kind: str) -> sql.Composed:

@@ -73,11 +73,46 @@ def undone_file_ids(conn: Connection, table: TableName) -> set[str]:
     return {r[0] for r in rows}
 
 
+def loads_lacking(conn: Connection, table: TableName, columns: list[str]) -> list[str]:
+    """Loads of files that had not all of these columns."""
+    rows = conn.execute(
+        "SELECT load_id FROM supplyline.loads WHERE table_name = %s AND NOT columns @> %s",
+        (table, columns),
+    ).fetchall()
+    return [r[0] for r in rows]
+
+
+def loads_since(conn: Connection, table: TableName, file_id: str) -> list[tuple[str, str]]:
+    """Load and file id of the file's load and of all later ones that stand, the newest first."""
+    return conn.execute(
+        "SELECT load_id, file_id FROM supplyline.loads WHERE table_name = %(t)s"
+        " AND undone_at IS NULL AND ordinal >= (SELECT ordinal FROM supplyline.loads"
+        " WHERE file_id = %(f)s AND table_name = %(t)s AND undone_at IS NULL)"
+        " ORDER BY ordinal DESC",
+        {"t": table, "f": file_id},
+    ).fetchall()
+
+
+def mark_undone(conn: Connection, load_id: str, now: datetime) -> None:
+    conn.execute("UPDATE supplyline.loads SET undone_at = %s WHERE load_id = %s", (now, load_id))
+
+
 def is_undone(conn: Connection, file_id: str) -> bool:
     row = conn.execute(
         "SELECT undone_at IS NOT NULL FROM supplyline.loads WHERE file_id = %s", (file_id,)
     ).fetchone()
     return bool(row and row[0])
+
+
+def forget_load(conn: Connection, file_id: str) -> None:
+    """Removes the receipt of a file that is about to be loaded again in the same transaction."""
+    loads = "SELECT load_id FROM supplyline.loads WHERE file_id = %s"
+    for dependent in ("rejected_rows", "certificates"):
+        conn.execute(
+            f"DELETE FROM supplyline.{dependent} WHERE load_id IN ({loads})".encode(),  # noqa: S608 - two names of ours
+            (file_id,),
+        )
+    conn.execute("DELETE FROM supplyline.loads WHERE file_id = %s", (file_id,))
 
 
 def shape(conn: Connection, load_id: str) -> Json:

@@ -17,12 +17,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import LiteralString
 
+import psycopg
 from psycopg import sql
 
 from supplyline.contracts import Json, TableName, TableSettings
 from supplyline.errors import SchemaDrift
 from supplyline.load.kinds import JSON, TEXT, kind_of, sql_type
-from supplyline.load.types import Evidence, choose, remember, remembered, settle
+from supplyline.load.types import (
+    Evidence,
+    choose,
+    remember,
+    remembered,
+    remembered_remarks,
+    settle,
+)
 from supplyline.tenancy.connections import Connection
 
 HIDDEN = ("_file", "_row", "_seq", "_load", "_raw")
@@ -49,6 +57,7 @@ class Plan:
     added: Mapping[str, str] = field(default_factory=dict)
     changed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+    remarks_before: Mapping[str, str] = field(default_factory=dict)
     strict: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     refusal: str = ""
@@ -58,7 +67,10 @@ class Plan:
         return {
             "created": self.created,
             "added": dict(self.added),
-            "changed": {c: list(kinds) for c, kinds in self.changed.items()},
+            "changed": {
+                c: [before, after, self.remarks_before.get(c, "")]
+                for c, (before, after) in self.changed.items()
+            },
             "barred": list(self.barred),
         }
 
@@ -109,6 +121,7 @@ def plan(
     return Plan(
         table=table, key=tuple(key), created=created, types=work.types,
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
+        remarks_before=remembered_remarks(conn, table),
         strict=tuple(work.strict), barred=tuple(work.barred), refusal=work.refusal or drift,
     )  # fmt: skip
 
@@ -229,12 +242,20 @@ def apply(conn: Connection, plan: Plan) -> None:
         step = "Run `supplyline rebuild`: rows that do not fit are then set aside."
         by_hand = "is to be" in plan.refusal
         raise SchemaDrift(plan.refusal, next_step=step if by_hand else None, table=plan.table)
-    for statement in plan.statements():
-        conn.execute(statement)
+    try:
+        for statement in plan.statements():
+            conn.execute(statement)
+    except psycopg.errors.FeatureNotSupported as error:  # a view or rule uses the column
+        raise SchemaDrift(
+            f"Table {plan.table} cannot take another shape: {error.diag.message_primary}.",
+            next_step=f"{error.diag.message_detail or 'Something rests on the column.'} Drop it,"
+            " load, and make it again.",
+            table=plan.table,
+        ) from error
     to_text = [c for c, (_, after) in plan.changed.items() if after == TEXT]
     for relation in (plan.table, f"{plan.table}_history"):
         for column in to_text:
-            _restore_empties(conn, relation, column)
+            restore_empties(conn, relation, column)
     changed = {c: after for c, (_, after) in plan.changed.items()}
     new = dict(plan.types) if plan.created else dict(plan.added)
     remember(conn, plan.table, {**new, **changed}, plan.remarks)
@@ -277,7 +298,7 @@ def retype(relation: str, column: str, *, before: str, after: str) -> sql.Compos
     )
 
 
-def _restore_empties(conn: Connection, relation: str, column: str) -> None:
+def restore_empties(conn: Connection, relation: str, column: str) -> None:
     """A typed column says NULL for an empty cell; as text it says '' again.
 
     Not for cells that were absent, nor for rows of files that had no such column.

@@ -224,6 +224,14 @@ def remembered(conn: Connection, table: str) -> dict[str, str]:
     return dict(rows)
 
 
+def remembered_remarks(conn: Connection, table: str) -> dict[str, str]:
+    """Column → what a person should know about its kind."""
+    rows = conn.execute(
+        "SELECT column_name, remark FROM supplyline.column_types WHERE table_name = %s", (table,)
+    ).fetchall()
+    return dict(rows)
+
+
 def remember(
     conn: Connection, table: str, types: Mapping[str, str], remarks: Mapping[str, str] | None = None
 ) -> None:

@@ -1,0 +1,89 @@
+"""A table made again from landing, in one transaction: readers see the old table or the new one.
+
+Audited (P9). Files whose loads were undone stay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from psycopg import sql
+
+from supplyline.audit import events
+from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
+from supplyline.faults import reach
+from supplyline.load import records
+from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
+from supplyline.tenancy.catalog import save_table_settings, table_settings
+from supplyline.tenancy.connections import Connection
+
+
+def rebuild(
+    org: OrgId,
+    *,
+    conn: Connection,
+    table: TableName,
+    manifests: Sequence[Manifest],
+    stream: Stream,
+    run: RunRef,
+    now: Callable[[], datetime],
+    key: tuple[str, ...] | None = None,
+    key_candidates: KeyCandidates | None = None,
+) -> list[Certificate]:
+    """Makes the table again from the manifests that count, without the files that were undone.
+
+    `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
+    not configured is proposed anew. Raises as `load_files` does; StaleWorker only for a run that
+    claimed an attempt.
+    """
+    with conn.transaction():
+        lock_table(conn, table)
+        undone = records.undone_file_ids(conn, table)
+        if key is not None:
+            settings = table_settings(conn, table)
+            save_table_settings(
+                conn,
+                replace(settings, key=key, key_source="configured" if key else "none"),
+                actor=run.user_id,
+                run_id=run.run_id,
+                now=now,
+            )
+        elif key_candidates is not None:
+            settings = table_settings(conn, table)
+            if settings.key_source != "configured":
+                fresh = replace(settings, key=None, key_source="")
+                save_table_settings(conn, fresh, actor="supplyline", run_id=run.run_id, now=now)
+        for name in (table, f"{table}_history"):
+            conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
+        records.forget(conn, table)
+        reach("rebuild.dropped")
+        certificates = [
+            load_within(
+                org,
+                conn=conn,
+                manifest=m,
+                batches=stream(m),
+                run=run,
+                now=now(),
+                key_candidates=key_candidates or (lambda _: ()),
+            )
+            for m in current(manifests)
+            if m.file_id not in undone
+        ]
+        records.check_claimed(conn, run)
+        events.append(
+            conn,
+            org=org,
+            kind="table.rebuilt",
+            actor=run.user_id,
+            subject=table,
+            detail={"files": len(certificates), "left_out": sorted(undone)},
+            run_id=run.run_id,
+            correlation_id=run.correlation_id,
+            now=now,
+        )
+        reach("rebuild.before_commit")
+    reach("rebuild.after_commit")
+    return certificates

@@ -1,0 +1,122 @@
+"""Whether a certificate still holds: recomputed from MongoDB and PostgreSQL. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from supplyline.checksums import Checksum
+from supplyline.contracts import Certificate, Json, Manifest
+from supplyline.errors import LoadNotFound
+from supplyline.load import merge, records, types
+from supplyline.load.pipeline import Stream, actual_key
+from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
+from supplyline.load.schema import HIDDEN
+from supplyline.load.staging import stage
+from supplyline.tenancy.connections import Connection
+
+AS_OF = "supplyline_as_of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """`certificate` as it was issued; `differences`: what the stores say otherwise today."""
+
+    certificate: Certificate
+    differences: tuple[str, ...]
+    checksum_landing: str
+    checksum_table: str
+
+    def as_json(self) -> Json:
+        return {
+            "table": self.certificate.table,
+            "file_id": self.certificate.file_id,
+            "load_id": self.certificate.load_id,
+            "holds": not self.differences,
+            "differences": list(self.differences),
+            "checksum_file": self.certificate.checksum_file,
+            "checksum_landing": self.checksum_landing,
+            "checksum_table": self.checksum_table,
+        }
+
+
+def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verification:
+    """Recomputes a file's certificate from MongoDB and PostgreSQL. Raises LoadNotFound.
+
+    The file's rows are compared with the versions that were current right after its load, wherever
+    these are now: in the table or in its history.
+    """
+    found = records.certificates(conn, file_id=manifest.file_id, limit=1)
+    if not found or records.is_undone(conn, manifest.file_id):
+        raise LoadNotFound(f"The file {manifest.file_id} is not loaded.", file_id=manifest.file_id)
+    certificate, out = found[0], []
+    columns = [c["name"] for c in manifest.layout["columns"]]
+    with conn.transaction(force_rollback=True):
+        landed = stage(conn, columns=columns, batches=stream(manifest))
+        known = types.remembered(conn, manifest.table)
+        barred = records.shape(conn, certificate.load_id).get("barred", [])
+        target = merge.Target(
+            table=manifest.table,
+            types={c: known[c] for c in columns if c not in barred},
+            barred=tuple(barred),
+            key=actual_key(conn, manifest.table),
+            file_key=manifest.file_key,
+            sequence=manifest.sequence,
+            load_id=certificate.load_id,
+            relation=AS_OF,
+        )
+        _as_of(conn, target)
+        aside = leave_out_rejected(conn, load_id=certificate.load_id, columns=columns)
+        try:
+            with conn.transaction():
+                fates = merge.classify_only(conn, target)
+        except psycopg.DataError:  # the landed text was changed into one that has no such value
+            aside += leave_out_misfits(conn, target.types)
+            fates = merge.classify_only(conn, target)
+        rows, high, low = merge.checksum_parts(conn, target)
+    in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low).text
+    expected = certificate.landed + certificate.duplicate
+    if landed.rows != expected:
+        out.append(f"landing holds {landed.rows} rows of the file, not {expected}")
+    if landed.text != certificate.checksum_file:
+        out.append("the rows in MongoDB are not the rows of the file (checksum)")
+    if aside + fates.rejected != certificate.rejected:
+        out.append(f"{aside + fates.rejected} rows were set aside, not {certificate.rejected}")
+    # A row that a later file had already replaced when this one was loaded has no version of it.
+    late = certificate.superseded - fates.superseded
+    if fates.inserted > late:
+        out.append(f"{fates.inserted - late} rows are neither in the table nor in its history")
+    if fates.updated:
+        out.append(f"{fates.updated} rows were changed without a load")
+    if not certificate.rejected and not late and in_table != landed.text and not out:
+        out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
+    return Verification(
+        certificate=certificate,
+        differences=tuple(out),
+        checksum_landing=landed.text,
+        checksum_table=in_table,
+    )
+
+
+def _as_of(conn: Connection, target: merge.Target) -> None:
+    """A temporary table of every row's version right after the file with `target.sequence`."""
+    names = sql.SQL(", ").join(
+        map(sql.Identifier, [*types.remembered(conn, target.table), *HIDDEN])
+    )
+    identity = sql.SQL(", ").join(map(sql.Identifier, target.key or ("_file", "_row")))
+    conn.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {a} ON COMMIT DROP AS SELECT DISTINCT ON ({i}) * FROM"
+            " (SELECT {n} FROM {t} UNION ALL SELECT {n} FROM {h}) v WHERE _seq <= {s}"
+            " ORDER BY {i}, _seq DESC"
+        ).format(
+            a=sql.Identifier(AS_OF),
+            i=identity,
+            n=names,
+            t=sql.Identifier("public", target.table),
+            h=target.history,
+            s=sql.Literal(target.sequence),
+        )
+    )
