@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "backend.accounts",
     "backend.files",
     "backend.runs",
+    "backend.forecasts",
     "backend.api",
 ]
 

@@ -29,6 +29,8 @@ from backend.forecasts.views import (
     PlanFileView,
     PlanView,
     RunsView,
+    ScheduleView,
+    SettingsView,
     ValueAddedView,
 )
 
@@ -64,7 +66,9 @@ urlpatterns = [
     path("api/forecast/periods/<str:file_type>/", PeriodsFileView.as_view()),
     path("api/forecast/items/<path:item>/", ItemView.as_view()),
     path("api/forecast/runs/", RunsView.as_view()),
+    path("api/forecast/schedule/", ScheduleView.as_view()),
+    path("api/forecast/settings/", SettingsView.as_view()),
     path("api/forecast/overrides/", OverridesView.as_view()),
     path("api/forecast/overrides/value-added/", ValueAddedView.as_view()),
-    path("api/forecast/overrides/<int:override_id>/", OverrideView.as_view()),
+    path("api/forecast/overrides/<str:override_id>/", OverrideView.as_view()),
 ]

@@ -218,3 +218,36 @@ class ItemAnswer(serializers.Serializer[None]):
 
 class RunsAnswer(serializers.Serializer[None]):
     results = serializers.ListField(child=serializers.DictField())
+
+
+class SchedulePayload(serializers.Serializer[None]):
+    enabled = serializers.BooleanField(required=False, default=True)
+    at = serializers.TimeField(
+        required=False, allow_null=True, help_text="local time; default: a time of the night"
+    )
+    timezone = serializers.CharField(max_length=64, required=False, default="UTC")
+    weekdays = serializers.CharField(
+        max_length=7, required=False, default="1234567", help_text="1 is Monday"
+    )
+    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
+
+
+class ScheduleAnswer(serializers.Serializer[None]):
+    enabled = serializers.BooleanField()
+    at = serializers.CharField()
+    timezone = serializers.CharField()
+    weekdays = serializers.CharField()
+    next_due = serializers.DateTimeField(allow_null=True)
+    last_due = serializers.DateTimeField(allow_null=True)
+    last_outcome = serializers.CharField()
+
+
+class SettingsPayload(serializers.Serializer[None]):
+    version = serializers.IntegerField(min_value=0, help_text="the version that was read")
+    settings = serializers.DictField(help_text="what differs from the defaults")
+    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
+
+
+class SettingsAnswer(serializers.Serializer[None]):
+    version = serializers.IntegerField()
+    settings = serializers.DictField()

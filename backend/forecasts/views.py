@@ -18,6 +18,7 @@ from backend.accounts.models import Role
 from backend.api.downloads import CSV, MEDIA_TYPES, XLSX, table_response
 from backend.api.requests import caller, payload, query
 from backend.api.views.airflow_operations import read_org
+from backend.forecasts import schedule
 from backend.forecasts.serializers import (
     FilterQuery,
     ItemAnswer,
@@ -30,13 +31,17 @@ from backend.forecasts.serializers import (
     PlanPage,
     PlanQuery,
     RunsAnswer,
+    ScheduleAnswer,
+    SchedulePayload,
+    SettingsAnswer,
+    SettingsPayload,
     ValueAddedAnswer,
     WithdrawQuery,
     filter_of,
 )
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.forecast import explain, overrides, read, value_added
+from supplyline.forecast import decisions, explain, overrides, read, value_added
 from supplyline.tenancy.connections import session
 
 FILE = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
@@ -150,13 +155,15 @@ class OverrideView(APIView):
     """One override, to be withdrawn."""
 
     @extend_schema(parameters=[WithdrawQuery], responses=OverrideRow)
-    def delete(self, request: Request, override_id: int) -> Response:
+    def delete(self, request: Request, override_id: str) -> Response:
         user = caller(request)
         require(user, Role.EDITOR)
+        if not override_id.isdecimal() or len(override_id) > 18:
+            raise overrides.OverrideNotFound(f"There is no override {override_id[:40]!r}.")
         org, asked = asked_for(WithdrawQuery, request)
         with opened(org) as conn:
             ended = overrides.withdraw(
-                conn, org, override_id=override_id, reason=asked["reason"], actor=user.pk,
+                conn, org, override_id=int(override_id), reason=asked["reason"], actor=user.pk,
                 now=timezone.now(),
             )  # fmt: skip
         return Response(overrides.as_json(ended))
@@ -170,3 +177,45 @@ class ValueAddedView(APIView):
         org, _ = asked_for(OrgQuery, request)
         with opened(org) as conn:
             return Response(value_added.report(conn))
+
+
+class ScheduleView(APIView):
+    """When the organization is forecast by itself. A night on which nothing changed has no run."""
+
+    @extend_schema(parameters=[OrgQuery], responses=ScheduleAnswer)
+    def get(self, request: Request) -> Response:
+        org, _ = asked_for(OrgQuery, request)
+        return Response(schedule.describe(org))
+
+    @extend_schema(request=SchedulePayload, responses=ScheduleAnswer)
+    def put(self, request: Request) -> Response:
+        user = caller(request)
+        require(user, Role.OWNER)
+        given = payload(SchedulePayload, request)
+        org = read_org(user, given.pop("org_id", None))
+        schedule.set_schedule(org, now=timezone.now(), actor=user.pk, **given)
+        return Response(schedule.describe(org))
+
+
+class SettingsView(APIView):
+    """What the organization decided for its forecast: docs/replenishment.md lists the settings."""
+
+    @extend_schema(parameters=[OrgQuery], responses=SettingsAnswer)
+    def get(self, request: Request) -> Response:
+        org, _ = asked_for(OrgQuery, request)
+        with opened(org) as conn:
+            version, found = decisions.load_version(conn)
+        return Response({"version": version, "settings": found.as_json()})
+
+    @extend_schema(request=SettingsPayload, responses=SettingsAnswer)
+    def put(self, request: Request) -> Response:
+        user = caller(request)
+        require(user, Role.OWNER)
+        given = payload(SettingsPayload, request)
+        org = read_org(user, given.get("org_id"))
+        with opened(org) as conn:
+            version, found = decisions.save_settings(
+                conn, org, data=given["settings"], version=given["version"], actor=user.pk,
+                now=timezone.now(),
+            )  # fmt: skip
+        return Response({"version": version, "settings": found.as_json()})

@@ -9,6 +9,7 @@ Three steps for Airflow: `prepare` → `forecast_chunk` for each of `ForecastPla
 `publish`; `run_all` does them in one process.
 """
 
+from supplyline.forecast.decisions import load_settings
 from supplyline.forecast.explain import explain
 from supplyline.forecast.jobs import (
     ChunkResult,
@@ -18,7 +19,7 @@ from supplyline.forecast.jobs import (
     run_all,
 )
 from supplyline.forecast.options import ForecastSettings
-from supplyline.forecast.preparing import ForecastPlanInput, load_settings, prepare
+from supplyline.forecast.preparing import ForecastPlanInput, prepare
 from supplyline.forecast.read import plan_summary, read_plan
 
 __all__ = [

@@ -61,7 +61,16 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     unknown = sorted(set(data) - known)
     if unknown:
         raise BadForecastSettings(f"Unknown forecast settings: {', '.join(unknown)}.")
-    lists = {k: tuple(data[k]) for k in ("not_products", "products") if k in data}
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "bucket": str, "fill_rate": dict, "not_products": (list, tuple), "products": (list, tuple),
+    }  # fmt: skip
+    for name, value in data.items():
+        if isinstance(value, bool) or not isinstance(value, kinds.get(name, (int, float))):
+            raise BadForecastSettings(f"`{name}` is of a wrong kind.")
+    for name in ("horizon", "season", "refit_days", "chunk_items", "keep_runs"):
+        if data.get(name, 1) != int(data.get(name, 1)) or data.get(name, 1) > 100_000:
+            raise BadForecastSettings(f"`{name}` is no whole number up to 100000.")
+    lists = {k: tuple(map(str, data[k])) for k in ("not_products", "products") if k in data}
     merged: dict[str, Any] = data | lists
     found = ForecastSettings(**merged)
     if found.bucket not in ("", "day", "week", "month"):
@@ -69,7 +78,9 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     for name in ("lead_time_days", "review_days", "horizon", "season", "holding_rate"):
         if getattr(found, name) < 0:
             raise BadForecastSettings(f"`{name}` is negative.")
-    if not all(0 < r < 1 for r in found.fill_rate.values()):
+    if set(found.fill_rate) != {"A", "B", "C"}:
+        raise BadForecastSettings("`fill_rate` needs a value for each of the classes A, B and C.")
+    if not all(isinstance(r, float) and 0 < r < 1 for r in found.fill_rate.values()):
         raise BadForecastSettings("A `fill_rate` lies between 0 and 1, such as 0.95.")
     for name in ("chunk_items", "keep_runs", "refit_days"):
         if getattr(found, name) < 1:

@@ -16,7 +16,8 @@ import psycopg
 
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import changes, demand, items, masters, options, overrides, sources, store
+from supplyline.forecast import changes, demand, items, masters, overrides, sources, store
+from supplyline.forecast.decisions import load_settings
 from supplyline.forecast.options import ForecastSettings
 
 log = logging.getLogger(__name__)
@@ -44,14 +45,6 @@ class ForecastPlanInput:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "chunks": list(self.chunks)}
-
-
-def load_settings(conn: Connection) -> ForecastSettings:
-    """The organization's newest forecast settings, or the defaults."""
-    row = conn.execute(
-        "SELECT settings FROM supplyline.forecast_settings ORDER BY version DESC LIMIT 1"
-    ).fetchone()
-    return options.parse(row[0]) if row else ForecastSettings()
 
 
 def prepare(

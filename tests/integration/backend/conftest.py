@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from backend.accounts.models import Organization, Role, User
 from backend.accounts.services import create_token
 from backend.files.models import Upload
 from backend.runs.models import Run
-from supplyline.contracts import OrgId
+from supplyline import forecast
+from supplyline.contracts import OrgId, RunRef
 from supplyline.settings import Settings
+from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import parse_org_id
-from supplyline.tenancy.provisioning import provision
+from supplyline.tenancy.provisioning import drop, provision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +79,46 @@ def bob(orgs: tuple[OrgId, OrgId], person: Callable[..., Person]) -> Person:
 @pytest.fixture
 def charlie(orgs: tuple[OrgId, OrgId], person: Callable[..., Person]) -> Person:
     return person("charlie", org=orgs[1], role=Role.OWNER)
+
+
+FORMULA = '=HYPERLINK("http://x.example","y")'
+ITEMS = {
+    "007": "Lamp",
+    "A/B 1": "Shade, with a slash",
+    "=1+1": FORMULA,
+    "-5": "@SUM(B)",
+    "ÄÖ%20": "\tTab first",
+}
+
+
+@pytest.fixture(scope="session")
+def shop(engine_settings: Settings) -> Iterator[OrgId]:
+    """An organization with a published plan of five items, one of which nobody bought."""
+    org = parse_org_id("fcapi")
+    provision(org, settings=engine_settings)
+    with connect(org, settings=engine_settings) as conn:
+        conn.execute(
+            "CREATE TABLE sales (sku text, sold_on date, quantity int, unit_price numeric)"
+        )
+        conn.execute("CREATE TABLE products (sku text, name text, on_hand int, unit_cost numeric)")
+        with conn.cursor() as cursor:
+            for n, (sku, name) in enumerate(ITEMS.items()):
+                stock = (sku, name, 3 + 40 * n, 5)
+                cursor.execute("INSERT INTO products VALUES (%s, %s, %s, %s)", stock)
+                days = range(0, 200, 1 + n) if sku != "-5" else ()
+                cursor.executemany(
+                    "INSERT INTO sales VALUES (%s, %s, %s, 9.5)",
+                    [(sku, date(2025, 1, 1) + timedelta(days=d), 2 + d % 3) for d in days],
+                )
+        conn.commit()
+        forecast.run_all(
+            org, conn=conn, now=datetime(2025, 8, 1, tzinfo=UTC), run=RunRef(run_id="fc-1")
+        )
+    yield org
+    drop(org, settings=engine_settings)
+
+
+@pytest.fixture
+def dana(shop: OrgId, person: Callable[..., Person]) -> Person:
+    Organization.objects.get_or_create(pk=shop, defaults={"state": "active", "name": shop})
+    return person("dana", org=shop, role=Role.VIEWER)

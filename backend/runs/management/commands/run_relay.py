@@ -14,6 +14,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from backend.airflow_client.client import AirflowClient
+from backend.forecasts import schedule
 from backend.runs.delivery import deliver_due
 from backend.runs.reconciler import POLL_BUSY, POLL_IDLE, reconcile
 from backend.runs.services import CHANNEL
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Delivers accepted triggers to Airflow and keeps the record of runs. Runs until it is "
-        "stopped; two at once are harmless. Example: manage.py run_relay"
+        "Delivers accepted triggers to Airflow, starts scheduled forecasts and keeps the record of "
+        "runs. Runs until it is stopped; two at once are harmless. Example: manage.py run_relay"
     )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
@@ -69,6 +70,7 @@ def _reconcile_forever(stop: threading.Event) -> None:
             wait = POLL_IDLE.total_seconds()
             try:
                 close_old_connections()
+                schedule.start_due(settings=settings, now=timezone.now())
                 if reconcile(client, settings=settings, now=timezone.now()):
                     wait = POLL_BUSY.total_seconds()
             except SupplylineError as error:
