@@ -23,6 +23,7 @@ COMMANDS = {
     "parse": "supplyline.ingest.commands:parse",
     "columns": "supplyline.tables:columns",
     "load-preview": "supplyline.tables:load_preview",
+    "dry-run": "supplyline.trial:dry_run_command",
     "verify": "supplyline.operations:verify",
     "undo": "supplyline.operations:undo",
     "rebuild": "supplyline.operations:rebuild",

@@ -7,7 +7,7 @@ At the level of `stages`: it looks into landing, load, quality and forecast and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -136,6 +136,30 @@ def quarantined_rows(org: OrgId, *, file_id: str, settings: Settings) -> Iterabl
     with open_landing(settings) as landing:
         for row in landing.quarantined(org, file_id=file_id):
             yield asdict(row)
+
+
+def quarantine_lines(
+    org: OrgId, *, file_id: str, open_only: bool, settings: Settings
+) -> Iterator[list[str]]:
+    """The rows set aside as a table to mend: its header, then a line a row; no cap.
+
+    Columns as in `ingest.corrections`; no cell is a formula for a spreadsheet.
+    """
+    from supplyline.ingest import corrections
+
+    with open_landing(settings) as landing:
+        manifest = landing.manifest(org, file_id)
+        layout: Json = manifest.layout if manifest else {"columns": []}
+        yield corrections.header([c["name"] for c in layout["columns"]])
+        for row in landing.quarantined(org, file_id=file_id, open_only=open_only):
+            yield corrections.line(row, layout=layout)
+
+
+def has_quarantine(org: OrgId, *, file_id: str, settings: Settings) -> bool:
+    """Whether a landed file, which is not itself one of corrections, has rows set aside."""
+    with open_landing(settings) as landing:
+        manifest = landing.manifest(org, file_id)
+    return manifest is not None and not manifest.replay_of and manifest.quarantined > 0
 
 
 def audit_trail(org: OrgId, *, settings: Settings, limit: int = 50, **filters: Any) -> Json:

@@ -20,7 +20,9 @@ from backend.api.views.pipeline import (
     QualityView,
 )
 from backend.api.views.tables import DriftView, TableView
-from backend.files.views import FilesView, FileView, QuarantineView, UploadView
+from backend.files.quarantine_views import QuarantineView, ReplayView
+from backend.files.reading_views import DryRunView, PreviewView, ReingestView
+from backend.files.views import FilesView, FileView, UploadView
 from backend.forecasts.views import (
     ItemView,
     OverridesView,
@@ -33,6 +35,7 @@ from backend.forecasts.views import (
     SettingsView,
     ValueAddedView,
 )
+from backend.tables.views import ContractView, TablesView
 
 handler404 = "backend.api.problems.not_found"
 handler500 = "backend.api.problems.server_error"
@@ -48,7 +51,14 @@ urlpatterns = [
     path("api/files/", FilesView.as_view()),
     path("api/files/upload/", UploadView.as_view()),
     path("api/files/<str:file_id>/", FileView.as_view()),
+    path("api/files/<str:file_id>/preview/", PreviewView.as_view()),
+    path("api/files/<str:file_id>/dry-run/", DryRunView.as_view()),
+    path("api/files/<str:file_id>/reingest/", ReingestView.as_view()),
     path("api/files/<str:file_id>/quarantine/", QuarantineView.as_view()),
+    path("api/files/<str:file_id>/quarantine/<str:file_type>/", QuarantineView.as_view()),
+    path("api/files/<str:file_id>/replay/", ReplayView.as_view()),
+    path("api/tables/", TablesView.as_view()),
+    path("api/tables/<str:table>/contract/", ContractView.as_view()),
     path("api/airflow/trigger/enhanced-ingest/", EnhancedIngestDAGView.as_view()),
     path("api/airflow/trigger/mongo-to-postgres/", EnhancedMongoToPostgresDAGView.as_view()),
     path("api/airflow/trigger/forecast-inventory/", ForecastInventoryDAGView.as_view()),

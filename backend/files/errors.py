@@ -28,3 +28,13 @@ class FileTooLarge(Terminal):
 class FileIdTaken(Terminal):
     code = "file_id_taken"
     next_step = "Leave `file_id` out, or give an id that was not used before."
+
+
+class NotReadAnew(Terminal):
+    code = "not_read_anew"
+    next_step = "Read the file anew that they correct, or send its corrections again."
+
+
+class NothingToReplay(Terminal):
+    code = "nothing_to_replay"
+    next_step = "GET /api/files/<file_id>/quarantine/ shows the rows that are still set aside."

@@ -9,7 +9,11 @@ from backend.runs.models import Run
 
 
 class Upload(models.Model):
-    """One uploaded file of one organization; `file_id` is unique within it."""
+    """One uploaded file of one organization; `file_id` is unique within it.
+
+    `options`: what was said about how it is written. `origin`: the file whose bytes this one reads
+    anew. `replay_of`: the file whose quarantined rows it corrects.
+    """
 
     org = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="uploads")
     file_id = models.CharField(max_length=64)
@@ -18,6 +22,9 @@ class Upload(models.Model):
     sha256 = models.CharField(max_length=64)
     table = models.CharField(max_length=48)
     table_reasons = models.JSONField(default=list)
+    options = models.JSONField(default=dict)
+    origin = models.CharField(max_length=64, blank=True)
+    replay_of = models.CharField(max_length=64, blank=True)
     user_id_text = models.CharField(max_length=64)
     run = models.OneToOneField(Run, null=True, on_delete=models.SET_NULL, related_name="upload")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -9,14 +9,17 @@ from django.db import IntegrityError, transaction
 
 from backend.accounts.models import User
 from backend.api.errors import IdempotencyKeyReused
-from backend.files.errors import EmptyFile, FileIdTaken
+from backend.files.errors import EmptyFile, FileIdTaken, NotReadAnew
 from backend.files.models import Upload
 from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
-from supplyline.contracts import OrgId, StoredFile
+from supplyline.contracts import OrgId, ParseOptions, StoredFile
+from supplyline.ingest import open_file
 from supplyline.storage import Storage
 from supplyline.tenancy.names import parse_table_name
 from supplyline.vocabulary import recognise
+
+_NOTHING_SAID = ParseOptions()
 
 
 class _Repeated(Exception):
@@ -38,15 +41,24 @@ def accept_upload(
     storage: Storage,
     user: User,
     table: str | None,
+    options: ParseOptions = _NOTHING_SAID,
+    replay_of: Upload | None = None,
     idempotency_key: str | None = None,
 ) -> Upload:
     """Records the upload and its intent in one transaction.
 
-    Without `table`, header and file name propose one. What cannot be a table at all is refused now
-    and not kept. Raises EmptyFile, UnreadableFile, InvalidName, FileIdTaken.
+    Without `table`, header and file name propose one; `replay_of` is the upload whose quarantined
+    rows this one corrects. What cannot be a table at all is refused now and not kept. Raises
+    EmptyFile, UnreadableFile, InvalidName, FileIdTaken.
     """
     try:
-        name, reasons = _table_of(stored, storage, table)
+        name, reasons = _table_of(stored, storage, table, options)
+        if options != _NOTHING_SAID or replay_of is not None:
+            stored = storage.describe(
+                stored,
+                options=options if options != _NOTHING_SAID else None,
+                replay_of=replay_of.file_id if replay_of else "",
+            )
     except Exception:  # whatever is wrong, the bytes are not kept; it is raised again
         storage.delete(org, stored.file_id)
         raise
@@ -56,8 +68,9 @@ def accept_upload(
             stored=stored,
             user=user,
             table=(name, reasons),
-            content=[stored.sha256, stored.name, table],
+            content=_content(stored, table),
             idempotency_key=f"upload:{idempotency_key}" if idempotency_key else None,
+            triggered_by="replay" if replay_of else "file_upload",
         )
     except _Repeated as repeated:
         storage.delete(org, stored.file_id)
@@ -69,6 +82,51 @@ def accept_upload(
         raise FileIdTaken(f"There is a file {stored.file_id} already.") from None
 
 
+def _content(stored: StoredFile, table: str | None) -> list[Any]:
+    """What makes two requests with one Idempotency-Key the same."""
+    said = stored.options.as_json() if stored.options else {}
+    more = [said, stored.origin, stored.replay_of]
+    return [stored.sha256, stored.name, table, *(more if any(more) else [])]
+
+
+def read_anew(
+    org: OrgId,
+    *,
+    upload: Upload,
+    options: ParseOptions,
+    storage: Storage,
+    user: User,
+    idempotency_key: str | None = None,
+) -> Upload:
+    """The kept bytes under a new file id, to be understood with `options`; nothing is copied.
+
+    Once it is landed and loaded it is in the place of the earlier readings. Raises FileNotStored,
+    UnreadableFile, and NotReadAnew for corrections.
+    """
+    if upload.replay_of:
+        raise NotReadAnew(f"{upload.file_id} holds corrections of {upload.replay_of}.")
+    first = storage.find(org, upload.file_id)
+    with storage.open(first) as source:
+        open_file(source, name=first.name, options=options)
+    again = storage.again(first, file_id=new_file_id(), options=options)
+    try:
+        return _record(
+            org,
+            stored=again,
+            user=user,
+            table=(upload.table, [f"read anew from {again.origin}"]),
+            content=_content(again, upload.table),
+            idempotency_key=f"reingest:{idempotency_key}" if idempotency_key else None,
+            triggered_by="reingest",
+        )
+    except _Repeated as repeated:
+        storage.delete(org, again.file_id)
+        return Upload.objects.get(org_id=org, run=repeated.run)
+    except IdempotencyKeyReused:
+        storage.delete(org, again.file_id)
+        raise
+
+
 @transaction.atomic
 def _record(
     org: OrgId,
@@ -78,6 +136,7 @@ def _record(
     table: tuple[str, list[str]],
     content: object,
     idempotency_key: str | None,
+    triggered_by: str = "file_upload",
 ) -> Upload:
     """Upload, intent and outbox row together, or none of them."""
     upload = Upload.objects.create(
@@ -88,14 +147,17 @@ def _record(
         sha256=stored.sha256,
         table=table[0],
         table_reasons=table[1],
+        options=stored.options.as_json() if stored.options else {},
+        origin=stored.origin,
+        replay_of=stored.replay_of,
         user_id_text=user.pk,
     )
     run = request_run(
         org,
         dag_id=INGEST,
-        conf=ingest_conf(org, upload=upload, triggered_by="file_upload"),
+        conf=ingest_conf(org, upload=upload, triggered_by=triggered_by),
         user_id=user.pk,
-        source="file_upload",
+        source=triggered_by,
         idempotency_key=idempotency_key,
         content=content,
     )
@@ -116,14 +178,14 @@ def ingest_conf(org: OrgId, *, upload: Upload, triggered_by: str) -> dict[str, A
     }
 
 
-def _table_of(stored: StoredFile, storage: Storage, table: str | None) -> tuple[str, list[str]]:
-    from supplyline.ingest import open_file
-
+def _table_of(
+    stored: StoredFile, storage: Storage, table: str | None, options: ParseOptions
+) -> tuple[str, list[str]]:
     if stored.size == 0:
         raise EmptyFile(f"The file {stored.name} is empty.")
     wanted = parse_table_name(table) if table else None
     with storage.open(stored) as source:
-        layout = open_file(source, name=stored.name).layout
+        layout = open_file(source, name=stored.name, options=options).layout
     if wanted is not None:
         return wanted, ["named in the upload"]
     proposal = recognise([c.header for c in layout.columns], file_name=stored.name)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -18,19 +14,17 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.downloads import harmless
 from backend.api.requests import IDEMPOTENCY, caller, idempotency_key
-from backend.files.errors import FileIdTaken, FileTooLarge, NoFile, UploadIncomplete
+from backend.files.forms import OptionsForm, options_among
 from backend.files.models import Upload
-from backend.files.services import accept_upload, new_file_id
-from backend.files.upload_handler import StorageUploadHandler, StoredUpload
+from backend.files.receiving import receive
+from backend.files.services import accept_upload
 from backend.runs.selectors import status_url
 from supplyline import overview
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.errors import FileNotStored
+from supplyline.errors import FileNotStored, SupplylineError
 from supplyline.storage import Storage
-from supplyline.tenancy.names import parse_file_id
 
 
 def describe(upload: Upload) -> dict[str, Any]:
@@ -38,10 +32,17 @@ def describe(upload: Upload) -> dict[str, Any]:
     run = upload.run
     twin = (
         Upload.objects.filter(
-            org_id=upload.org_id, sha256=upload.sha256, created_at__lt=upload.created_at
+            org_id=upload.org_id,
+            sha256=upload.sha256,
+            table=upload.table,
+            origin="",
+            replay_of="",
+            created_at__lt=upload.created_at,
         )
         .order_by("created_at")
         .first()
+        if not upload.origin and not upload.replay_of
+        else None
     )
     return {
         "file_id": upload.file_id,
@@ -50,6 +51,9 @@ def describe(upload: Upload) -> dict[str, Any]:
         "sha256": upload.sha256,
         "table": upload.table,
         "table_reasons": upload.table_reasons,
+        "options": upload.options,
+        "reading_of": upload.origin or None,
+        "replay_of": upload.replay_of or None,
         "duplicate_of": twin.file_id if twin else None,
         "uploaded_at": upload.created_at.isoformat(),
         "user_id": upload.user_id_text,
@@ -60,12 +64,9 @@ def describe(upload: Upload) -> dict[str, Any]:
     }
 
 
-class UploadForm(serializers.Serializer[None]):
+class UploadForm(OptionsForm):
     file = serializers.FileField(help_text="the file itself")
     table = serializers.CharField(required=False, help_text="proposed from the file when left out")
-    file_id = serializers.CharField(
-        required=False, help_text="as a query parameter; an id of yours"
-    )
 
 
 class UploadView(APIView):
@@ -74,7 +75,7 @@ class UploadView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
-        parameters=[IDEMPOTENCY],
+        parameters=[IDEMPOTENCY, OpenApiParameter("file_id", str, description="an id of yours")],
         request={"multipart/form-data": UploadForm},
         responses={202: OpenApiTypes.OBJECT, 422: OpenApiResponse(description="not a table")},
     )
@@ -82,46 +83,38 @@ class UploadView(APIView):
         user = caller(request)
         require(user, Role.EDITOR)
         org = own_org(user)
-        settings = supplyline_settings.get()
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.max_upload_bytes:
-            raise FileTooLarge(f"A file may have {settings.max_upload_bytes:,} bytes at most.")
         key = idempotency_key(request)
+        settings = supplyline_settings.get()
         storage = Storage(settings.storage_url)
-        file_id = _wanted_id(request, org)
-        # The handlers must stand before the body is read; permission was checked before that.
-        handler = StorageUploadHandler(storage, org=org, file_id=file_id)
-        request._request.upload_handlers = [handler]
+        stored, form = receive(request, org=org, storage=storage, settings=settings)
         try:
-            form: Mapping[str, Any] = cast("Mapping[str, Any]", request.data)
-        except BaseException:
-            handler.abort()
-            storage.delete(org, file_id)
+            options = options_among(form)
+        except SupplylineError:
+            storage.delete(org, stored.file_id)
             raise
-        given = form.get("file")
-        if handler.is_interrupted:
-            raise UploadIncomplete("The upload ended before the file did.")
-        if not isinstance(given, StoredUpload):
-            raise NoFile("The request has no file.")
         upload = accept_upload(
             org,
-            stored=given.stored,
+            stored=stored,
             storage=storage,
             user=user,
             table=form.get("table") or None,
+            options=options,
             idempotency_key=key,
         )
-        body = {"success": True, "message": f"{upload.name} is accepted.", **describe(upload)}
-        return Response(body, status=status.HTTP_202_ACCEPTED)
+        return accepted(upload)
 
 
-def _wanted_id(request: Request, org: OrgId) -> str:
-    wanted = request.query_params.get("file_id")
-    if not wanted:
-        return new_file_id()
-    file_id = parse_file_id(wanted)
-    if Upload.objects.filter(org_id=org, file_id=file_id).exists():
-        raise FileIdTaken(f"There is a file {file_id} already.")
-    return file_id
+def accepted(upload: Upload) -> Response:
+    """202: the bytes and the intent are kept."""
+    told = describe(upload)
+    message = f"{upload.name} is accepted."
+    if told["duplicate_of"]:
+        message += (
+            f" The same bytes came for {upload.table} before, as {told['duplicate_of']}:"
+            " no row is added twice."
+        )
+    body = {"success": True, "message": message, **told}
+    return Response(body, status=status.HTTP_202_ACCEPTED)
 
 
 class FilesView(APIView):
@@ -146,35 +139,6 @@ class FileView(APIView):
         )
         certificate = issued[0].as_json() if issued else None
         return Response({**describe(upload), "certificate": certificate})
-
-
-class QuarantineView(APIView):
-    """The rows of a file that were set aside, all of them, as CSV with the reasons beside them."""
-
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
-    def get(self, request: Request, file_id: str) -> StreamingHttpResponse:
-        org = own_org(caller(request))
-        upload = find_upload(org, file_id)
-        answer = StreamingHttpResponse(
-            _quarantine_csv(org, upload.file_id), content_type="text/csv"
-        )
-        answer["Content-Disposition"] = f'attachment; filename="{upload.file_id}-quarantine.csv"'
-        return answer
-
-
-def _quarantine_csv(org: OrgId, file_id: str) -> Iterator[str]:
-    fields = ("row", "line", "column", "code", "reason", "raw")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(fields)
-    rows = overview.quarantined_rows(org, file_id=file_id, settings=supplyline_settings.get())
-    for row in rows:
-        writer.writerow([harmless(row[f]) for f in fields])
-        if buffer.tell() > 2**16:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
 
 
 def find_upload(org: OrgId, file_id: str) -> Upload:

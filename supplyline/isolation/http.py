@@ -143,6 +143,7 @@ def _files(subject: Subject) -> Iterator[Attempt]:
     for file_id in ids:
         for path in (
             f"/api/files/{file_id}/",
+            f"/api/files/{file_id}/preview/",
             f"/api/files/{file_id}/quarantine/",
             f"/api/pipeline/certificates/{file_id}/",
         ):
