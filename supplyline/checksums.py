@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from supplyline import arrays
 from supplyline.contracts import EXTRA
 from supplyline.lookup3 import SEEDS, U64, hash_block, hash_bytes
 from supplyline.packing import CHUNK, Part, lay_out, texts
@@ -89,13 +90,13 @@ def irregular_rows(batch: pa.RecordBatch, *, columns: Sequence[str]) -> npt.NDAr
     for name in columns:
         column = batch.column(name)
         if column.null_count:
-            found |= column.is_null().to_numpy(zero_copy_only=False)
+            found |= ~arrays.valid(column)
         for char in ("\0", SEPARATOR):
             found |= holding(column, char)
     if EXTRA in batch.schema.names:
         extra = batch.column(EXTRA)
         if extra.null_count < len(extra):
-            found |= extra.is_valid().to_numpy(zero_copy_only=False)
+            found |= arrays.valid(extra)
     return found
 
 
@@ -104,9 +105,7 @@ def holding(column: pa.Array, char: str) -> npt.NDArray[np.bool_]:
     data = column.buffers()[2]
     if data is None or not (np.frombuffer(data, dtype=np.uint8) == ord(char)).any():
         return np.zeros(len(column), dtype=np.bool_)  # the rule, and much faster
-    hit = pc.fill_null(pc.match_substring(column, char), False)
-    mask: npt.NDArray[np.bool_] = hit.to_numpy(zero_copy_only=False)
-    return mask
+    return arrays.true(pc.match_substring(column, char))
 
 
 def row_hashes(batch: pa.RecordBatch, *, columns: Sequence[str]) -> U64:
@@ -128,7 +127,7 @@ def row_hashes(batch: pa.RecordBatch, *, columns: Sequence[str]) -> U64:
 def _irregular_texts(
     batch: pa.RecordBatch, rows: npt.NDArray[np.int64], columns: Sequence[str]
 ) -> list[bytes]:
-    part = batch.take(pa.array(rows, pa.int64())).to_pydict()
+    part = batch.take(arrays.integers(rows)).to_pydict()
     nothing: list[Any] = [None] * len(rows)
     cells = [part.get(name, nothing) for name in columns]
     extras = part.get(EXTRA, nothing)
@@ -140,4 +139,4 @@ def hash_texts(given: Sequence[bytes]) -> U64:
     """Hashes of texts: shape (2, texts), one line for each seed."""
     if not given:
         return np.zeros((2, 0), dtype=np.uint64)
-    return hash_block(lay_out(len(given), [texts(pa.array(given, pa.large_binary()))], apart=CHUNK))
+    return hash_block(lay_out(len(given), [texts(arrays.binaries(given))], apart=CHUNK))

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from supplyline.arrays import valid
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 CHUNK = 64
@@ -65,7 +67,7 @@ def texts(column: pa.Array) -> Texts:
         data[: last - first] = np.frombuffer(data_buffer, dtype=np.uint8)[first:last]
     lengths: Ints = np.diff(offsets)
     if column.null_count:  # what an absent cell's offsets span is not defined
-        lengths[column.is_null().to_numpy(zero_copy_only=False)] = 0
+        lengths[~valid(column)] = 0
     return Texts(data, offsets[:-1] - first, lengths)
 
 

@@ -125,20 +125,24 @@ def _weight(batch: pa.RecordBatch) -> int:
 def _from_chunk(chunk: Chunk, first: int, shape: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
+    from supplyline import arrays
+
     rows = len(chunk.lines)
     absent = len(shape) - 3 - len(chunk.columns)
-    arrays = [
-        pa.array(np.arange(first, first + rows, dtype=np.int64)),
-        pa.array(chunk.lines),
+    columns = [
+        arrays.integers(np.arange(first, first + rows, dtype=np.int64)),
+        arrays.integers(chunk.lines),
         *chunk.columns,
         *(pa.nulls(rows, pa.string()) for _ in range(absent)),
         pa.nulls(rows, pa.list_(pa.string())),
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=shape)
+    return pa.RecordBatch.from_arrays(columns, schema=shape)
 
 
 def _from_records(rows: list[tuple[int, Record]], shape: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
+
+    from supplyline import arrays
 
     width = len(shape) - 3
     padded: list[list[str | None]] = []
@@ -156,10 +160,10 @@ def _from_records(rows: list[tuple[int, Record]], shape: pa.Schema) -> pa.Record
             padded.append(list(cells[:width]))
             extra.append(cells[width:])
     turned = list(zip(*padded, strict=True)) if padded else [()] * width
-    arrays = [
-        pa.array([n for n, _ in rows], pa.int64()),
-        pa.array([r.line for _, r in rows], pa.int64()),
-        *(pa.array(column, pa.string()) for column in turned),
-        pa.array(extra, pa.list_(pa.string())),
+    columns = [
+        arrays.integers([n for n, _ in rows]),
+        arrays.integers([r.line for _, r in rows]),
+        *(arrays.strings(column) for column in turned),
+        arrays.lists(extra),
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=shape)
+    return pa.RecordBatch.from_arrays(columns, schema=shape)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from supplyline import arrays
 from supplyline.contracts import (
     EXTRA,
     LINE,
@@ -75,7 +76,7 @@ def id_range(key: str) -> Document:
 class Documents:
     """`count` BSON documents, one behind the other."""
 
-    data: bytes
+    data: bytes | memoryview
     count: int
 
 
@@ -109,14 +110,14 @@ def _text_bytes(column: pa.Array) -> int:
 
 def _encoded(batch: pa.RecordBatch, names: Sequence[str], *, key: str, file_id: str) -> Documents:
     rows = batch.num_rows
-    numbers = batch.column(ROW).to_numpy()
+    numbers = arrays.numbers(batch.column(ROW))
     id_length = struct.pack("<i", len(row_id(key, 0)) + 1)
     parts: list[Part] = [
         b"\x02_id\0" + id_length + f"{key}:".encode(),
         _digits(numbers),
         b"\0" + _constant_element("_key", key) + _constant_element("_file", file_id),
         *_long_element(ROW, numbers),
-        *_long_element(LINE, batch.column(LINE).to_numpy()),
+        *_long_element(LINE, arrays.numbers(batch.column(LINE))),
     ]
     for name in names:
         parts += _text_element(name, batch.column(name))
@@ -133,7 +134,7 @@ def _encoded(batch: pa.RecordBatch, names: Sequence[str], *, key: str, file_id: 
     size = _fixed(lengths, "<i4")
     block = lay_out(rows, [size, *parts])
     end = int(block.starts[-1] + block.lengths[-1])
-    return Documents(block.data[:end].tobytes(), rows)
+    return Documents(block.data[:end].data, rows)
 
 
 def _digits(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -163,7 +164,7 @@ def _text_element(name: str, column: pa.Array) -> list[Part]:
     cells = texts(column)
     if not column.null_count:
         return [head, _fixed(cells.lengths + 1, "<i4"), cells, b"\0"]
-    there = column.is_valid().to_numpy(zero_copy_only=False)
+    there = arrays.valid(column)
     rows = len(column)
     block = lay_out(rows, [head, _fixed(cells.lengths + 1, "<i4"), cells, b"\0"], apart=CHUNK)
     return [Texts(block.data, block.starts, np.where(there, block.lengths, 0))]

@@ -25,11 +25,11 @@ class _Sequence(RawBSONDocument):  # type: ignore[misc] # bson is not typed here
 
     def __init__(self, documents: Documents) -> None:
         first = int.from_bytes(documents.data[:4], "little")
-        super().__init__(documents.data[:first])
+        super().__init__(bytes(documents.data[:first]))
         self._all = documents.data
 
     @property
-    def raw(self) -> bytes:
+    def raw(self) -> bytes | memoryview:
         return self._all
 
 

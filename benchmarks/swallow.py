@@ -1,0 +1,81 @@
+"""A server in front of MongoDB that answers large inserts itself and keeps nothing of them.
+
+What a client costs can then be measured on a machine whose MongoDB would take all of its time.
+Everything else goes through to the server behind. The answer counts the documents that came.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+
+import bson
+
+LARGE = 1 << 16
+
+
+def start(host: str, port: int) -> int:
+    """Listens on a free port of loopback, for as long as this process lives; answers the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_accept, args=(listener, host, port), daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def _accept(listener: socket.socket, host: str, port: int) -> None:
+    while True:
+        client, _ = listener.accept()
+        behind = socket.create_connection((host, port))
+        threading.Thread(target=_serve, args=(client, behind), daemon=True).start()
+
+
+def _serve(client: socket.socket, behind: socket.socket) -> None:
+    while (message := _receive(client)) is not None:
+        sent = _documents(message) if len(message) > LARGE else 0
+        if sent:
+            client.sendall(_answer(message, sent))
+            continue
+        behind.sendall(message)
+        reply = _receive(behind)
+        if reply is None:
+            break
+        client.sendall(reply)
+    client.close()
+    behind.close()
+
+
+def _receive(source: socket.socket) -> bytes | None:
+    head = source.recv(4, socket.MSG_WAITALL)
+    if len(head) < 4:
+        return None
+    (size,) = struct.unpack("<i", head)
+    rest = bytearray(size - 4)
+    view = memoryview(rest)
+    while view:
+        got = source.recv_into(view)
+        if not got:
+            return None
+        view = view[got:]
+    return head + rest
+
+
+def _documents(message: bytes) -> int:
+    """How many documents an insert brings; 0 for every other command."""
+    at, count = 20, 0
+    while at < len(message):
+        kind, (size,) = message[at], struct.unpack_from("<i", message, at + 1)
+        if kind == 0 and not message.startswith(b"\x02insert\0", at + 5):
+            return 0
+        if kind == 1:
+            inside = message.index(b"\0", at + 5) + 1
+            while inside < at + 1 + size:
+                (length,) = struct.unpack_from("<i", message, inside)
+                inside, count = inside + length, count + 1
+        at += 1 + size
+    return count
+
+
+def _answer(message: bytes, count: int) -> bytes:
+    (request,) = struct.unpack_from("<i", message, 4)
+    body = struct.pack("<iB", 0, 0) + bson.encode({"n": count, "ok": 1.0})
+    return struct.pack("<iiii", 16 + len(body), 1, request, 2013) + body
