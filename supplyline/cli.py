@@ -27,7 +27,7 @@ COMMANDS = {
     "verify": "supplyline.operations:verify",
     "undo": "supplyline.operations:undo",
     "rebuild": "supplyline.operations:rebuild",
-    "erase": "supplyline.operations:erase",
+    "erase": "supplyline.erasure:erase",
     "provision": "supplyline.tenancy.commands:provision",
     "migrate": "supplyline.tenancy.commands:migrate",
     "audit-verify": "supplyline.tenancy.commands:audit_verify",

@@ -26,6 +26,10 @@ POINTS = (
     "rebuild.dropped",
     "rebuild.before_commit",
     "rebuild.after_commit",
+    "release.recorded",
+    "release.deleted",
+    "erase.files_gone",
+    "erase.documents_gone",
 )
 
 _reached: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""`supplyline verify | undo | rebuild | erase`: what a person does about loads afterwards.
+"""`supplyline verify | undo | rebuild`: what a person does about loads afterwards.
 
 At the level of `stages`: it joins landing, load and storage.
 """
@@ -162,57 +162,6 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
     _say(done, f"{len(certificates)} files loaded again, {partial} partial.", as_json=as_json)
     if partial:
         raise SystemExit(1)
-
-
-@click.command(epilog="Example: supplyline erase --org 123 --yes-erase 123")
-@_ORG
-@click.option("--yes-erase", required=True, help="The id once more, so that none goes by mistake.")
-@_JSON
-def erase(org: str, yes_erase: str, as_json: bool) -> None:
-    """Erase an organization: files, landed rows, database and role. Prints what is gone."""
-    owner = parse_org_id(org)
-    if yes_erase != owner:
-        raise click.UsageError("--yes-erase does not name the same organization.")
-    proof = erase_organization(org)
-    _say(
-        proof,
-        "\n".join(f"{k.replace('_', ' ')}: {v}" for k, v in proof.items()),
-        as_json=as_json,
-    )
-    if not proof["gone"]:
-        raise SystemExit(1)
-
-
-def erase_organization(org: str) -> Json:
-    """Removes everything of an organization outside the control database, then looks again.
-
-    May be repeated. `left_*` is what a second look found in each store: none of it, if `gone`.
-    """
-    from supplyline.storage import Storage
-    from supplyline.tenancy.provisioning import drop, exists
-
-    settings, owner = environment.get(), parse_org_id(org)
-    storage = Storage(settings.storage_url)
-    with open_landing(settings) as landing:
-        files = {m.file_id for m in landing.manifests(owner)}
-        for file_id in files:
-            storage.delete(owner, file_id)
-        collections = landing.erase(owner)
-        database = drop(owner, settings=settings)
-        left_manifests = len(landing.manifests(owner))
-        left_collections = landing.erase(owner)
-    left_database = exists(owner, settings=settings)
-    return {
-        "org": owner,
-        "files": len(files),
-        "collections": collections,
-        "database_and_role": database,
-        "left_manifests": left_manifests,
-        "left_collections": left_collections,
-        "left_database": left_database,
-        "gone": not (left_manifests or left_collections or left_database),
-        "at": _now().isoformat(),
-    }
 
 
 def _say(data: Json, sentence: str, *, as_json: bool) -> None:

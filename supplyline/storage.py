@@ -123,7 +123,7 @@ class Storage:
             if value := getattr(file, name):
                 about[name] = value
         folder = self._folder(file.org, file.file_id)
-        part = posixpath.join(self._root, ".incoming", uuid.uuid4().hex)
+        part = posixpath.join(self._incoming(file.org), uuid.uuid4().hex)
         with _storage_mapped():
             for needed in (posixpath.dirname(part), folder):
                 self._fs.makedirs(needed, exist_ok=True)
@@ -147,6 +147,29 @@ class Storage:
         if self._fs.exists(folder):
             self._fs.rm(folder, recursive=True)
 
+    def _incoming(self, org: OrgId) -> str:
+        """Where an organization's files are while they are being written."""
+        return posixpath.join(self._root, ".incoming", org)
+
+    def everything(self, org: OrgId) -> list[tuple[str, int]]:
+        """Path and size of all that is stored of an organization, also what is half written."""
+        out = []
+        with _storage_mapped():
+            for folder in (posixpath.join(self._root, org), self._incoming(org)):
+                self._fs.invalidate_cache()
+                if self._fs.exists(folder):
+                    found = self._fs.find(folder, detail=True)
+                    out += [(path[len(self._root) + 1 :], int(f["size"] or 0))
+                            for path, f in found.items()]  # fmt: skip
+        return sorted(out)
+
+    def erase(self, org: OrgId) -> None:
+        """Removes everything of an organization."""
+        with _storage_mapped():
+            for folder in (posixpath.join(self._root, org), self._incoming(org)):
+                if self._fs.exists(folder):
+                    self._fs.rm(folder, recursive=True)
+
 
 class StorageWriter:
     """Takes bytes as they come, hashing on the way; written once, then renamed into place.
@@ -158,7 +181,7 @@ class StorageWriter:
         self._storage, self._org, self._file_id, self._name = storage, org, file_id, name
         self._fs = storage._fs
         self._folder = storage._folder(org, file_id)
-        self._part = posixpath.join(storage._root, ".incoming", uuid.uuid4().hex)
+        self._part = posixpath.join(storage._incoming(org), uuid.uuid4().hex)
         self._digest, self.size = hashlib.sha256(), 0
         with _storage_mapped():
             self._fs.makedirs(posixpath.dirname(self._part), exist_ok=True)

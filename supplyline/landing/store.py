@@ -250,12 +250,18 @@ class Landing:
             return
         yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only)
 
-    def erase(self, org: OrgId) -> int:
-        """Drops every collection of the organization; answers how many there were."""
+    def collections(self, org: OrgId) -> dict[str, int]:
+        """The organization's collections and how many documents each holds."""
         with mapped():
             names = [
                 n for n in self._db.list_collection_names() if n.startswith((f"{org}.", f"{org}:"))
             ]
+            return {n: self._db[n].count_documents({}) for n in names}
+
+    def erase(self, org: OrgId) -> int:
+        """Drops every collection of the organization; answers how many there were."""
+        names = self.collections(org)
+        with mapped():
             for name in names:
                 self._db.drop_collection(name)
         return len(names)

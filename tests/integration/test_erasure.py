@@ -1,0 +1,66 @@
+"""An organization is erased everywhere, with a proof, also after a call that was cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from supplyline.cli import cli
+from supplyline.contracts import OrgId, RunRef
+from supplyline.settings import Settings
+from supplyline.stages import run_ingest, run_load
+from supplyline.storage import Storage
+
+RUN = RunRef(run_id="r")
+
+
+@pytest.fixture
+def full(new_org: Callable[..., OrgId], engine_settings: Settings) -> OrgId:
+    """A loaded file, a file that was never landed, and half a file."""
+    org, storage = new_org(), Storage(engine_settings.storage_url)
+    storage.put(org, file_id="landed", name="sales.csv", chunks=[b"a,b\n1,2\n3,4\n"])
+    run_ingest(org_id=org, table="sales", file_id="landed", run=RUN, settings=engine_settings)
+    run_load(org_id=org, table="sales", run=RUN, settings=engine_settings)
+    storage.put(org, file_id="waiting", name="more.csv", chunks=[b"a\n1\n"])
+    storage.begin(org, file_id="half", name="half.csv").write(b"a\n")
+    return org
+
+
+def test_everything_is_gone_and_the_proof_says_what_was(
+    full: OrgId, new_org: Callable[..., OrgId], engine_settings: Settings
+) -> None:
+    other, storage = new_org(f"{full}0"), Storage(engine_settings.storage_url)
+    storage.put(other, file_id="theirs", name="x.csv", chunks=[b"a\n1\n"])
+    refused = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", other])
+    assert refused.exit_code == 2
+    result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
+    proof = json.loads(result.stdout)
+    assert (result.exit_code, proof["gone"]) == (0, True)
+    paths = [f["path"] for f in proof["was"]["file_list"]]
+    assert any(p.endswith("landed/sales.csv") for p in paths)
+    assert any(p.endswith("waiting/more.csv") for p in paths)
+    assert any(p.startswith(f".incoming/{full}/") for p in paths)
+    assert {"sales": 2, "sales_history": 0}.items() <= proof["was"]["tables"].items()
+    assert proof["was"]["audit_head"]["seq"] > 0
+    assert proof["left"] == {"files": 0, "collections": 0, "database": 0, "role": 0}
+    assert storage.everything(full) == []
+    assert storage.find(other, "theirs").name == "x.csv"
+    again = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full])
+    assert again.exit_code == 0
+
+
+@pytest.mark.parametrize("point", ["erase.files_gone", "erase.documents_gone"])
+def test_an_erasure_that_was_killed_is_completed(
+    full: OrgId, engine_env: dict[str, str], point: str
+) -> None:
+    command = [sys.executable, "-m", "supplyline.cli", "erase", "--org", full, "--yes-erase", full]
+    killed = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1"}
+    assert subprocess.run(command, env=killed, capture_output=True, check=False).returncode == -9
+    result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
+    assert json.loads(result.stdout)["gone"]
