@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "supplyline.operations:verify",
     "undo": "supplyline.operations:undo",
     "rebuild": "supplyline.operations:rebuild",
+    "retention": "supplyline.retention:retention",
     "erase": "supplyline.erasure:erase",
     "provision": "supplyline.tenancy.commands:provision",
     "migrate": "supplyline.tenancy.commands:migrate",

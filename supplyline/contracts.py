@@ -171,6 +171,10 @@ class Manifest:
     """As in StoredFile."""
     asked: Json = field(default_factory=dict)
     """What the table's contract asked of the rows when the file was opened."""
+    released_at: str = ""
+    """When its rows were released from landing (ISO 8601); they are in the stored file only."""
+    released: bool = False
+    """Whether they are all deleted."""
 
 
 Verdict = Literal["success", "partial"]
@@ -213,6 +217,8 @@ class Certificate:
     differences: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     """What was decided about columns and a person should know; no fault."""
+    landing_released_at: str | None = None
+    """When the landed rows were released by policy; the checksums are of before."""
     issued_at: datetime | None = None
 
     def as_json(self) -> Json:

@@ -83,6 +83,13 @@ class SchemaDrift(Terminal):
     next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
 
 
+class LandingReleased(Terminal):
+    """The rows of a file were released from landing by the organization's policy."""
+
+    code = "landing_released"
+    next_step = "The stored file still has them; `supplyline rebuild` reads it again."
+
+
 class LoadNotFound(Terminal):
     code = "load_not_found"
     next_step = "Check the file id; `supplyline verify` without --file lists the loaded files."

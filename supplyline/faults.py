@@ -27,6 +27,7 @@ POINTS = (
     "rebuild.before_commit",
     "rebuild.after_commit",
     "release.recorded",
+    "release.begun",
     "release.deleted",
     "erase.files_gone",
     "erase.documents_gone",

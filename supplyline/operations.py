@@ -13,7 +13,9 @@ import click
 
 from supplyline import settings as environment
 from supplyline.contracts import Json, RunRef
+from supplyline.rereading import Rows
 from supplyline.stages import open_landing
+from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
@@ -53,11 +55,10 @@ def verify(org: str, table: str, file_id: str | None, as_json: bool) -> None:
     ):
         loaded = loaded_file_ids(conn, name) - undone_file_ids(conn, name)
         chosen = loaded if file_id is None else {parse_file_id(file_id)}
+        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
         for manifest in landing.manifests(owner, table=name):
             if manifest.file_id in chosen:
-                one = load.verify(
-                    conn, manifest=manifest, stream=lambda m: landing.stream(owner, manifest=m)
-                )
+                one = load.verify(conn, manifest=manifest, stream=rows)
                 found.append(one)
                 if not as_json:
                     _print_verification(one)
@@ -80,6 +81,8 @@ def verify(org: str, table: str, file_id: str | None, as_json: bool) -> None:
 def _print_verification(one: Verification) -> None:
     c = one.certificate
     click.echo(f"{'holds ' if not one.differences else 'BROKEN'} {c.file_id}  {c.file_name}")
+    if one.note:
+        click.echo(f"       {one.note}")
     for difference in one.differences:
         click.echo(f"       {difference}")
 
@@ -106,6 +109,7 @@ def undo(  # noqa: PLR0917 - click passes by keyword
     settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
     with open_landing(settings) as landing, session(owner, settings=settings) as conn:
         closed = landing.manifests(owner, table=name, state="closed") if replay else []
+        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
         done = load.undo(
             owner,
             conn=conn,
@@ -114,10 +118,7 @@ def undo(  # noqa: PLR0917 - click passes by keyword
             run=_run("undo", user),
             now=_now(),
             later="cascade" if cascade else "replay" if replay else "refuse",
-            landed=load.Landed(
-                manifests={m.file_id: m for m in closed},
-                stream=lambda m: landing.stream(owner, manifest=m),
-            ),
+            landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
         )
     lines = [f"{done['removed']} rows removed, {done['restored']} restored."]
     lines += [f"undone: {', '.join(done['undone'])}"] if done["undone"][1:] else []
@@ -147,19 +148,24 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
         open_landing(settings) as landing,
         connect(owner, settings=settings) as conn,
     ):
+        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
         certificates = load.rebuild(
             owner,
             conn=conn,
             table=name,
             manifests=landing.manifests(owner, table=name, state="closed"),
-            stream=lambda m: landing.stream(owner, manifest=m),
+            stream=rows,
             run=_run("rebuild", user),
             now=_now,
             key=() if no_key else keys or None,
         )
     partial = sum(c.verdict == "partial" for c in certificates)
-    done: Json = {"table": name, "files": len(certificates), "partial": partial}
-    _say(done, f"{len(certificates)} files loaded again, {partial} partial.", as_json=as_json)
+    done: Json = {
+        "table": name, "files": len(certificates), "partial": partial, "reread": rows.reread,
+    }  # fmt: skip
+    lines = [f"{len(certificates)} files loaded again, {partial} partial."]
+    lines += [f"read again from storage, landing released: {one}" for one in rows.reread]
+    _say(done, "\n".join(lines), as_json=as_json)
     if partial:
         raise SystemExit(1)
 

@@ -25,6 +25,7 @@ from supplyline.contracts import (
     TableSettings,
 )
 from supplyline.errors import UnreadableFile
+from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
 from supplyline.tenancy.catalog import table_settings
@@ -179,7 +180,7 @@ def run_load(
             conn=conn,
             table=name,
             manifests=manifests if redo else waiting,
-            stream=lambda manifest: landing.stream(org, manifest=manifest),
+            stream=Rows(org, landing=landing, storage=Storage(config.storage_url)),
             run=run,
             now=now,
             key_candidates=lambda columns: key_candidates(name, columns),

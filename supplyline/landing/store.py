@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ from supplyline.contracts import (
     StoredFile,
     TableName,
 )
-from supplyline.errors import DatabaseUnavailable
+from supplyline.errors import DatabaseUnavailable, LandingReleased
 from supplyline.faults import reach
 from supplyline.landing.documents import (
     ROWS_INDEX,
@@ -161,6 +161,11 @@ class Landing:
         with mapped():
             there = rows.count_documents(all_rows(manifest.file_key))
             ours = rows.count_documents({**all_rows(manifest.file_key), "_file": manifest.file_id})
+            if there < read - set_aside:  # an earlier file's rows, found there, were just released
+                raise DatabaseUnavailable(
+                    f"Landing holds {there} of the file's {read - set_aside} rows.",
+                    next_step="Try again: the rows that are missing are then written.",
+                )
             closed = replace(
                 manifest,
                 state="closed",
@@ -230,7 +235,14 @@ class Landing:
     def stream(
         self, org: OrgId, *, manifest: Manifest, batch_rows: int = 5000
     ) -> Iterator[pa.RecordBatch]:
-        """The file's rows in order, as `contracts` describes; bounded by `batch_rows`."""
+        """The file's rows in order, as `contracts` describes; bounded by `batch_rows`.
+
+        Raises LandingReleased when they are not here any more.
+        """
+        if manifest.released_at:
+            raise LandingReleased(
+                f"The landed rows of {manifest.file_id} were released on {manifest.released_at}."
+            )
         columns = [c["name"] for c in manifest.layout["columns"]]
         with mapped():
             rows = self._rows(org, manifest.table)
@@ -249,6 +261,28 @@ class Landing:
         if manifest is None:
             return
         yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only)
+
+    def begin_release(self, org: OrgId, manifests: Sequence[Manifest], *, now: datetime) -> None:
+        """From here on the files' rows are read from storage; `finish_release` deletes them."""
+        with mapped():
+            self._manifests(org).update_many(
+                {"_id": {"$in": [m.file_id for m in manifests]}},
+                {"$set": {"released_at": now.isoformat()}},
+            )
+
+    def finish_release(self, org: OrgId, manifests: Sequence[Manifest]) -> None:
+        """Deletes the landed rows of files of one content whose release was begun; repeatable.
+
+        Rows that another file of the same content has landed since are that file's, and stay.
+        """
+        if all(m.released for m in manifests):
+            return
+        ids, one = [m.file_id for m in manifests], manifests[0]
+        with mapped():
+            self._rows(org, one.table).delete_many(
+                {**all_rows(one.file_key), "_file": {"$in": ids}}
+            )
+            self._manifests(org).update_many({"_id": {"$in": ids}}, {"$set": {"released": True}})
 
     def collections(self, org: OrgId) -> dict[str, int]:
         """The organization's collections and how many documents each holds."""

@@ -266,6 +266,7 @@ def _draft(
         rejected=0,
         checksum_file=manifest.checksum,
         checksum_landing=landed.text,
+        landing_released_at=manifest.released_at or None,
         issued_at=now,
     )
 

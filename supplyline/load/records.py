@@ -97,6 +97,16 @@ def mark_undone(conn: Connection, load_id: str, now: datetime) -> None:
     conn.execute("UPDATE supplyline.loads SET undone_at = %s WHERE load_id = %s", (now, load_id))
 
 
+def mark_released(conn: Connection, file_id: str, now: datetime) -> None:
+    """The receipt and the certificate say when the landed rows were released."""
+    conn.execute("UPDATE supplyline.loads SET released_at = %s WHERE file_id = %s", (now, file_id))
+    conn.execute(
+        "UPDATE supplyline.certificates SET body = body || jsonb_build_object("
+        "'landing_released_at', %s::text) WHERE file_id = %s",
+        (now.isoformat(), file_id),
+    )
+
+
 def is_undone(conn: Connection, file_id: str) -> bool:
     row = conn.execute(
         "SELECT undone_at IS NOT NULL FROM supplyline.loads WHERE file_id = %s", (file_id,)
@@ -146,14 +156,14 @@ def save(
     """
     conn.execute(
         "INSERT INTO supplyline.loads (load_id, table_name, file_id, file_name, file_key, sequence,"
-        " run_id, rows_in, loaded_at, columns, shape, replay_of)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " run_id, rows_in, loaded_at, columns, shape, replay_of, released_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
             manifest.file_key, manifest.sequence, certificate.run_id,
             certificate.landed + certificate.duplicate, now,
             [c["name"] for c in manifest.layout["columns"]], json.dumps(shape),
-            manifest.replay_of or None,
+            manifest.replay_of or None, manifest.released_at or None,
         ),
     )  # fmt: skip
     conn.execute(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest
-from supplyline.errors import LoadNotFound
+from supplyline.errors import FileNotStored, LoadNotFound
 from supplyline.load import merge, records, types
 from supplyline.load.pipeline import Stream, actual_key
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
@@ -28,6 +30,7 @@ class Verification:
     differences: tuple[str, ...]
     checksum_landing: str
     checksum_table: str
+    note: str = ""
 
     def as_json(self) -> Json:
         return {
@@ -39,6 +42,7 @@ class Verification:
             "checksum_file": self.certificate.checksum_file,
             "checksum_landing": self.checksum_landing,
             "checksum_table": self.checksum_table,
+            "note": self.note,
         }
 
 
@@ -51,10 +55,32 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
     found = records.certificates(conn, file_id=manifest.file_id, limit=1)
     if not found or records.is_undone(conn, manifest.file_id):
         raise LoadNotFound(f"The file {manifest.file_id} is not loaded.", file_id=manifest.file_id)
-    certificate, out = found[0], []
+    certificate, note, source = found[0], "", "landing"
+    if manifest.released_at:
+        note = f"landing released on {manifest.released_at[:10]}, checksum kept"
+        source = "the stored file"
+    try:
+        return _recomputed(conn, certificate, manifest, stream(manifest), source=source, note=note)
+    except FileNotStored:
+        return Verification(
+            certificate=certificate, differences=(), note=f"{note}; the stored file is gone too",
+            checksum_landing="", checksum_table="",
+        )  # fmt: skip
+
+
+def _recomputed(
+    conn: Connection,
+    certificate: Certificate,
+    manifest: Manifest,
+    batches: Iterator[pa.RecordBatch],
+    *,
+    source: str,
+    note: str,
+) -> Verification:
+    out = []
     columns = [c["name"] for c in manifest.layout["columns"]]
     with conn.transaction(force_rollback=True):
-        landed = stage(conn, columns=columns, batches=stream(manifest))
+        landed = stage(conn, columns=columns, batches=batches)
         known = types.remembered(conn, manifest.table)
         barred = records.shape(conn, certificate.load_id).get("barred", [])
         target = merge.Target(
@@ -79,9 +105,10 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low).text
     expected = certificate.landed + certificate.duplicate
     if landed.rows != expected:
-        out.append(f"landing holds {landed.rows} rows of the file, not {expected}")
+        out.append(f"{source} holds {landed.rows} rows of the file, not {expected}")
     if landed.text != certificate.checksum_file:
-        out.append("the rows in MongoDB are not the rows of the file (checksum)")
+        where = "MongoDB" if source == "landing" else source
+        out.append(f"the rows in {where} are not the rows of the file (checksum)")
     if aside + fates.rejected != certificate.rejected:
         out.append(f"{aside + fates.rejected} rows were set aside, not {certificate.rejected}")
     # A row that a later file had already replaced when this one was loaded has no version of it.
@@ -97,6 +124,7 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
         differences=tuple(out),
         checksum_landing=landed.text,
         checksum_table=in_table,
+        note=f"{note}; read again from storage" if note else "",
     )
 
 

@@ -1,0 +1,56 @@
+"""A file's rows, from landing or, where landing has released them, from the stored file again.
+
+At the level of `stages`: it joins landing, storage and ingest. The rows read again are the rows
+that were certified, or whoever compares their checksum says that they are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from supplyline.contracts import Manifest, OrgId, TableSettings
+from supplyline.errors import UnreadableFile
+from supplyline.intake import understand
+from supplyline.storage import Storage
+
+if TYPE_CHECKING:
+    from supplyline.landing import Landing
+
+
+class Rows:
+    """Called with a manifest, it streams the file's rows. `reread`: files taken from storage."""
+
+    def __init__(self, org: OrgId, *, landing: Landing, storage: Storage) -> None:
+        self._org, self._landing, self._storage = org, landing, storage
+        self.reread: list[str] = []
+
+    def __call__(self, manifest: Manifest) -> Iterator[pa.RecordBatch]:
+        """Raises FileNotStored, UnreadableFile for a released file that cannot be read again."""
+        if not manifest.released_at:
+            yield from self._landing.stream(self._org, manifest=manifest)
+            return
+        self.reread.append(manifest.file_id)
+        yield from stored_rows(self._org, manifest, landing=self._landing, storage=self._storage)
+
+
+def stored_rows(
+    org: OrgId, manifest: Manifest, *, landing: Landing, storage: Storage
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a landed file, read from storage as they were read when it was landed."""
+    file = storage.find(org, manifest.file_id)
+    columns = [c["name"] for c in manifest.layout["columns"]]
+    with storage.open(file) as source:
+        intake = understand(
+            org, source=source, file=file, table=manifest.table,
+            agreed=TableSettings(table=manifest.table), landing=landing,
+        )  # fmt: skip
+        if [c.name for c in intake.layout.columns] != columns:
+            raise UnreadableFile(
+                f"The file {manifest.file_id} has other columns than when it was landed.",
+                next_step="Undo its load and upload the file again.",
+            )
+        for batch in intake.batches():
+            yield batch.data

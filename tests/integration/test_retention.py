@@ -1,0 +1,191 @@
+"""Landed rows are released by policy; certificates, verify, rebuild and undo know it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from supplyline.cli import cli
+from supplyline.contracts import OrgId, RunRef
+from supplyline.landing import Landing
+from supplyline.settings import Settings
+from supplyline.stages import open_landing, run_ingest, run_load
+from supplyline.storage import Storage
+from supplyline.tenancy.connections import connect
+from supplyline.tenancy.names import rows_collection
+
+RUN = RunRef(run_id="r")
+TABLE = "sales"
+
+
+@dataclass
+class Shop:
+    org: OrgId
+    settings: Settings
+
+    def load(self, file_id: str, text: str) -> dict[str, Any]:
+        storage = Storage(self.settings.storage_url)
+        storage.put(self.org, file_id=file_id, name=f"{file_id}.csv", chunks=[text.encode()])
+        run_ingest(org_id=self.org, table=TABLE, file_id=file_id, run=RUN, settings=self.settings)
+        return run_load(org_id=self.org, table=TABLE, run=RUN, settings=self.settings)
+
+    def call(self, *arguments: str, table: bool = True) -> Any:
+        place = ["--org", self.org, *(["--table", TABLE] if table else []), "--json"]
+        result = CliRunner().invoke(cli, [arguments[0], *place, *arguments[1:]])
+        assert result.stdout, (result.exception, result.stderr)
+        return json.loads(result.stdout)
+
+    def release(self, *arguments: str) -> Any:
+        return self.call("retention", "--keep-days", "0", "--release", *arguments, table=False)
+
+    def documents(self) -> int:
+        with open_landing(self.settings) as landing:
+            return landing._db[rows_collection(self.org, TABLE)].count_documents({})
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        with connect(self.org, settings=self.settings) as conn:
+            return conn.execute(f"SELECT * FROM {TABLE} ORDER BY _seq, _row".encode()).fetchall()
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        with connect(self.org, settings=self.settings) as conn:
+            return conn.execute(text.encode()).fetchall()
+
+
+@pytest.fixture
+def shop(new_org: Callable[..., OrgId], engine_settings: Settings) -> Shop:
+    found = Shop(new_org(), engine_settings)
+    found.load("one", "code,qty\na,1\nb,2\n")
+    found.load("two", "code,qty\nb,3\nc,x\n")
+    return found
+
+
+def test_rows_are_kept_for_ever_unless_the_organization_decides(shop: Shop) -> None:
+    kept = shop.call("retention", "--release", table=False)
+    assert kept == {"landing_days": None, "released": [], "kept": []}
+    young = shop.call("retention", "--keep-days", "30", "--release", table=False)
+    assert young["released"] == []
+    assert shop.documents() == 4
+    assert shop.release("--dry-run")["released"][0]["file_id"] == "one"
+    assert shop.documents() == 4
+    (event,) = shop.query(
+        "SELECT detail FROM supplyline.audit_events WHERE kind = 'retention.set'"
+        " ORDER BY seq LIMIT 1"
+    )
+    assert event == ({"landing_days": 30},)
+
+
+def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: Shop) -> None:
+    before = shop.rows()
+    assert [f["file_id"] for f in shop.release()["released"]] == ["one", "two"]
+    assert shop.documents() == 0
+    today = datetime.now(UTC).date().isoformat()
+    for (body,) in shop.query("SELECT body FROM supplyline.certificates"):
+        assert body["landing_released_at"].startswith(today)
+        assert body["checksum_file"]
+    verified = shop.call("verify")
+    assert verified["holds"]
+    assert {c["note"] for c in verified["certificates"]} == {
+        f"landing released on {today}, checksum kept; read again from storage"
+    }
+    rebuilt = shop.call("rebuild")
+    assert rebuilt == {"table": TABLE, "files": 2, "partial": 0, "reread": ["one", "two"]}
+    assert shop.rows() == before
+    assert shop.call("verify")["holds"]
+    for (body,) in shop.query("SELECT body FROM supplyline.certificates"):
+        assert body["landing_released_at"].startswith(today)
+    undone = shop.call("undo", "--file", "one", "--replay")
+    assert (undone["undone"], undone["replayed"]) == (["one"], ["two"])
+    assert shop.release()["released"] == []
+
+
+def test_verify_after_release_still_finds_a_changed_table(shop: Shop) -> None:
+    shop.release()
+    with connect(shop.org, settings=shop.settings) as conn:
+        conn.execute(f"UPDATE {TABLE} SET qty = '9' WHERE code = 'a'".encode())
+    assert not shop.call("verify")["holds"]
+
+
+def test_without_the_stored_file_verify_says_what_is_kept(shop: Shop) -> None:
+    shop.release()
+    Storage(shop.settings.storage_url).delete(shop.org, "one")
+    notes = {c["file_id"]: c["note"] for c in shop.call("verify")["certificates"]}
+    assert notes["one"].endswith("checksum kept; the stored file is gone too")
+
+
+def test_rows_stay_when_they_are_the_last_that_prove_something(shop: Shop) -> None:
+    Storage(shop.settings.storage_url).delete(shop.org, "one")
+    with connect(shop.org, settings=shop.settings) as conn:
+        conn.execute(f"DELETE FROM {TABLE} WHERE code = 'c'".encode())
+    why = {k["file_id"]: k["why"] for k in shop.release()["kept"]}
+    assert why["one"].startswith("the stored file cannot be read again")
+    assert why["two"].startswith("its certificate does not hold")
+    assert shop.documents() == 4
+
+
+def test_the_same_content_again_after_its_release(shop: Shop) -> None:
+    before = shop.rows()
+    shop.release()
+    answer = shop.load("again", "code,qty\na,1\nb,2\n")
+    assert (answer["landed"], answer["duplicate"], answer["verdict"]) == (2, 0, "success")
+    assert len(shop.rows()) == len(before)
+    assert shop.call("verify")["holds"]
+    assert shop.documents() == 2
+
+
+def test_a_file_that_waits_keeps_the_rows_of_its_twin(shop: Shop) -> None:
+    storage = Storage(shop.settings.storage_url)
+    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
+    run_ingest(org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings)
+    assert [f["file_id"] for f in shop.release()["released"]] == ["two"]
+    assert shop.documents() == 2
+
+
+@pytest.mark.parametrize("point", ["release.recorded", "release.begun", "release.deleted"])
+def test_a_release_that_was_killed_is_completed_and_nothing_is_lost(
+    shop: Shop, engine_env: dict[str, str], point: str
+) -> None:
+    before = shop.rows()
+    command = [sys.executable, "-m", "supplyline.cli", "retention", "--org", shop.org,
+               "--keep-days", "0", "--release"]  # fmt: skip
+    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1"}
+    assert subprocess.run(command, env=env, capture_output=True, check=False).returncode == -9
+    assert shop.call("verify")["holds"]
+    assert shop.call("rebuild")["partial"] == 0
+    assert shop.rows() == before
+    shop.release()
+    assert shop.documents() == 0
+    assert shop.call("verify")["holds"]
+
+
+def test_a_landing_that_loses_its_twins_rows_meanwhile_does_not_close(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(shop.settings.storage_url)
+    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
+    close = Landing._close
+
+    def released_first(self: Landing, *args: Any, **more: Any) -> Any:
+        with monkeypatch.context() as once:
+            once.setattr(Landing, "_close", close)
+            twin = [m for m in self.manifests(shop.org) if m.file_id == "one"]
+            self.begin_release(shop.org, twin, now=datetime.now(UTC))
+            self.finish_release(shop.org, twin)
+        return close(self, *args, **more)
+
+    monkeypatch.setattr(Landing, "_close", released_first)
+    with pytest.raises(Exception, match="Landing holds 0 of the file's 2 rows"):
+        run_ingest(org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings)
+    monkeypatch.undo()
+    landed = run_ingest(
+        org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings
+    )
+    assert (landed["state"], landed["landed"]) == ("closed", 2)
