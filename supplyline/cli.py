@@ -33,6 +33,7 @@ COMMANDS = {
     "migrate": "supplyline.tenancy.commands:migrate",
     "audit-verify": "supplyline.tenancy.commands:audit_verify",
     "isolation-check": "supplyline.isolation.commands:isolation_check",
+    "explain": "supplyline.forecast.explain_command:explain",
     "forecast-series": "supplyline.forecast.commands:forecast_series",
     "plan-series": "supplyline.forecast.commands:plan_series",
 }

@@ -8,8 +8,7 @@ wanted. A gap is zero demand from the item's first sale on, and nothing before i
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -27,16 +26,6 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 EPOCH = date(1970, 1, 1)
-_FEE = re.compile(
-    r"\b(post(age)?|p&p|carriage|shipping|freight|delivery charge|bank charges?|discount|fee|fees"
-    r"|commission|manual|adjust(ment)?|gift ?voucher|sample|samples|amazon|dotcom ?postage|porto"
-    r"|versand(kosten)?|deposit|cruk|test)\b",
-    re.IGNORECASE,
-)
-_FEE_CODES = frozenset(
-    ("POST", "D", "M", "DOT", "S", "B", "C2", "PADS", "CRUK", "BANK CHARGES", "AMAZONFEE",
-     "ADJUST", "SAMPLES", "SHIPPING", "FREIGHT", "FEE", "DISCOUNT")
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +93,7 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
     """Lines from blocks of text columns; what cannot be read is counted by reason."""
     codes: dict[str, int] = {}
     customers: dict[str, int] = {}
-    names: dict[int, str] = {}
+    named: Counter[tuple[int, str]] = Counter()
     report: dict[str, int] = defaultdict(int)
     parts: list[tuple[Ints, Ints, Floats, Floats, Ints]] = []
     limit = (today - EPOCH).days + 1
@@ -124,10 +113,9 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
         report["unreadable_quantity"] += int((~np.isfinite(quantity)).sum())
         report["in_the_future"] += int((day > limit).sum())
         if "name" in block:
-            first = block[["name"]].assign(item=item)[good].drop_duplicates("item")
-            for code, name in zip(first["item"], first["name"], strict=True):
-                if isinstance(name, str):
-                    names.setdefault(int(code), name)
+            sold = block[["name"]].assign(item=item)[good & (quantity > 0)]
+            counts: Any = sold.value_counts(["item", "name"])
+            named.update(counts.to_dict())
         parts.append(
             (item[good], day[good].astype(np.int64), quantity[good], price[good], who[good])
         )
@@ -138,7 +126,7 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
     columns = [np.concatenate([p[i] for p in parts]) for i in range(5)]
     return Lines(
         items=tuple(codes),
-        names=names,
+        names=_usual(named),
         item=columns[0],
         day=columns[1],
         quantity=columns[2],
@@ -146,6 +134,14 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
         customer=columns[4],
         report={k: v for k, v in report.items() if v},
     )
+
+
+def _usual(named: Counter[tuple[int, str]]) -> dict[int, str]:
+    """Item → the name on most of its lines: a remark such as `damaged` stands on few."""
+    out: dict[int, str] = {}
+    for (item, name), _ in sorted(named.items(), key=lambda e: (-e[1], e[0])):
+        out.setdefault(int(item), name)
+    return out
 
 
 def _coded(column: pd.Series, known: dict[str, int]) -> Ints:
@@ -218,16 +214,6 @@ def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
         ),
         report,
     )
-
-
-def no_product(item: str, name: str, *, most_have_digits: bool) -> bool:
-    """Whether a code is a fee, postage or a correction rather than something on a shelf."""
-    code = item.strip().upper()
-    if code in _FEE_CODES and (most_have_digits or len(code) > 2):
-        return True
-    if any(c.isdigit() for c in item):
-        return False
-    return most_have_digits and (bool(_FEE.search(item)) or bool(_FEE.search(name)))
 
 
 def choose_bucket(

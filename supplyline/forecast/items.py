@@ -11,6 +11,7 @@ import numpy as np
 
 from supplyline.forecast import cells, demand
 from supplyline.forecast.censoring import uncensored
+from supplyline.forecast.fees import is_fee, usual
 from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import Facts, abc
@@ -127,16 +128,12 @@ def _with_lead_time(known: Facts, item: str, supplier: str, beside: Beside) -> F
 def _fees(
     names: dict[str, str], facts: dict[str, dict[str, str]], chosen: ForecastSettings
 ) -> set[str]:
-    digits = sum(any(c.isdigit() for c in i) for i in names) > 0.9 * len(names)
+    among = usual(names)
     return {
         item
         for item, name in names.items()
         if item in chosen.not_products
-        or (
-            item not in chosen.products
-            and item not in facts
-            and demand.no_product(item, name, most_have_digits=digits)
-        )
+        or (item not in chosen.products and item not in facts and is_fee(item, name, among=among))
     }
 
 
@@ -147,7 +144,10 @@ def _status_of(*, has_demand: bool, fee: bool) -> dict[str, Any]:
             "why": "The code looks like a fee, postage or correction; settings can say otherwise.",
         }
     if not has_demand:
-        return {"status": "no_history", "why": "No sale of this item was found in the periods."}
+        return {
+            "status": "no_history",
+            "why": "No sale of this item is left in the periods, returns taken off.",
+        }
     return {}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from supplyline.forecast import (
     publishing,
     store,
 )
+from supplyline.forecast.doubts import doubts
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import Facts, Terms, plan_item
 from supplyline.forecast.preparing import prepare
@@ -101,7 +102,7 @@ def forecast_chunk(
             terms=terms,
             starts=starts,
         )
-        plans.append(_plan(h.item, series[h.item], used))
+        plans.append(_plan(h.item, series[h.item], used, bucket=row.bucket))
         uses += [(h.item, day, list(ids), m, u) for day, (ids, m, u) in used.demand.items()]
     ahead = _rows(found, starts[:-1])
     keys = {h.item: h.fit_key for h in histories}
@@ -157,9 +158,11 @@ def _forecasts(
     return found | {f.id: f for f in new}, new
 
 
-def _plan(item: str, series: Series, used: overriding.Used) -> dict[str, Any]:
+def _plan(item: str, series: Series, used: overriding.Used, *, bucket: str) -> dict[str, Any]:
+    said = doubts(series.values, used.forecast, bucket=bucket)
+    facts = replace(used.facts, notes=(*used.facts.notes, *said))
     row = plan_item(
-        item, values=series.values, forecast=used.forecast, facts=used.facts, terms=used.terms
+        item, values=series.values, forecast=used.forecast, facts=facts, terms=used.terms
     )
     if used.said:
         row["explanation"] = {**row["explanation"], "overrides": used.said}

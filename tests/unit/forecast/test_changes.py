@@ -82,3 +82,17 @@ def test_a_kept_forecast_comes_back_exactly(values: list[float]) -> None:
     later = fits.shifted(back, 2)
     np.testing.assert_array_equal(later.mean, made.mean[2:])
     np.testing.assert_array_equal(later.hi[95], made.hi[95][2:])
+
+
+def test_a_season_of_one_year_is_said() -> None:
+    from supplyline.forecast.doubts import doubts
+
+    weeks = np.ones(60)
+    weeks[:8] = 0.0
+    weeks[-6:] = 200.0  # as before Christmas: a year ago, nothing followed
+    (made,) = forecast_batch([Series(id="x", values=weeks)], horizon=13, season=52)
+    (note,) = doubts(weeks, made, bucket="week")
+    assert "a year ago" in note
+    assert doubts(np.ones(60), made, bucket="month") == ()
+    (steady,) = forecast_batch([Series(id="x", values=np.ones(60))], horizon=13, season=52)
+    assert doubts(np.ones(60), steady, bucket="week") == ()
