@@ -5,6 +5,8 @@ Nothing of the engine is imported while Airflow parses these files: it does so a
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,15 +61,28 @@ def client_param() -> Param:
 
 
 def call_stage(stage: Callable[..., Any], **kwargs: Any) -> Any:
-    """Calls a stage; an error that no retry can help fails the task at once, with its next step."""
+    """Calls a stage; an error that no retry can help fails the task at once, with its next step.
+
+    Before any failure its reason is logged in one line that the backend reads (runs/causes.py).
+    """
     from supplyline.errors import SupplylineError
 
     try:
         return stage(**kwargs)
     except SupplylineError as error:
+        _say(error.code, error.detail, error.advice)
         if error.transient:
             raise
         raise AirflowFailException(f"[{error.code}] {error}") from error
+    except Exception as error:
+        what = f"{type(error).__name__} in {stage.__name__}."
+        _say("internal_error", what, "Give the operator this run's id: its task's log has more.")
+        raise
+
+
+def _say(code: str, detail: str, next_step: str) -> None:
+    said = {"code": code, "detail": detail, "next_step": next_step}
+    logging.getLogger("supplyline").error("supplyline_error %s", json.dumps(said))
 
 
 def current_run() -> Any:

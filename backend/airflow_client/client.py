@@ -304,7 +304,11 @@ class AirflowClient:
             raise AirflowUnavailable(f"Airflow answered {status}.")
         if status in (404, 405):
             raise self._wrong_base()
-        raise InvalidConf(f"Airflow refused the request: {self._dialect.detail(response)}")
+        detail = self._dialect.detail(response) if status in (400, 422) else ""
+        if not detail:
+            # Not the words of Airflow's API: something between us and it. What is owed stays owed.
+            raise AirflowUnavailable(f"Instead of Airflow's API something answered {status}.")
+        raise InvalidConf(f"Airflow refused the request: {detail}")
 
     def _object(self, response: httpx.Response) -> dict[str, Any]:
         body = json_of(response)

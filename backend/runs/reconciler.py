@@ -13,7 +13,8 @@ from backend.accounts.models import Organization
 from backend.airflow_client.client import AirflowClient
 from backend.airflow_client.errors import AirflowRunNotFound, DagNotFound
 from backend.airflow_client.values import AirflowRun
-from backend.runs.errors import RunOverdue
+from backend.runs import causes
+from backend.runs.errors import DagPaused, RunOverdue
 from backend.runs.models import Run
 from backend.runs.services import DAGS, DEADLINE, FORECAST
 from supplyline import overview
@@ -24,27 +25,60 @@ from supplyline.tenancy.names import parse_client_id, parse_org_id
 
 log = logging.getLogger(__name__)
 
-RECENT = 100
+RunKey = tuple[str, str]
+"""(dag_id, dag_run_id)"""
+
+PAGE = 100  # the most that Airflow gives at once
+PAGES, PAGES_DEEP = 20, 100
+WORTH_A_PAGE = 10
+QUEUED_LONG = timedelta(seconds=10)
 POLL_BUSY, POLL_IDLE = timedelta(seconds=0.7), timedelta(seconds=3)
 _KNOWN_STATES = {"queued": Run.State.QUEUED, "running": Run.State.RUNNING,
                  "success": Run.State.SUCCESS, "failed": Run.State.FAILED}  # fmt: skip
 
 
-def reconcile(client: AirflowClient, *, settings: Settings, now: datetime) -> int:
-    """One round; answers how many runs are unfinished afterwards."""
-    seen = {
-        (found.dag_id, found.run_id): found
-        for found in client.list_runs(limit=RECENT)
-        if found.dag_id in DAGS
-    }
-    adopt(seen, now=now)
-    unfinished = Run.objects.filter(state__in=Run.UNFINISHED, delivered_at__isnull=False)
-    for run in unfinished.order_by("created_at")[:500]:
+def reconcile(
+    client: AirflowClient, *, settings: Settings, now: datetime, deep: bool = False
+) -> int:
+    """One round; answers how many runs are unfinished afterwards.
+
+    `deep`, for the first round after an absence: looks for runs to adopt as far back as
+    `PAGES_DEEP` reach, not only as long as new ones are found.
+    """
+    unfinished = list(
+        Run.objects.filter(
+            state__in=Run.UNFINISHED, delivered_at__isnull=False
+        ).order_by("created_at")[:500]
+    )  # fmt: skip
+    seen = _look(client, {(run.dag_id, run.dag_run_id) for run in unfinished}, deep=deep, now=now)
+    for run in unfinished:
         found_run = seen.get((run.dag_id, run.dag_run_id)) or _exactly(client, run, now=now)
         if found_run is not None:
-            record(run, found_run, settings=settings, now=now)
+            record(run, found_run, client=client, settings=settings, now=now)
+    say_when_paused(client, now=now)
     settle_overdue(client, now=now)
     return Run.objects.filter(state__in=Run.UNFINISHED).count()
+
+
+def _look(
+    client: AirflowClient, wanted: set[RunKey], *, deep: bool, now: datetime
+) -> dict[RunKey, AirflowRun]:
+    """The newest runs of our DAGs, adopting those that are not known; page by page.
+
+    Goes on as long as a page brings something new, or so many of `wanted` are missing that a page
+    is cheaper than asking for each.
+    """
+    seen: dict[RunKey, AirflowRun] = {}
+    for page in range(PAGES_DEEP if deep else PAGES):
+        found = client.list_runs(limit=PAGE, offset=page * PAGE)
+        here = {(one.dag_id, one.run_id): one for one in found if one.dag_id in DAGS}
+        seen |= here
+        adopted = adopt(here, now=now)
+        if len(found) < PAGE:
+            break
+        if not deep and not adopted and len(wanted - seen.keys()) < WORTH_A_PAGE:
+            break
+    return seen
 
 
 def _exactly(client: AirflowClient, run: Run, *, now: datetime) -> AirflowRun | None:
@@ -90,10 +124,36 @@ def _settle(run: Run, *, state: str, error: SupplylineError, now: datetime) -> N
     )
 
 
-def record(run: Run, found: AirflowRun, *, settings: Settings, now: datetime) -> None:
+def say_when_paused(client: AirflowClient, *, now: datetime) -> None:
+    """Runs that stay queued get the reason when their DAG is paused; it goes when they start."""
+    queued = Run.objects.filter(state=Run.State.QUEUED, delivered_at__lt=now - QUEUED_LONG)
+    for dag_id in queued.order_by().values_list("dag_id", flat=True).distinct():
+        try:
+            paused = client.get_dag(dag_id).is_paused
+        except DagNotFound as error:
+            error_now: SupplylineError = error
+        else:
+            error_now = DagPaused(f"The DAG {dag_id} is paused, so its runs stay queued.")
+            if not paused:
+                queued.filter(dag_id=dag_id).exclude(error_code="").update(**_no_error())
+                continue
+        queued.filter(dag_id=dag_id).update(
+            error_code=error_now.code, error_detail=error_now.detail, next_step=error_now.advice
+        )
+
+
+def _no_error() -> dict[str, str]:
+    return {"error_code": "", "error_detail": "", "next_step": ""}
+
+
+def record(
+    run: Run, found: AirflowRun, *, client: AirflowClient, settings: Settings, now: datetime
+) -> None:
     """Writes Airflow's state of a run to our record, with our own verdict on a finished one."""
     state = str(_KNOWN_STATES.get(found.state, Run.State.RUNNING))
     change: dict[str, object] = {"state": state, "started_at": found.started_at}
+    if state != Run.State.QUEUED:
+        change.update(_no_error())
     if state == Run.State.SUCCESS:
         try:
             if overview.is_partial(
@@ -106,16 +166,17 @@ def record(run: Run, found: AirflowRun, *, settings: Settings, now: datetime) ->
             return  # a store is away: the verdict waits for the next round
         change["ended_at"] = found.ended_at or now
     elif state == Run.State.FAILED:
+        cause = causes.of(client, found)
         change.update(
             ended_at=found.ended_at or now,
-            error_code="run_failed",
-            error_detail="A task of the run failed.",
-            next_step="Read the task's log in Airflow; mend the cause and trigger again.",
+            error_code=cause.code,
+            error_detail=cause.detail,
+            next_step=cause.next_step,
         )
     Run.objects.filter(pk=run.pk).update(**change)
 
 
-def adopt(seen: dict[tuple[str, str], AirflowRun], *, now: datetime) -> int:
+def adopt(seen: dict[RunKey, AirflowRun], *, now: datetime) -> int:
     """Gives runs that Airflow knows and we do not a row, under the organization of their conf."""
     ids = [run_id for _, run_id in seen]
     known = set(Run.objects.filter(dag_run_id__in=ids).values_list("dag_id", "dag_run_id"))

@@ -12,7 +12,7 @@ from backend.runs.models import Outbox, Run
 from backend.runs.services import LOAD, request_run
 from supplyline.contracts import OrgId
 from tests.airflow_server import AirflowServer, unique_table, wait_for
-from tests.faults.trigger_tools import losing_answers, start_relay
+from tests.faults.trigger_tools import losing_answers, something_else, start_relay
 from tests.integration.backend.conftest import Person
 from tests.servers import Watchdog
 
@@ -109,3 +109,19 @@ def test_two_relays_at_once_make_each_run_once(
         assert runs_for(airflow, table) == [run.dag_run_id]
         run.refresh_from_db()
         assert run.state == "queued"
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 413, 503])
+def test_what_answers_in_place_of_airflow_costs_no_intent(
+    alice: Person, airflow: AirflowServer, status: int
+) -> None:
+    """A login page, a proxy's limit: not Airflow's words, so the run stays owed (P1)."""
+    run = ask(alice, table := unique_table())
+    with something_else(status) as port, airflow.client(port=port) as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert run.state == "pending"
+    assert run.error_code in ("airflow_unavailable", "airflow_wrong_base")
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now() + timedelta(minutes=2))
+    assert runs_for(airflow, table) == [run.dag_run_id]

@@ -105,3 +105,34 @@ def test_a_paused_dag_is_named_in_the_status(
     assert told["state"] == "queued"
     assert told["paused"] is True
     assert "unpause" in told["next_step"]
+
+
+def test_a_run_that_waits_for_a_paused_dag_says_so_until_it_is_released(
+    alice: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    run, later = delivered(alice, airflow), timezone.now() + timedelta(minutes=1)
+    with airflow.client() as client:
+        try:
+            client.set_paused(LOAD, paused=True)
+            reconcile(client, settings=engine_settings, now=later)
+        finally:
+            client.set_paused(LOAD, paused=False)
+        run.refresh_from_db()
+        assert (run.state, run.error_code) == ("queued", "dag_paused")
+        stage = alice.client.get("/api/airflow/pipeline-status/").json()["stages"][1]
+        assert "Unpause" in stage["next_step"]
+        reconcile(client, settings=engine_settings, now=later)
+    run.refresh_from_db()
+    assert (run.state, run.error_code, run.next_step) == ("queued", "", "")
+
+
+def test_however_many_runs_were_started_meanwhile_all_are_adopted(
+    charlie: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    table = unique_table()
+    conf = {"org_id": charlie.org, "table": table, "triggered_by": "operator"}
+    with airflow.client() as client:
+        for number in range(120):
+            client.trigger(LOAD, run_id=f"manual__{table}_{number}", conf=conf)
+        reconcile(client, settings=engine_settings, now=timezone.now())
+    assert Run.objects.filter(org_id=charlie.org, conf__table=table).count() == 120

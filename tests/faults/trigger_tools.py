@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,35 @@ def start_program(
 
 def start_relay(watchdog: Watchdog, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return start_program(watchdog, "manage.py", "run_relay", variables=variables)
+
+
+@contextmanager
+def something_else(status: int) -> Iterator[int]:
+    """Its port: gives a token as Airflow does, and answers everything else with `status`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            token = self.path == "/auth/token"
+            body = b'{"access_token": "a.b.c"}' if token else b"<html>sign in</html>"
+            self.send_response(201 if token else status)
+            self.send_header("Location", "/login")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST  # noqa: N815 - the base class looks for this name
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager

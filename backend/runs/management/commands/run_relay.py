@@ -63,7 +63,7 @@ def _listen_and_deliver(client: AirflowClient, stop: threading.Event) -> None:
 
 
 def _reconcile_forever(stop: threading.Event) -> None:
-    settings = supplyline_settings.get()
+    settings, deep = supplyline_settings.get(), True  # after an absence, look back further
     with AirflowClient.of(settings) as client:
         while not stop.is_set():
             began = time.monotonic()
@@ -71,11 +71,12 @@ def _reconcile_forever(stop: threading.Event) -> None:
             try:
                 close_old_connections()
                 schedule.start_due(settings=settings, now=timezone.now())
-                if reconcile(client, settings=settings, now=timezone.now()):
+                if reconcile(client, settings=settings, now=timezone.now(), deep=deep):
                     wait = POLL_BUSY.total_seconds()
+                deep = False
             except SupplylineError as error:
                 log.warning("cannot reconcile", extra={"code": error.code})
-                wait = 2.0
+                wait, deep = 2.0, True
             except DatabaseError as error:
                 log.warning("control database away", extra={"error": type(error).__name__})
                 connection.close()
