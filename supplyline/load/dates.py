@@ -163,6 +163,11 @@ class DateFormat:
         return pa.array((of["d"] > 0) & (of["d"] <= days.astype(np.int64)))
 
 
+def is_part(token: str) -> bool:
+    """Whether a token stands for a part of a date, and not for itself."""
+    return token in _TOKENS
+
+
 def _int(found: pa.Array, part: str) -> npt.NDArray[np.int64]:
     return _zeroed(pc.cast(pc.struct_field(found, part), pa.int64()))
 
@@ -240,8 +245,8 @@ def _matches(form: str, text: str) -> bool:
 
 
 def _fractions(clock: str, fraction: str) -> list[str]:
-    """A clock with the fractions of a second that a text may have; `FF` may be none at all."""
+    """A clock with the fractions of a second that a text may have; `FF` is also none at all."""
     if "SS" not in clock:
         return [] if fraction else [clock]
-    fixed = f".FF{len(fraction) - 1}" if fraction else ""
-    return [clock.replace("SS", f"SS{f}") for f in ("FF", fixed)]
+    fixed = [f".FF{len(fraction) - 1}"] if fraction else []
+    return [clock.replace("SS", f"SS{f}") for f in ("FF", *fixed)]

@@ -28,6 +28,7 @@ from supplyline.load.kinds import (
     kinds_of,
     sql_type,
 )
+from supplyline.load.vectors import proves
 from supplyline.tenancy.connections import Connection
 
 _NUMBERS = (BIGINT, NUMERIC)
@@ -95,9 +96,7 @@ class Evidence:
 
 def surviving(kinds: Sequence[str], values: pa.Array) -> list[str]:
     """Those of `kinds` that every one of the values (none empty, none null) fits."""
-    if len(kinds) > 1 and kinds[0] not in (BIGINT, NUMERIC):
-        values = pc.unique(values)  # dates and the like repeat; numbers do less
-    if BIGINT in kinds and _all(values, kind_of(BIGINT).pattern):
+    if BIGINT in kinds and _fit(BIGINT, values):
         small = pc.max(pc.binary_length(values)).as_py() <= _SMALL
         # An integer fits every format without grouping, and a small one every format.
         plain = (*_NUMBERS, f"{NUMERIC} 1234,5")
@@ -106,6 +105,10 @@ def surviving(kinds: Sequence[str], values: pa.Array) -> list[str]:
 
 
 def _fit(kind: str, values: pa.Array) -> bool:
+    if proves(kind, values):
+        return True
+    if sql_type(kind) not in _NUMBERS:
+        values = pc.unique(values)  # dates and the like repeat; numbers do less
     return bool(pc.all(fits(kind, values)).as_py())
 
 

@@ -1,0 +1,114 @@
+"""Proofs that a whole array fits a kind, over its bytes at once: much faster for the usual kinds.
+
+`proves` is asked before the regular expression. True is a proof; False only means that the pattern
+has to be asked, so nothing is decided here that `kinds` does not decide alike.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from supplyline.load import dates
+
+_WIDTHS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2, "FF": 0}
+_WIDTHS |= {f"FF{n}": n for n in range(1, 7)}
+_RANGES = {"y": (1000, 9999), "m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59)}
+_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_ZERO, _NINE, _POINT, _MINUS = (ord(c) for c in "09.-")
+_BIGINT_DIGITS, _WHOLE_DIGITS, _PLACES = 18, 61, 40
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+def proves(spec: str, values: pa.Array) -> bool:
+    """Whether every text certainly fits; the array has no nulls and no empty texts."""
+    if values.type != pa.string() or not len(values):
+        return False
+    every = np.frombuffer(values.buffers()[1], dtype=np.int32)
+    offsets = every[values.offset : values.offset + len(values) + 1].astype(np.int64)
+    data = np.frombuffer(values.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
+    if spec in ("bigint", "numeric"):
+        return _are_numbers(data, offsets - offsets[0], whole=spec == "bigint")
+    places = _places(spec)
+    return places is not None and _are_dates(data, offsets, *places)
+
+
+Parts = tuple[tuple[str, int, int], ...]
+Literals = tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=512)
+def _places(spec: str) -> tuple[int, Parts, Literals] | None:
+    """Width, parts (letter, begin, end) and literals (place, byte) of a format of one width."""
+    name, _, form = spec.partition(" ")
+    found = dates.parse(form or dates.CANONICAL.get(name, ""))
+    if found is None or found.type != name:
+        return None
+    at, parts, literals, letters = 0, [], [], iter(found.parts)
+    for token in found.tokens:
+        if dates.is_part(token):
+            if token not in _WIDTHS:
+                return None
+            letter, width = next(letters), _WIDTHS[token]
+            if width:
+                parts.append((letter, at, at + width))
+            at += width
+        else:
+            literals.append((at, ord(token)))
+            at += 1
+    literals += [(at + n, ord(char)) for n, char in enumerate(found.zone)]
+    return at + len(found.zone), tuple(parts), tuple(literals)
+
+
+def _are_dates(data: Bytes, offsets: Ints, width: int, parts: Parts, literals: Literals) -> bool:
+    rows = len(offsets) - 1
+    if len(data) != rows * width or (np.diff(offsets) != width).any():
+        return False
+    chars = np.ascontiguousarray(data.reshape(rows, width).T)
+    if any((chars[at] != byte).any() for at, byte in literals):
+        return False
+    chars = chars - np.uint8(_ZERO)  # a copy; what is no digit becomes more than nine
+    of: dict[str, Ints] = {}
+    for letter, begin, end in parts:
+        if (chars[begin:end] > _NINE - _ZERO).any():
+            return False
+        if letter in _RANGES:
+            number = np.zeros(rows, dtype=np.int64)
+            for digit in chars[begin:end]:
+                number = number * 10 + digit
+            least, most = _RANGES[letter]
+            if number.min() < least or number.max() > most:
+                return False
+            of[letter] = number
+    year, month = of["y"], of["m"]
+    leap = (month == 2) & (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    return bool((of["d"] <= _DAYS[month] + leap).all())
+
+
+def _are_numbers(data: Bytes, offsets: Ints, *, whole: bool) -> bool:
+    """`numbers.INTEGER`, and the plain format's pattern but for a minus before a zero."""
+    begins, ends = offsets[:-1], offsets[1:]
+    points, signs = np.flatnonzero(data == _POINT), np.flatnonzero(data == _MINUS)
+    digits = np.count_nonzero((data - np.uint8(_ZERO)) <= _NINE - _ZERO)
+    if digits + len(points) + len(signs) != len(data) or (whole and len(points)):
+        return False
+    negative = data[begins] == _MINUS
+    if np.count_nonzero(negative) != len(signs):  # a minus within a text
+        return False
+    first = begins + negative
+    length = ends - first  # digits before the point
+    if len(points):
+        rows = np.searchsorted(offsets, points, side="right") - 1
+        places = ends[rows] - points - 1
+        if (np.diff(rows) == 0).any() or places.min() < 1 or places.max() > _PLACES:
+            return False
+        length[rows] = points - first[rows]
+    if length.min() < 1 or length.max() > (_BIGINT_DIGITS if whole else _WHOLE_DIGITS):
+        return False
+    zero = data[first] == _ZERO
+    return not (zero & ((length > 1) | negative)).any()
