@@ -103,9 +103,17 @@ def irregular_rows(batch: pa.RecordBatch, *, columns: Sequence[str]) -> npt.NDAr
 def holding(column: pa.Array, char: str) -> npt.NDArray[np.bool_]:
     """Which cells hold an ASCII character."""
     data = column.buffers()[2]
-    if data is None or not (np.frombuffer(data, dtype=np.uint8) == ord(char)).any():
+    if data is None or not _among(column, ord(char)):
         return np.zeros(len(column), dtype=np.bool_)  # the rule, and much faster
     return arrays.true(pc.match_substring(column, char))
+
+
+def _among(column: pa.Array, octet: int) -> bool:
+    """Whether the bytes of a string array hold one."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)
+    first, last = ends[column.offset], ends[column.offset + len(column)]
+    return bool((np.frombuffer(data, dtype=np.uint8)[first:last] == octet).any())
 
 
 def row_hashes(batch: pa.RecordBatch, *, columns: Sequence[str]) -> U64:

@@ -61,11 +61,13 @@ def texts(column: pa.Array) -> Texts:
     every = np.frombuffer(offset_buffer, dtype=np.int64 if large else np.int32)
     offsets: Ints = every[column.offset : column.offset + rows + 1].astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
-    data = np.empty(last - first + CHUNK, dtype=np.uint8)
-    data[last - first :] = 0
-    if last > first:
-        data[: last - first] = np.frombuffer(data_buffer, dtype=np.uint8)[first:last]
-    lengths: Ints = np.diff(offsets)
+    if data_buffer is not None and data_buffer.size >= last + CHUNK:
+        data = np.frombuffer(data_buffer, dtype=np.uint8)[first : last + CHUNK]
+    else:
+        data = np.zeros(last - first + CHUNK, dtype=np.uint8)
+        if last > first:
+            data[: last - first] = np.frombuffer(data_buffer, dtype=np.uint8)[first:last]
+    lengths: Ints = offsets[1:] - offsets[:-1]
     if column.null_count:  # what an absent cell's offsets span is not defined
         lengths[~valid(column)] = 0
     return Texts(data, offsets[:-1] - first, lengths)
@@ -136,13 +138,13 @@ def _fixed(part: Part, rows: int) -> Part:
 
 
 def _side_by_side(rows: int, run: Sequence[bytes | Bytes]) -> Bytes:
-    widths = [len(p) if isinstance(p, bytes) else p.shape[1] for p in run]
-    out = np.empty((rows, sum(widths)), dtype=np.uint8)
+    pattern = b"".join(p if isinstance(p, bytes) else bytes(p.shape[1]) for p in run)
+    out = np.empty((rows, len(pattern)), dtype=np.uint8)
+    out[:] = np.frombuffer(pattern, dtype=np.uint8)
     at = 0
-    for part, width in zip(run, widths, strict=True):
-        if isinstance(part, bytes):
-            out[:, at : at + width] = np.frombuffer(part, dtype=np.uint8)
-        else:
+    for part in run:
+        width = len(part) if isinstance(part, bytes) else part.shape[1]
+        if not isinstance(part, bytes):
             out[:, at : at + width] = part
         at += width
     return out
