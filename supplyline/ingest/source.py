@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from supplyline.contracts import ParseOptions
 from supplyline.errors import UnreadableFile
 
-MAX_RATIO = 1_000
+MAX_RATIO = 250
 MAX_UNPACKED = 64 << 30
 FREE_SIZE = 64 << 20
 """Bytes that may come out before the ratio is looked at."""
@@ -38,9 +38,15 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "an RTF document"),
 )
 _HTML = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)?(?:<!doctype html|<html|<head|<body|<table)", re.I | re.S
+    rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype html|(?:html|head|body|table|div|h1|h2|center|form|script"
+    rb"|style|meta|title|link|iframe)(?:\s[^<>]*)?/?>|html|body)",
+    re.I | re.S,
 )
-_XML = re.compile(rb"\s*<\?xml|\s*<[a-zA-Z][\w:.-]*(?:\s+[\w:.-]+=\"|>)")
+_XML = re.compile(
+    rb"\s*<\?xml|\s*<([a-zA-Z][\w:.-]*)(?:\s+[\w:.-]+=[\"'][^<>]*)?>(?=.*</\1>)(?![^\n]*</\1>[,;\t|])",
+    re.S,
+)
+_XML_OPEN = re.compile(rb"\s*<[a-zA-Z][\w:.-]*\s+(?:xmlns|[\w:.-]+=[\"'][^<>\"']*[\"']\s*/?>)")
 FORMATS = ("csv", "xlsx", "xls", "xlsb", "ods", "jsonl", "json", "parquet")
 
 
@@ -133,18 +139,23 @@ def _format(head: bytes, name: str) -> str:
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             raise UnreadableFile(f"The file is {what}, not a table.")
-    if head.startswith(b"PK"):
+    if head.startswith((b"PK", b"\x1f\x8b")):
         raise UnreadableFile(
             "The file is an archive within an archive.",
             next_step="Unpack it and upload the file that it holds.",
         )
-    text = head.removeprefix(b"\xef\xbb\xbf")
+    if head[257:262] == b"ustar":
+        raise UnreadableFile(
+            "The file is a tar archive, not a table.",
+            next_step="Unpack it and upload the files one by one.",
+        )
+    text = _as_utf8(head)
     if _HTML.match(text):
         raise UnreadableFile(
             "The file is an HTML page, not a table.",
             next_step="Download the data itself; the page may be a login page.",
         )
-    if _XML.match(text):
+    if _XML.match(text) or _XML_OPEN.match(text):
         raise UnreadableFile("The file is XML, not a table.")
     ending = name.rpartition(".")[2].lower()
     start = text.lstrip()[:1]
@@ -154,6 +165,19 @@ def _format(head: bytes, name: str) -> str:
         return "jsonl" if _one_per_line(text, ending) else "json"
     _text_or_refuse(head)
     return "csv"
+
+
+def _as_utf8(head: bytes) -> bytes:
+    """The beginning of a text in UTF-16 as UTF-8; anything else as it is. Without a BOM."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        name = "utf-16"
+    elif head[1:8:2] == bytes(4) and head[:8:2].isascii():
+        name = "utf-16-le"
+    elif head[:8:2] == bytes(4) and head[1:8:2].isascii():
+        name = "utf-16-be"
+    else:
+        return head.removeprefix(b"\xef\xbb\xbf")
+    return head.decode(name, "ignore").encode("utf-8", "ignore")
 
 
 def _one_per_line(text: bytes, ending: str) -> bool:

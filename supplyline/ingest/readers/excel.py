@@ -1,38 +1,45 @@
 """Workbooks (xlsx, xls, xlsb, ods): one sheet's rows as text a person would recognise.
 
-Whole numbers without `.0`, others with all their digits; dates as ISO text (both date systems);
-errors and booleans as the sheet shows them. Refuses encrypted and damaged workbooks.
+Refuses encrypted and damaged workbooks, and those that need too much memory or time.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from supplyline.contracts import Layout, ParseOptions
 from supplyline.errors import UnreadableFile
 from supplyline.ingest.plan import columns
+from supplyline.ingest.readers import workbook
 from supplyline.ingest.records import Event, Record
 from supplyline.ingest.sniff import structure
 from supplyline.ingest.source import Opened
 
-MAX_CELLS = 200_000_000
+MAX_CELLS = 60_000_000
+PAGE = 1_000
 
 
 def read_sheet(
     opened: Opened, *, options: ParseOptions
 ) -> tuple[Layout, Callable[[], Iterator[Event]]]:
     """Raises UnreadableFile for what calamine cannot open, or a sheet that is not there."""
-    book = _open(opened)
-    names = list(book.sheet_names)
+    book, names = _open(opened)
     if options.sheet is not None and options.sheet not in names:
         raise UnreadableFile(
             f"The workbook has no sheet {options.sheet!r}.",
             next_step=f"Its sheets are {', '.join(names)[:300]}.",
         )
     chosen, sheet = _choose(book, names, options)
-    sample = [Record(n, c) for n, c in _rows(sheet, limit=300) if structure.filled(c)]
+    sample = [Record(n, c) for n, c in sheet.rows(limit=300) if structure.filled(c)]
     if not sample:
         layout = Layout(
             format=opened.format,
@@ -58,7 +65,7 @@ def read_sheet(
     )
 
     def events() -> Iterator[Event]:
-        for number, cells in _rows(sheet):
+        for number, cells in sheet.rows():
             if number < data_line or not structure.filled(cells) or number > last:
                 continue
             yield Record(number, cells)
@@ -66,21 +73,91 @@ def read_sheet(
     return layout, events
 
 
-def _open(opened: Opened) -> Any:
-    from python_calamine import CalamineError, CalamineWorkbook
+class Book:
+    """A workbook that is open in a process of its own (see `workbook`)."""
 
-    opened.stream.seek(0)
+    def __init__(self, opened: Opened) -> None:
+        self._copy = tempfile.NamedTemporaryFile(prefix="supplyline-")  # noqa: SIM115 - see close
+        opened.stream.seek(0)
+        shutil.copyfileobj(opened.stream, self._copy, 1 << 20)
+        self._copy.flush()
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-I", str(workbook.__file__), self._copy.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.close = weakref.finalize(self, _end, self._process, self._copy)
+
+    def ask(self, what: str, *arguments: object) -> Any:
+        """Raises UnreadableFile for what the reader cannot do or does not survive."""
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the workbook's process has no pipes")
+        answer = b""
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps([what, *arguments]).encode() + b"\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        if not answer:
+            raise UnreadableFile(
+                "The workbook needs more memory or time than a file may take.",
+                next_step="Save the sheet as CSV and upload that; it can be of any size.",
+            )
+        told = json.loads(answer)
+        if "error" not in told:
+            return told["ok"]
+        damaged = "is damaged" if told["kind"] == "PanicException" else "cannot be read"
+        raise _Failed(f"{damaged}: {told['error']}.")
+
+
+class _Failed(Exception):
+    """What the reader of workbooks said."""
+
+
+def _end(process: subprocess.Popen[bytes], copy: Any) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    copy.close()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a book; one at a time can be read."""
+
+    book: Book
+    height: int
+    width: int
+    first: int
+
+    def rows(self, *, limit: int | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Rows numbered from 1."""
+        number = 0
+        try:
+            self.book.ask("rewind")
+            while limit is None or number < limit:
+                count = PAGE if limit is None else min(PAGE, limit - number)
+                page = self.book.ask("rows", count)
+                yield from enumerate(page, start=number + 1)
+                number += len(page)
+                if len(page) < count:
+                    return
+        except _Failed as error:
+            raise UnreadableFile(f"The sheet {error}") from error
+
+
+def _open(opened: Opened) -> tuple[Book, list[str]]:
+    book = Book(opened)
     try:
-        return CalamineWorkbook.from_filelike(opened.stream)
-    except (CalamineError, OSError, ValueError, KeyError) as error:
+        return book, book.ask("names")
+    except _Failed as error:
         protected = _encrypted(opened) or "password" in str(error).lower()
-        what = "The workbook is encrypted" if protected else "The workbook cannot be read"
-        raise UnreadableFile(f"{what}: {error}.") from error
-    except BaseException as error:
-        # A panic of the Rust reader is no Exception; anything else goes on.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise UnreadableFile(f"The workbook is damaged: {error}.") from error
+        what = "is encrypted" if protected else str(error)
+        raise UnreadableFile(f"The workbook {what}") from error
 
 
 def _encrypted(opened: Opened) -> bool:
@@ -91,10 +168,10 @@ def _encrypted(opened: Opened) -> bool:
     return any(m in head for m in marks) or b"manifest:encryption-data" in head
 
 
-def _choose(book: Any, names: list[str], options: ParseOptions) -> tuple[str, Any]:
+def _choose(book: Book, names: list[str], options: ParseOptions) -> tuple[str, Sheet]:
     """The sheet asked for, or the first that has rows."""
     last_error: UnreadableFile | None = None
-    fallback: tuple[str, Any] | None = None
+    fallback: tuple[str, Sheet] | None = None
     for name in [options.sheet] if options.sheet else names:
         try:
             sheet = _sheet(book, name)
@@ -102,34 +179,21 @@ def _choose(book: Any, names: list[str], options: ParseOptions) -> tuple[str, An
             last_error = error
             continue
         fallback = fallback or (name, sheet)
-        if sheet.total_height and sheet.total_width:
+        if sheet.height and sheet.width:
             return name, sheet
     if fallback:
-        return fallback
+        return fallback[0], _sheet(book, fallback[0])
     raise last_error or UnreadableFile("The workbook has no sheet with cells.")
 
 
-def _sheet(book: Any, name: str) -> Any:
-    from python_calamine import CalamineError
-
+def _sheet(book: Book, name: str) -> Sheet:
     try:
-        sheet = book.get_sheet_by_name(name)
-    except (CalamineError, OSError, ValueError, KeyError) as error:
-        raise UnreadableFile(f"The sheet {name!r} cannot be read: {error}.") from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise UnreadableFile(f"The sheet {name!r} is damaged: {error}.") from error
-    if sheet.total_height * sheet.total_width > MAX_CELLS:
+        sheet = Sheet(book, **book.ask("sheet", name))
+    except _Failed as error:
+        raise UnreadableFile(f"The sheet {name!r} {error}") from error
+    if sheet.height * sheet.width > MAX_CELLS:
         raise UnreadableFile("The sheet has an unreasonable number of cells.")
     return sheet
-
-
-def _rows(sheet: Any, *, limit: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    for number, values in enumerate(sheet.iter_rows(), start=1):
-        if limit is not None and number > limit:
-            return
-        yield number, [text(v) for v in values]
 
 
 def _structure(sample: list[Record], options: ParseOptions) -> structure.Structure:
@@ -152,49 +216,17 @@ def _structure(sample: list[Record], options: ParseOptions) -> structure.Structu
 
 
 def _last_row(
-    sheet: Any,
+    sheet: Sheet,
     found: structure.Structure,
     options: ParseOptions,
     data_line: int,
 ) -> int:
-    total = int(sheet.start[0] if sheet.start else 0) + int(sheet.total_height) + 1
+    total = sheet.first + sheet.height + 1
     if options.skip_footer:
-        filled = [n for n, c in _rows(sheet) if structure.filled(c)]
+        filled = [n for n, c in sheet.rows() if structure.filled(c)]
         return filled[-options.skip_footer - 1] if len(filled) > options.skip_footer else 0
     if options.skip_footer == 0 or total > 100_000:
         return total + 1
-    rows = [Record(n, c) for n, c in _rows(sheet) if n >= data_line and structure.filled(c)]
+    rows = [Record(n, c) for n, c in sheet.rows() if n >= data_line and structure.filled(c)]
     count = structure.footer_rows(rows, width=found.width, header=found.names)
     return rows[-count - 1].line if count and len(rows) > count else total + 1
-
-
-def text(value: Any) -> str:
-    """The cell as text: 7.0 → `7`, 0.1 → `0.1`, a date without time → `2024-01-31`."""
-    for types, written in _WRITTEN:
-        if isinstance(value, types):
-            return written(value)
-    return "" if value is None else str(value)
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _moment(value: datetime) -> str:
-    return value.isoformat(sep=" ") if value.time() != time() else value.date().isoformat()
-
-
-def _duration(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    whole = f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
-    return whole + (f".{value.microseconds:06d}".rstrip("0") if value.microseconds else "")
-
-
-_WRITTEN: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
-    (str, str),
-    (bool, lambda v: "TRUE" if v else "FALSE"),
-    (float, _number),
-    (datetime, _moment),
-    ((date, time), lambda v: v.isoformat()),
-    (timedelta, _duration),
-)
