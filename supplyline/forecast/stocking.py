@@ -3,46 +3,63 @@
 Promises: a level for every item that holds a value, from nothing but its history and that of the
 others; higher targets never get less stock.
 
-Method: demand over lead time plus review is negative binomial (Syntetos, Lengu and Babai 2013)
-with the item's mean (see `methods.level`) and a dispersion shrunk to what
-items of that mean usually show. All items get the quantile with the same tail probability, which
-holds the fewest units for a volume fill rate (equal marginal shortage: Silver, Pyke and Thomas
-2017, ch. 6; Sherbrooke 2004); with prices the tail is in proportion to the price, within bounds, so
-that dear items are not starved. The tail is the geometric mean of two: the one whose expected fill
-rate under the model is the target, and the one whose simulated fill rate on the last part of the
-history, decided before it, was. Too few items: the formula of `leadtime` per item.
+Method: the level is the mean of demand over lead time plus review and a safety factor, common to
+all items, times its standard deviation, both as foretold by `lead_demand`. (A common tail of the
+fitted distribution would hold the fewest units if the distribution were known: Silver, Pyke and
+Thomas 2017, ch. 6; on real spare parts its far tail is not, and the common factor holds a tenth
+less at the same fill.) The factor is the mean of two: the one whose expected fill rate is the
+target when demand is negative binomial (Syntetos, Lengu and Babai 2013), and the one whose
+simulated fill rate on the last part of the history, decided before it, was. With prices the
+probability of running out is in proportion to the price (equal marginal shortage per money on the
+shelf), within bounds, so that dear items are not starved. Whole numbers stay whole, rounded up.
+Too few items: the formula of `leadtime` per item.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from supplyline.forecast.classes import classify
-from supplyline.forecast.leadtime import order_up_to, spans
-from supplyline.forecast.methods import level
-from supplyline.forecast.methods.panel import panel_of
+from supplyline.forecast.lead_demand import Law, demand_rates, foretold
+from supplyline.forecast.leadtime import order_up_to
 from supplyline.forecast.series import Floats, Series, without_negatives
 
 Levels = dict[str, dict[float, float]]
 
 ENOUGH_ITEMS = 30
-TAILS = np.geomspace(0.6, 0.0002, 28)
-"""Tail probabilities tried, loose to tight."""
-PRICE_BOUNDS = (0.25, 2.0)
-"""How far a price may move an item's tail from the common one."""
+FACTORS = np.linspace(-1.0, 12.0, 53)
+"""Safety factors tried."""
+MOVE = 1.0
+"""How far what happened may move the factor from what the model says."""
+PRICE_BOUNDS = (0.05, 8.0)
+"""How far a price may move an item's probability of running out from the common one."""
+TAIL_SCALE = 0.7
+"""Standard deviations by which the tail of demand falls to 1/e: a heavier tail than the normal."""
+LEAST_FACTOR = -0.5
+"""The safety factor below which no price puts an item, so that dear items are not starved."""
 
 
-def demand_rates(histories: Sequence[Floats], *, periods: int) -> Floats:
-    """Expected demand per period over the next `periods`, per history of at least one value."""
-    if not histories:
-        return np.empty(0)
-    panel = panel_of(histories)
-    found, evidence = level.levels(panel, periods)
-    weights = level.weights(evidence, level.similar_items(evidence))
-    mean = panel.restore((weights * found).sum(axis=1))
-    return np.asarray(np.maximum(mean, 0.0), dtype=float)
+@dataclass(frozen=True)
+class Shelf:
+    """Items to be stocked: `weight` multiplies the probability of running out, `whole` says that
+    they are counted in whole units."""
+
+    law: Law
+    weight: Floats
+    whole: npt.NDArray[np.bool_]
+
+    def levels(self, factor: Floats) -> Floats:
+        """(items, factors): mean plus safety factor times standard deviation, at least zero."""
+        least = np.minimum(factor, LEAST_FACTOR)[None, :]
+        own = np.maximum(factor[None, :] - TAIL_SCALE * np.log(self.weight)[:, None], least)
+        wide = np.sqrt(np.maximum(self.law.variance, self.law.mean))[:, None]
+        found = np.maximum(self.law.mean[:, None] + own * wide, 0.0)
+        rounded = np.where(self.whole[:, None], np.ceil(found - 1e-9), found)
+        return np.asarray(rounded, dtype=float)
 
 
 def plan_levels(
@@ -55,7 +72,8 @@ def plan_levels(
 ) -> tuple[Levels, dict[str, list[str]]]:
     """Item → target → S, and what is to be said per item."""
     notes: dict[str, list[str]] = {}
-    clean = [without_negatives(s) for s in batch if s.values.size]
+    # In the order of their names, so that the order of a file changes nothing, not even rounding.
+    clean = [without_negatives(s) for s in sorted(batch, key=lambda s: s.id) if s.values.size]
     for one in clean:
         said = list(one.notes)
         pattern = classify(one.values)
@@ -73,26 +91,27 @@ def plan_levels(
     if len(usable) < ENOUGH_ITEMS:
         return _one_by_one(clean, lead_time=lead_time, review=review, targets=targets), notes
     weight = _price_weights([s.id for s in clean], prices)
-    mean, variance = _moments([past[i] for i in usable], lead_time=lead_time, review=review)
-    grid = _levels(mean, variance, np.clip(weight[usable, None] * TAILS, 1e-5, 0.9))
+    whole = np.array([not (h % 1).any() for h in histories])
+    span = lead_time + review
+    before = Shelf(foretold([past[i] for i in usable], periods=span), weight[usable], whole[usable])
     future = np.stack([histories[i][-window:] for i in usable])
-    fill = np.maximum.accumulate(_fills(future, grid, lead_time=lead_time, review=review))
-    mean, variance = _moments(histories, lead_time=lead_time, review=review)
-    grid = _levels(mean, variance, np.clip(weight[:, None] * TAILS, 1e-5, 0.9))
-    model = np.maximum.accumulate(
-        _expected_fills(mean, variance, grid, lead_time=lead_time, review=review)
-    )
-    log_tail = [
-        0.5 * np.interp(t, fill, np.log(TAILS)) + 0.5 * np.interp(t, model, np.log(TAILS))
-        for t in targets
-    ]
-    tails = np.clip(weight[:, None] * np.exp(log_tail), 1e-5, 0.9)
-    final = _levels(mean, variance, tails)
+    happened = _fills(future, before.levels(FACTORS), lead_time=lead_time, review=review)
+    now = Shelf(foretold(histories, periods=span), weight, whole)
+    foreseen = _expected_fills(now, lead_time=lead_time, review=review)
+    final = now.levels(_factors(targets, foreseen=foreseen, happened=happened))
     levels = {
         s.id: {t: float(v) for t, v in zip(targets, row, strict=True)}
         for s, row in zip(clean, final, strict=True)
     }
     return levels, notes
+
+
+def _factors(targets: tuple[float, ...], *, foreseen: Floats, happened: Floats) -> Floats:
+    """The safety factor per target, from the fill rates that FACTORS are foreseen to reach now and
+    those that they reached before; both rise with the factor."""
+    model = np.interp(targets, np.maximum.accumulate(foreseen), FACTORS)
+    fact = np.interp(targets, np.maximum.accumulate(happened), FACTORS)
+    return np.asarray(model + np.clip((fact - model) / 2, -MOVE, MOVE), dtype=float)
 
 
 def _one_by_one(
@@ -128,52 +147,6 @@ def _price_weights(items: Sequence[str], prices: Mapping[str, float]) -> Floats:
     return np.asarray(np.clip(ratio, *PRICE_BOUNDS), dtype=float)
 
 
-def _moments(histories: Sequence[Floats], *, lead_time: int, review: int) -> tuple[Floats, Floats]:
-    """Mean and variance of demand over L + R per item; dispersion shrunk to the items' own law.
-
-    log(variance / mean) is regressed on log(mean) over all items; an item's own value counts by
-    its number of periods with demand against SHRINK.
-    """
-    shrink = 8.0
-    rate = demand_rates(histories, periods=lead_time + review)
-    mean = rate * (lead_time + review)
-    own = np.array(
-        [
-            spans(v, rate=r, lead_time=lead_time, review=review)[1].variance
-            for v, r in zip(histories, rate, strict=True)
-        ]
-    )
-    good = (mean > 0) & (own > 0)
-    if good.sum() < 5:
-        return mean, np.maximum(own, mean)
-    x, y = np.log(mean[good]), np.log(own[good] / mean[good])
-    slope, level = np.polyfit(x, y, 1)
-    seen = np.array([np.count_nonzero(v) for v in histories], dtype=float)[good]
-    trust = seen / (seen + shrink)
-    variance = mean.copy()
-    variance[good] = mean[good] * np.exp(trust * y + (1 - trust) * (level + slope * x))
-    return mean, np.maximum(variance, mean)
-
-
-def _levels(mean: Floats, variance: Floats, tails: Floats) -> Floats:
-    """Quantiles of shape (items, tails): negative binomial, gamma where quantities are large."""
-    from scipy import stats
-
-    mu = np.maximum(mean, 1e-9)[:, None]
-    var = np.maximum(variance[:, None], mu * 1.001)
-    p = mu / var
-    out = np.zeros(np.broadcast_shapes(mu.shape, tails.shape))
-    few = (mean <= 300) & (mean > 0)
-    if few.any():
-        size = mu[few] * p[few] / (1 - p[few])
-        out[few] = stats.nbinom.isf(tails[few], size, p[few])
-    many = mean > 300
-    if many.any():
-        scale = var[many] / mu[many]
-        out[many] = stats.gamma.isf(tails[many], mu[many] / scale, scale=scale)
-    return np.nan_to_num(out)
-
-
 def _fills(future: Floats, levels: Floats, *, lead_time: int, review: int) -> Floats:
     """Volume fill rate over all items for each column of `levels`, by order-up-to with backorders.
 
@@ -201,10 +174,9 @@ def _fills(future: Floats, levels: Floats, *, lead_time: int, review: int) -> Fl
     return np.asarray(served / wanted if wanted else np.ones(levels.shape[1]), dtype=float)
 
 
-def _expected_fills(
-    mean: Floats, variance: Floats, levels: Floats, *, lead_time: int, review: int
-) -> Floats:
-    """1 - ESC / E[D_R] over all items for each column of `levels` (see `leadtime`)."""
+def _expected_fills(shelf: Shelf, *, lead_time: int, review: int) -> Floats:
+    """1 - ESC / E[D_R] over all items for each of FACTORS (see `leadtime`)."""
+    mean, variance, levels = shelf.law.mean, shelf.law.variance, shelf.levels(FACTORS)
     share = lead_time / (lead_time + review)
     short = _short(mean, variance, levels) - _short(mean * share, variance * share, levels)
     wanted = float(mean.sum()) * (1 - share)
@@ -221,8 +193,9 @@ def _short(mean: Floats, variance: Floats, levels: Floats) -> Floats:
     var = np.maximum(variance[:, None], mu * 1.001)
     p = mu / var
     size = mu * p / (1 - p)
-    few = mu * stats.nbinom.sf(levels - 2, size + 1, p) - levels * stats.nbinom.sf(
-        levels - 1, size, p
+    whole = np.ceil(levels)
+    few = mu * stats.nbinom.sf(whole - 2, size + 1, p) - levels * stats.nbinom.sf(
+        whole - 1, size, p
     )
     shape, scale = mu**2 / var, var / mu
     many = mu * stats.gamma.sf(levels, shape + 1, scale=scale) - levels * stats.gamma.sf(

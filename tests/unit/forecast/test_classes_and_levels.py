@@ -9,6 +9,7 @@ from scipy import stats
 from benchmarks.forecast import mase, smape
 from benchmarks.inventory import simulate
 from supplyline.forecast.classes import classify
+from supplyline.forecast.lead_demand import foretold
 from supplyline.forecast.leadtime import Span, expected_short
 from supplyline.forecast.series import Series
 from supplyline.forecast.stocking import _short, plan_levels
@@ -63,6 +64,26 @@ def test_levels_of_many_items_reach_the_target_on_what_comes_after() -> None:
         ]
         fill = sum(o[1] for o in out) / sum(o[0] for o in out)
         assert fill == pytest.approx(target, abs=0.02)
+
+
+def test_levels_do_not_depend_on_the_order_of_the_items() -> None:
+    rng = np.random.default_rng(9)
+    batch = [Series(id=str(i), values=rng.poisson(0.7, 48).astype(float)) for i in range(60)]
+    common = {"lead_time": 2, "review": 1, "targets": (0.98, 0.9), "prices": {"3": 9.0}}
+    levels, _ = plan_levels(batch, **common)
+    again, _ = plan_levels(batch[::-1], **common)
+    assert levels == again
+    assert all(v[0.98] >= v[0.9] for v in levels.values())
+    assert all(s == int(s) for v in levels.values() for s in v.values())
+
+
+def test_the_foretold_variance_is_what_forecasts_miss_by() -> None:
+    rng = np.random.default_rng(10)
+    rate = rng.lognormal(0.5, 0.8, (400, 1))
+    demand = rng.negative_binomial(2.0, 2.0 / (2.0 + rate), (400, 63)).astype(float)
+    law = foretold(list(demand[:, :60]), periods=3)
+    missed = (demand[:, 60:].sum(axis=1) - law.mean) ** 2
+    assert (missed / law.variance).mean() == pytest.approx(1.0, rel=0.25)
 
 
 def test_dear_items_get_less_cover_and_never_more_than_without_prices() -> None:

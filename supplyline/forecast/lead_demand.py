@@ -1,0 +1,144 @@
+"""Demand over lead time plus review for many items: mean and variance as foretold today.
+
+The mean is that of `methods.level`. The variance is what forecasts of similar items missed by: on
+origins inside the history the squared error of the foretold sum is regressed, with a log link and
+a gamma error (McCullagh and Nelder 1989, ch. 8), on the mean and on the item's own variance to
+mean ratio, the latter shrunk to what items of that mean usually show. So the variance holds what a
+fitted one leaves out: the error of the mean, and demand that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from supplyline.forecast.methods import level
+from supplyline.forecast.methods.panel import Panel, down, panel_of
+from supplyline.forecast.series import Floats
+
+ORIGINS = 6
+LEAST = 8
+"""Periods of history before an origin."""
+SHRINK = 8.0
+"""Periods with demand at which an item's own dispersion counts as much as that of its likes."""
+PULL = 0.05
+"""Share of an item's weight with which every item pulls the regression to the fitted variance."""
+WIDEST = 25.0
+"""How far the regression may move a variance from the fitted one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """Demand over a span, each of shape (items,): `mean` in units, `variance` in units squared."""
+
+    mean: Floats
+    variance: Floats
+
+
+def demand_rates(histories: Sequence[Floats], *, periods: int) -> Floats:
+    """Expected demand per period over the next `periods`, per history of at least one value."""
+    if not histories:
+        return np.empty(0)
+    return _rates(panel_of(histories), periods)
+
+
+def _rates(panel: Panel, periods: int) -> Floats:
+    found, evidence = level.levels(panel, periods)
+    weights = level.weights(evidence, level.similar_items(evidence))
+    mean = panel.restore((weights * found).sum(axis=1))
+    return np.asarray(np.maximum(mean, 0.0), dtype=float)
+
+
+def fitted(histories: Sequence[Floats], *, periods: int) -> Law:
+    """Mean and variance of demand over `periods` as the histories themselves show them."""
+    panel = panel_of(histories)
+    mean = _rates(panel, periods) * periods
+    own = panel.restore(_own_variance(panel, periods))
+    seen = panel.restore(down((panel.values != 0).astype(float)))
+    good = (mean > 0) & (own > 0)
+    variance = np.maximum(own, mean)
+    if good.sum() >= 5:
+        x, y = np.log(mean[good]), np.log(own[good] / mean[good])
+        slope, base = np.polyfit(x, y, 1)
+        trust = seen[good] / (seen[good] + SHRINK)
+        shrunk = trust * y + (1 - trust) * (base + slope * x)
+        variance[good] = np.maximum(mean[good] * np.exp(shrunk), mean[good])
+    return Law(mean=mean, variance=variance)
+
+
+def _own_variance(panel: Panel, periods: int) -> Floats:
+    """Variance of sums over `periods` as they happened, so that clustered demand is seen, never
+    below what independent periods would give; with the error of the mean, which adds to every
+    period of a span alike."""
+    n = panel.length.astype(float)
+    single = _variance(panel.values, panel.mask())
+    span = single * periods
+    if 1 < periods <= panel.periods // 4:
+        sums = np.concatenate([np.zeros((1, panel.count)), np.cumsum(panel.values, axis=0)])
+        windows = sums[periods:] - sums[:-periods]
+        happened = _variance(windows, panel.mask()[: len(windows)])
+        span = np.where(n >= 4 * periods, np.maximum(span, happened), span)
+    return np.asarray(span + single * periods**2 / np.maximum(8.0, n / 2), dtype=float)
+
+
+def _variance(values: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+    count = np.maximum(down(seen.astype(float)), 1.0)
+    mean = down(np.where(seen, values, 0.0)) / count
+    apart = np.where(seen, values - mean, 0.0)
+    return np.asarray(down(apart * apart) / np.maximum(count - 1, 1.0), dtype=float)
+
+
+def foretold(histories: Sequence[Floats], *, periods: int) -> Law:
+    """`fitted`, with the variance that forecasts of such items turned out to have."""
+    now = fitted(histories, periods=periods)
+    past, came = _backtest(histories, periods)
+    if came.size < 30:
+        return now
+    weights = _regression(past, came)
+    known = now.mean > 0
+    variance = now.variance.copy()
+    usual = np.exp(_features(now.mean[known], now.variance[known]) @ weights)
+    variance[known] = np.clip(usual, now.variance[known] / WIDEST, now.variance[known] * WIDEST)
+    return Law(mean=now.mean, variance=np.maximum(variance, now.mean))
+
+
+def _backtest(histories: Sequence[Floats], periods: int) -> tuple[Law, Floats]:
+    """Laws foretold at origins a span apart, and the demand that came over the span."""
+    means, variances, sums = [], [], []
+    for k in range(1, ORIGINS + 1):
+        back = k * periods
+        past = [h[:-back] for h in histories if h.size - back >= max(LEAST, 0.35 * h.size)]
+        after = [h for h in histories if h.size - back >= max(LEAST, 0.35 * h.size)]
+        if len(past) < 30:
+            break
+        law = fitted(past, periods=periods)
+        came = np.array([h[h.size - back : h.size - back + periods].sum() for h in after])
+        known = law.mean > 0
+        means.append(law.mean[known])
+        variances.append(law.variance[known])
+        sums.append(came[known])
+    if not sums:
+        return Law(mean=np.empty(0), variance=np.empty(0)), np.empty(0)
+    return Law(mean=np.concatenate(means), variance=np.concatenate(variances)), np.concatenate(sums)
+
+
+def _features(mean: Floats, variance: Floats) -> Floats:
+    return np.column_stack([np.ones(mean.size), np.log(mean), np.log(variance / mean)])
+
+
+def _regression(past: Law, came: Floats) -> Floats:
+    """Gamma regression of squared errors by Fisher scoring, drawn to (0, 1, 1): the fitted
+    variance itself. An error counts at most fifty times what was expected."""
+    x = _features(past.mean, past.variance)
+    squared = (came - past.mean) ** 2 + 1e-6
+    fitted_law = np.array([0.0, 1.0, 1.0])
+    pull = PULL * came.size * np.eye(3)
+    weights = fitted_law
+    for _ in range(30):
+        expected = np.exp(np.clip(x @ weights, -30.0, 30.0))
+        working = x @ weights + np.minimum(squared, 50 * expected) / expected - 1
+        weights = np.linalg.solve(x.T @ x + pull, x.T @ working + pull @ fitted_law)
+    return np.asarray(weights, dtype=float)
