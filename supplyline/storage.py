@@ -20,12 +20,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored, StorageUnavailable
+from supplyline.errors import FileNotStored, StorageUnavailable, Terminal
 from supplyline.tenancy.names import parse_file_id
 
 _SIDECAR = ".supplyline.json"
+
+
+class FileIdTaken(Terminal):
+    code = "file_id_taken"
+    next_step = "Leave `file_id` out, or give an id that was not used before."
 
 
 def safe_name(name: str) -> str:
@@ -50,7 +56,17 @@ class Storage:
         object.__setattr__(self, "_fs", fs)
         object.__setattr__(self, "_root", root.rstrip("/"))
 
-    def _folder(self, org: OrgId, file_id: str) -> str:
+    @property
+    def fs(self) -> Any:
+        """fsspec's file system."""
+        return self._fs
+
+    @property
+    def root(self) -> str:
+        return self._root
+
+    def folder(self, org: OrgId, file_id: str) -> str:
+        """Where a file's bytes lie, and nobody else's."""
         return posixpath.join(self._root, org, parse_file_id(file_id))
 
     def put(self, org: OrgId, *, file_id: str, name: str, chunks: Iterable[bytes]) -> StoredFile:
@@ -70,7 +86,7 @@ class Storage:
 
     def find(self, org: OrgId, file_id: str) -> StoredFile:
         """The file behind an id. Raises FileNotStored when this organization has none such."""
-        sidecar = posixpath.join(self._folder(org, file_id), _SIDECAR)
+        sidecar = posixpath.join(self.folder(org, file_id), _SIDECAR)
         try:
             with self._fs.open(sidecar, "rb") as source:
                 about = json.load(source)
@@ -86,9 +102,16 @@ class Storage:
         known = {k: v for k, v in about.items() if k in StoredFile.__dataclass_fields__}
         if "options" in known:
             known["options"] = ParseOptions(**known["options"])
-        folder = self._folder(org, known.get("origin") or file_id)
+        folder = self.folder(org, known.get("origin") or file_id)
         url = posixpath.join(folder, known["name"])
         return StoredFile(org=org, file_id=file_id, url=url, **known)
+
+    def adopt(self, org: OrgId, *, file_id: str, name: str, size: int, sha256: str) -> StoredFile:
+        """Declares bytes that were moved to their place complete."""
+        about = {"name": name, "size": size, "sha256": sha256}
+        stored = self._stored(org, file_id, about)
+        self._write_sidecar(stored)
+        return stored
 
     def describe(
         self,
@@ -122,9 +145,9 @@ class Storage:
         for name in ("origin", "replay_of"):
             if value := getattr(file, name):
                 about[name] = value
-        folder = self._folder(file.org, file.file_id)
-        part = posixpath.join(self._incoming(file.org), uuid.uuid4().hex)
-        with _storage_mapped():
+        folder = self.folder(file.org, file.file_id)
+        part = posixpath.join(self.incoming(file.org), uuid.uuid4().hex)
+        with storage_mapped():
             for needed in (posixpath.dirname(part), folder):
                 self._fs.makedirs(needed, exist_ok=True)
             with self._fs.open(part, "wb") as out:
@@ -143,19 +166,19 @@ class Storage:
 
     def delete(self, org: OrgId, file_id: str) -> None:
         """Removes one file; used when an organization is erased and for refused uploads."""
-        folder = self._folder(org, file_id)
+        folder = self.folder(org, file_id)
         if self._fs.exists(folder):
             self._fs.rm(folder, recursive=True)
 
-    def _incoming(self, org: OrgId) -> str:
+    def incoming(self, org: OrgId) -> str:
         """Where an organization's files are while they are being written."""
         return posixpath.join(self._root, ".incoming", org)
 
     def everything(self, org: OrgId) -> list[tuple[str, int]]:
         """Path and size of all that is stored of an organization, also what is half written."""
         out = []
-        with _storage_mapped():
-            for folder in (posixpath.join(self._root, org), self._incoming(org)):
+        with storage_mapped():
+            for folder in (posixpath.join(self._root, org), self.incoming(org)):
                 self._fs.invalidate_cache()
                 if self._fs.exists(folder):
                     found = self._fs.find(folder, detail=True)
@@ -165,8 +188,8 @@ class Storage:
 
     def erase(self, org: OrgId) -> None:
         """Removes everything of an organization."""
-        with _storage_mapped():
-            for folder in (posixpath.join(self._root, org), self._incoming(org)):
+        with storage_mapped():
+            for folder in (posixpath.join(self._root, org), self.incoming(org)):
                 if self._fs.exists(folder):
                     self._fs.rm(folder, recursive=True)
 
@@ -179,28 +202,33 @@ class StorageWriter:
 
     def __init__(self, storage: Storage, org: OrgId, *, file_id: str, name: str) -> None:
         self._storage, self._org, self._file_id, self._name = storage, org, file_id, name
-        self._fs = storage._fs
-        self._folder = storage._folder(org, file_id)
-        self._part = posixpath.join(storage._incoming(org), uuid.uuid4().hex)
+        self._fs = storage.fs
+        self._folder = storage.folder(org, file_id)
+        self._part = posixpath.join(storage.incoming(org), uuid.uuid4().hex)
         self._digest, self.size = hashlib.sha256(), 0
-        with _storage_mapped():
+        with storage_mapped():
             self._fs.makedirs(posixpath.dirname(self._part), exist_ok=True)
             self._out = self._fs.open(self._part, "wb")
 
     def write(self, chunk: bytes) -> None:
-        with _storage_mapped():
+        with storage_mapped():
             self._out.write(chunk)
         self._digest.update(chunk)
         self.size += len(chunk)
 
     def finish(self) -> StoredFile:
         about = {"name": self._name, "size": self.size, "sha256": self._digest.hexdigest()}
-        with _storage_mapped():
+        with storage_mapped():
             self._out.flush()
-            if hasattr(self._out, "fileno"):
+            if isinstance(self._fs, LocalFileSystem):
                 os.fsync(self._out.fileno())
             self._out.close()
-            self._fs.makedirs(self._folder, exist_ok=True)
+            try:
+                self._fs.makedirs(self._folder, exist_ok=False)
+            except FileExistsError:
+                # Two uploads under one id at once: the bytes of the first may not be replaced.
+                self._fs.rm(self._part)
+                raise FileIdTaken(f"There is a file {self._file_id} already.") from None
             self._fs.mv(self._part, posixpath.join(self._folder, self._name))
         stored = self._storage._stored(self._org, self._file_id, about)
         self._storage._write_sidecar(stored)
@@ -208,14 +236,14 @@ class StorageWriter:
 
     def abort(self) -> None:
         """Gives the half-written bytes up."""
-        with _storage_mapped():
+        with storage_mapped():
             self._out.close()
             if self._fs.exists(self._part):
                 self._fs.rm(self._part)
 
 
 @contextmanager
-def _storage_mapped() -> Iterator[None]:
+def storage_mapped() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -60,6 +60,13 @@ STATUS: dict[str, int] = {
     "idempotency_key_reused": 409,
     "run_conflict": 409,
     "override_conflict": 409,
+    "upload_not_found": 404,
+    "upload_offset_conflict": 409,
+    "upload_expired": 410,
+    "upload_lost": 410,
+    "tus_version_unsupported": 412,
+    "upload_locked": 423,
+    "checksum_mismatch": 460,
     "file_too_large": 413,
     "unsupported_media_type": 415,
     "unreadable_file": 422,
@@ -78,6 +85,9 @@ STATUS: dict[str, int] = {
     "storage_unavailable": 503,
 }
 """Code → HTTP status; a code that is not here is 503 when transient and 422 otherwise."""
+
+_OWN_TITLES = {460: "Checksum Mismatch"}
+"""Statuses that tus 1.0 has and HTTP has not."""
 
 _OF_FRAMEWORK: dict[type[exceptions.APIException], tuple[str, str]] = {
     exceptions.NotAuthenticated: (
@@ -111,7 +121,7 @@ def problem(
     number = status or STATUS.get(code, 422)
     return {
         "type": f"urn:supplyline:problem:{code}",
-        "title": HTTPStatus(number).phrase,
+        "title": _OWN_TITLES.get(number) or HTTPStatus(number).phrase,
         "status": number,
         "detail": detail,
         "code": code,

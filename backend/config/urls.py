@@ -22,6 +22,7 @@ from backend.api.views.pipeline import (
 from backend.api.views.tables import DriftView, TableView
 from backend.files.quarantine_views import QuarantineView, ReplayView
 from backend.files.reading_views import DryRunView, PreviewView, ReingestView
+from backend.files.tus import TusCreateView, TusUploadView
 from backend.files.views import FilesView, FileView, UploadView
 from backend.forecasts.views import (
     ItemView,
@@ -50,6 +51,8 @@ urlpatterns = [
     path("api/organizations/", OrganizationsView.as_view()),
     path("api/files/", FilesView.as_view()),
     path("api/files/upload/", UploadView.as_view()),
+    path("api/files/tus/", TusCreateView.as_view()),
+    path("api/files/tus/<str:key>/", TusUploadView.as_view()),
     path("api/files/<str:file_id>/", FileView.as_view()),
     path("api/files/<str:file_id>/preview/", PreviewView.as_view()),
     path("api/files/<str:file_id>/dry-run/", DryRunView.as_view()),

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 from rest_framework.request import Request
 
-from backend.files.errors import FileIdTaken, FileTooLarge, NoFile, UploadIncomplete
+from backend.files.errors import FileTooLarge, NoFile, UploadIncomplete
 from backend.files.models import Upload
 from backend.files.services import new_file_id
 from backend.files.upload_handler import StorageUploadHandler, StoredUpload
 from supplyline.contracts import OrgId, StoredFile
 from supplyline.settings import Settings
-from supplyline.storage import Storage
+from supplyline.storage import FileIdTaken, Storage
 from supplyline.tenancy.names import parse_file_id
 
 

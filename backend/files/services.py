@@ -9,13 +9,13 @@ from django.db import IntegrityError, transaction
 
 from backend.accounts.models import User
 from backend.api.errors import IdempotencyKeyReused
-from backend.files.errors import EmptyFile, FileIdTaken, NotReadAnew
+from backend.files.errors import EmptyFile, NotReadAnew
 from backend.files.models import Upload
 from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
 from supplyline.ingest import open_file
-from supplyline.storage import Storage
+from supplyline.storage import FileIdTaken, Storage
 from supplyline.tenancy.names import parse_table_name
 from supplyline.vocabulary import recognise
 
