@@ -97,7 +97,11 @@ def program(instance: Instance, *arguments: str) -> Program:
             next_step="Run `make setup`, or set SUPPLYLINE_AIRFLOW_ENV.",
         )
     # The scheduler's tasks are forks of it: what it has imported, they need not import.
-    warm = ["-m", "supplyline.local.warm"] if arguments[:1] == ("scheduler",) else []
+    warm: list[str] = []
+    if arguments[:1] == ("scheduler",):
+        warm = ["-m", "supplyline.local.warm"]
+        # Its log server listens on every address and one fixed port. Logs are read as files here.
+        arguments = (*arguments, "--skip-serve-logs")
     return Program(
         argv=[str(python), *warm, str(script), *arguments],
         env=environment(instance),

@@ -81,11 +81,13 @@ def down(timeout: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(as_json: bool) -> None:
     """Ask each service how it is. Exit code 1 when one is not well. Example: supplyline status"""
-    found = control.status(homes.locate())
-    well = bool(found) and all(one.healthy for one in found)
+    home = homes.locate()
+    found, watched = control.status(home), control.supervisor_of(home) is not None
+    well = bool(found) and watched and all(one.healthy for one in found)
     if as_json:
         services = [one.as_json() for one in found]
-        click.echo(json.dumps({"healthy": well, "services": services}, indent=1))
+        about = {"healthy": well, "supervised": watched, "services": services}
+        click.echo(json.dumps(about, indent=1))
     elif not found:
         click.echo("Nothing has been started here yet: `supplyline up`.")
     else:
@@ -98,6 +100,10 @@ def status(as_json: bool) -> None:
             line += f"{_duration(one.uptime):>9}{one.restarts:>10}"
             line += f"{one.memory / 1e6:>5.0f}" if one.memory else f"{'-':>5}"
             click.echo(line + (f"  {one.detail}" if one.detail else ""))
+        if any(one.pid for one in found) and not watched:
+            click.echo(
+                "The supervisor is gone: nothing restarts what dies. `supplyline up` starts anew."
+            )
     if not well:
         sys.exit(1)
 

@@ -133,6 +133,9 @@ def _wait_until_ready(home: Home, *, seconds: float, tell: Tell) -> None:
 
 
 def _failure(home: Home, state: dict[str, Any]) -> ServiceFailed:
+    problem = state.get("problem")
+    if problem:
+        return ServiceFailed(problem["detail"], next_step=problem["next_step"])
     name, _, detail = str(state.get("error") or "supervisor: it ended").partition(": ")
     log = logs.path(home, name)
     last = "\n".join(logs.tail(log, 15)) if log.exists() else ""
@@ -145,39 +148,52 @@ def _failure(home: Home, state: dict[str, Any]) -> ServiceFailed:
 
 def down(home: Home, *, seconds: float = 90) -> list[str]:
     """Stops everything; the names of what ran. Nothing runs afterwards, whatever happens."""
-    state = homes.read_json(home.state)
-    ran = [n for n, e in state.get("units", {}).items() if e["pid"] is not None]
-    chief = supervisor_of(home)
-    if chief is not None:
-        chief.signal(signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while chief.alive and time.monotonic() < deadline:
+    deadline = time.monotonic() + seconds
+    ran: list[str] = []
+    while True:
+        state = homes.read_json(home.state)
+        ran = ran or [n for n, e in state.get("units", {}).items() if e["pid"] is not None]
+        chief = supervisor_of(home)
+        if chief is not None:
+            _end(chief, deadline)
+        with _locked(home) as free:
+            if free:
+                left = supervisor.end_leftovers(home)
+                if homes.read_json(home.state):
+                    homes.write_json(home.state, {"phase": "stopped", "units": {}})
+                return ran if chief is not None else left
+        # A supervisor has just begun and has not said so yet: it is ended as soon as it has.
+        if time.monotonic() > deadline + 30:
+            raise ServiceFailed(
+                "Another `supplyline up` is starting the services at this moment.",
+                next_step="Wait for it, then run `supplyline down` again.",
+            )
+        time.sleep(0.1)
+
+
+def _end(chief: Identity, deadline: float) -> None:
+    """Asks a supervisor to stop everything; by force when it has not by then."""
+    chief.signal(signal.SIGTERM)
+    while chief.alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if chief.alive:
+        chief.signal(signal.SIGKILL)
+        while chief.alive:
             time.sleep(0.05)
-        if chief.alive:
-            chief.signal(signal.SIGKILL)
-            while chief.alive:
-                time.sleep(0.05)
-    with _locked(home):
-        left = supervisor.end_leftovers(home)
-        if homes.read_json(home.state):
-            homes.write_json(home.state, {"phase": "stopped", "units": {}})
-    return ran if chief is not None else left
 
 
 @contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    """Keeps a supervisor from starting meanwhile."""
+def _locked(home: Home) -> Iterator[bool]:
+    """Keeps a supervisor from starting meanwhile; False where one holds the lock."""
     if not home.path.exists():
-        yield
+        yield True
         return
     descriptor = supervisor.take_lock(home)
     if descriptor is None:
-        raise ServiceFailed(
-            "Another `supplyline up` is starting the services at this moment.",
-            next_step="Wait for it, then run `supplyline down` again.",
-        )
+        yield False
+        return
     try:
-        yield
+        yield True
     finally:
         os.close(descriptor)
 

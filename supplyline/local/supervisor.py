@@ -294,10 +294,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _supervise(home: Home, options: argparse.Namespace) -> int:
     fixed = {name: int(number) for name, _, number in (p.partition("=") for p in options.port)}
-    for name in end_leftovers(home):
-        log.warning("event=ended_leftover unit=%s", name)
     me = Identity.of(os.getpid())
     about = {"pid": os.getpid(), "started": me.started if me else None}
+    # Said at once, the old children still named: ending them may take a while.
+    before = homes.read_json(home.state)
+    homes.write_json(
+        home.state, {"units": {}, **before, "supervisor": about, "phase": "clearing", "error": ""}
+    )
+    for name in end_leftovers(home):
+        log.warning("event=ended_leftover unit=%s", name)
     try:
         for name, (old, new) in homes.move_taken_ports(home, fixed).items():
             log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
@@ -308,7 +313,13 @@ def _supervise(home: Home, options: argparse.Namespace) -> int:
         log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback
         homes.write_json(
             home.state,
-            {"supervisor": about, "phase": "failed", "error": str(error), "units": {}},
+            {
+                "supervisor": about,
+                "phase": "failed",
+                "error": str(error),
+                "problem": {"detail": error.detail, "next_step": error.advice},
+                "units": {},
+            },
         )
         return 1
     supervisor = Supervisor(home, plan)

@@ -113,6 +113,8 @@ def test_after_a_killed_supervisor_up_ends_the_old_children_and_keeps_data_and_p
     while chief.alive:
         time.sleep(0.01)
     assert Identity.of(before["postgres"]["pid"]) is not None
+    assert supplyline.services(code=1)["postgres"]["healthy"]
+    assert "supervisor is gone" in supplyline("status", code=1)
     supplyline("up", *ONLY)
     after = supplyline.services()
     assert all(after[name]["pid"] != before[name]["pid"] for name in before)
@@ -127,6 +129,24 @@ def test_down_after_a_killed_supervisor_ends_the_children(supplyline):
     os.kill(control.supervisor_of(supplyline.home).pid, signal.SIGKILL)
     supplyline("down")
     assert not any(Identity.of(one["pid"]) for one in before.values())
+
+
+def test_down_while_a_supervisor_begins_ends_everything(supplyline):
+    supplyline("up", *ONLY)
+    os.kill(control.supervisor_of(supplyline.home).pid, signal.SIGKILL)
+    beginning = subprocess.Popen(
+        [sys.executable, "-m", "supplyline.cli", "up", *ONLY],
+        cwd=ROOT,
+        env=supplyline.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while control.supervisor_of(supplyline.home) is None:
+        time.sleep(0.01)
+    supplyline("down")
+    assert beginning.wait(60) != 0
+    assert control.supervisor_of(supplyline.home) is None
+    assert not any(one["pid"] for one in supplyline.services(code=1).values())
 
 
 def test_what_cannot_start_is_said_and_nothing_stays_behind(supplyline):
