@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
@@ -23,15 +24,20 @@ from supplyline.tenancy.names import parse_client_id, parse_table_name
 class DataPipelineManager:
     """Every method checks its organization and raises SupplylineError with a next step.
 
-    `exchanges` collects the requests made to Airflow, without secrets, for `--verbose`.
+    `observe` is told of each request to Airflow, without secrets.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        observe: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self.settings = settings or supplyline_settings.get()
-        self.exchanges: list[Exchange] = []
+        self._observe = observe
 
     def airflow(self, *, timeout: float = 5.0) -> AirflowClient:
-        return AirflowClient.of(self.settings, timeout=timeout, observe=self.exchanges.append)
+        return AirflowClient.of(self.settings, timeout=timeout, observe=self._observe)
 
     def trigger_enhanced_ingest_dag(
         self,

@@ -11,6 +11,8 @@ Refuses to put anything of an organization into `application_name`, which every 
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,8 @@ from supplyline.contracts import OrgId
 from supplyline.errors import DatabaseUnavailable, OrganizationNotFound, SchemaBehind
 from supplyline.settings import Settings
 from supplyline.tenancy.names import database_name, role_name
+
+log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -130,15 +134,24 @@ def session(
     DatabaseUnavailable; what fails because the database's schema is older than this software, as
     SchemaBehind. The caller may commit in between.
     """
+    began = time.perf_counter()
     with (
         unavailable_mapped(),
         connect(org, settings=settings, application_name=application_name) as conn,
     ):
+        connected = time.perf_counter()
         try:
             yield conn
         except psycopg.ProgrammingError as error:
             _say_when_behind(org, settings, error)
             raise
+        finally:
+            log.debug(
+                "%s: connected in %.0f ms, used for %.0f ms",
+                database_name(org, prefix=settings.pg_db_prefix),
+                1000 * (connected - began),
+                1000 * (time.perf_counter() - connected),
+            )
 
 
 def _say_when_behind(org: OrgId, settings: Settings, error: psycopg.Error) -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from backend.api.management.commands._watch import places
 from backend.runs.models import Run
 from backend.runs.services import FORECAST, INGEST, LOAD
 from supplyline.settings import Settings
+from supplyline.tenancy.connections import connect_admin
+from supplyline.tenancy.names import database_name, parse_org_id
 from tests.integration.backend.conftest import Person
 from tests.integration.backend.test_uploads import send
 
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = "manage_enhanced_pipeline"
 
 
@@ -40,11 +49,70 @@ def test_the_triggers_make_the_runs_that_the_api_makes(alice: Person) -> None:
 
 def test_status_of_one_and_of_all(alice: Person) -> None:
     assert run("status", "--org-id", "1")["org_id"] == "1"
-    assert run("status")
+    with pytest.raises(SystemExit) as caught:  # nobody listens where Airflow is looked for
+        run("status")
+    assert caught.value.code == 4
 
 
-def test_quality_and_audit_answer(alice: Person) -> None:
-    assert "chain" in run("audit", "--org-id", "1")
+def test_audit_ends_with_1_when_the_chain_is_broken(
+    alice: Person, engine_settings: Settings
+) -> None:
+    assert run("audit", "--org-id", "1")["chain"]["ok"]
+    database = database_name(parse_org_id("1"), prefix=engine_settings.pg_db_prefix)
+    with connect_admin(settings=engine_settings, dbname=database, autocommit=False) as admin:
+        admin.execute("ALTER TABLE supplyline.audit_events DISABLE TRIGGER USER")
+        admin.execute("UPDATE supplyline.audit_events SET actor = 'x' || actor WHERE seq = 1")
+        admin.commit()
+        try:
+            with pytest.raises(SystemExit) as caught:
+                call_command(COMMAND, "audit", "--org-id", "1", stdout=(out := io.StringIO()))
+        finally:
+            admin.execute("UPDATE supplyline.audit_events SET actor = substr(actor, 2) WHERE seq=1")
+            admin.execute("ALTER TABLE supplyline.audit_events ENABLE TRIGGER USER")
+    assert caught.value.code == 1
+    assert "BROKEN at event 1" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("quality", "--org-id", "1", "--table", "x", "--days", "999999999"),
+        ("quality", "--org-id", "1", "--table", "x", "--days", "0"),
+        ("audit", "--org-id", "1", "--limit", "-1"),
+        ("status", "--org-id", ""),
+        (
+            "trigger-ingest",
+            "--org-id",
+            "1",
+            "--table",
+            "x",
+            "--file-id",
+            "f",
+            "--user-id",
+            "u" * 65,
+        ),
+        ("trigger-postgres-load", "--org-id", "1", "--table", "x", "--idempotency-key", "k" * 201),
+    ],
+)  # fmt: skip
+def test_options_out_of_bounds_are_wrong_usage(alice: Person, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", COMMAND, *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["mongodb://u:secret@h1:1,h2:2/?replicaSet=r&password=secret", "mongodb+srv://u:secret@h.x/"],
+)
+def test_any_address_of_mongodb_is_shown_without_its_secret(
+    engine_settings: Settings, uri: str
+) -> None:
+    shown = "\n".join(places(replace(engine_settings, mongo_uri=uri)))
+    assert "secret" not in shown
+    assert "h1:1,h2:2" in shown or "h.x" in shown
 
 
 @pytest.mark.parametrize(
@@ -73,6 +141,9 @@ def test_verbose_shows_the_connections_and_masks_secrets(
     shown = err.getvalue()
     assert engine_settings.airflow_api_base in shown
     assert str(engine_settings.pg_port) in shown
+    assert re.search(r"mongodb \w+ in \d+ ms", shown)
+    assert re.search(r"postgresql \w+_1: connected in \d+ ms, used for \d+ ms", shown)
+    assert re.search(r"control database: \d+ statements in \d+ ms", shown)
     for secret in (engine_settings.app_db_password, engine_settings.airflow_password):
         assert secret not in shown
     assert engine_settings.mongo_uri not in shown

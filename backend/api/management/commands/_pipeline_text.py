@@ -136,7 +136,15 @@ def audit(answer: dict[str, Any], console: Console) -> None:
             str(e["seq"]), str(e["at"])[:19], e["kind"], e["actor"], e["subject"], e["run_id"]
         )
     console.print(grid)
-    console.print(f"chain: {answer['chain']}")
+    chain = answer["chain"]
+    if chain["ok"]:
+        console.print(
+            f"The chain of {chain['events']:,} events is whole. Anchor: {chain['anchor']}"
+        )
+    else:
+        console.print(f"BROKEN at event {chain['first_broken']}: {chain['problem']}.")
+    for warning in chain.get("warnings", ()):
+        console.print(f"Warning: {warning}.")
 
 
 def run(answer: dict[str, Any], console: Console) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import IO, Any, cast
-from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.status import Status
 
 from backend.api.commands import said_as_command_errors
 from backend.api.management.commands import _pipeline_text as text
+from backend.api.management.commands._watch import Watch, places
 from backend.backend_scripts.data_pipeline_manager import DataPipelineManager
 from backend.runs.models import Run
 from supplyline import overview
@@ -32,6 +35,13 @@ exit codes: 0 done, 1 done but failed, partial or not in order, 2 wrong usage, 3
 4 something is away: try again
 """
 FINISHED = {"success": 0, "partial": 1, "failed": 1, "refused": 3}
+
+
+def _overall_code(answer: dict[str, Any]) -> int:
+    """4 when Airflow is away, 1 when an organization's pipeline is not in order."""
+    if "code" in answer["airflow"]:
+        return 4
+    return 0 if all(one["healthy"] for one in answer["organizations"]) else 1
 
 
 class Command(BaseCommand):
@@ -55,14 +65,18 @@ class Command(BaseCommand):
                 "--verbose", action="store_true", help="show requests, connections and timings"
             )
             if org:
-                one.add_argument("--org-id", required=name != "status", help="e.g. 123")
+                one.add_argument(
+                    "--org-id", required=name != "status", type=_text(40), help="e.g. 123"
+                )
             return one
 
         action("status", "state of an organization's pipeline, or of all")
         ingest = action("trigger-ingest", "land an uploaded file")
         ingest.add_argument("--table", required=True)
         ingest.add_argument("--file-id", required=True)
-        ingest.add_argument("--user-id", default="system", help="in whose name (default: system)")
+        ingest.add_argument(
+            "--user-id", type=_text(64), default="system", help="in whose name (default: system)"
+        )
         load = action("trigger-postgres-load", "load landed files into PostgreSQL")
         load.add_argument("--table", required=True)
         forecast = action("trigger-forecast", "forecast inventory", org=False)
@@ -70,22 +84,22 @@ class Command(BaseCommand):
         for one in (ingest, load, forecast):
             one.add_argument("--wait", action="store_true", help="until the run has ended")
             one.add_argument("--timeout", type=float, default=3600.0, help="seconds for --wait")
-            one.add_argument("--idempotency-key", default=None)
+            one.add_argument("--idempotency-key", type=_text(200), default=None)
         quality = action("quality", "how good a table's data is")
         quality.add_argument("--table", required=True)
-        quality.add_argument("--days", type=int, default=7)
+        quality.add_argument("--days", type=_whole(1, 3650), default=7)
         audit = action("audit", "what was done, and whether the trail holds")
-        audit.add_argument("--limit", type=int, default=50)
+        audit.add_argument("--limit", type=_whole(1, 1000), default=50)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        manager = DataPipelineManager()
-        began = time.perf_counter()
+        began, watch = time.perf_counter(), Watch() if options["verbose"] else None
+        manager = DataPipelineManager(observe=watch.airflow if watch else None)
         try:
-            with said_as_command_errors():
+            with said_as_command_errors(), watch or nullcontext():
                 answer, code = self._act(manager, options)
         finally:
-            if options["verbose"]:
-                self._show_exchanges(manager, time.perf_counter() - began)
+            if watch:
+                self._show(watch, manager, time.perf_counter() - began)
         if options["json"]:
             self.stdout.write(json.dumps(answer, default=str))
         else:
@@ -103,7 +117,8 @@ class Command(BaseCommand):
                 status = manager.get_organization_status(o["org_id"])
                 return status, 0 if status["healthy"] else 1
             case "status":
-                return manager.get_overall_status(), 0
+                overall = manager.get_overall_status()
+                return overall, _overall_code(overall)
             case "quality":
                 return (
                     manager.generate_quality_report(o["org_id"], table=o["table"], days=o["days"]),
@@ -111,7 +126,7 @@ class Command(BaseCommand):
                 )
             case "audit":
                 trail = manager.get_audit_trail(o["org_id"], limit=o["limit"])
-                return trail, 0 if trail["chain"].get("intact", True) else 1
+                return trail, 0 if trail["chain"]["ok"] else 1
             case "trigger-ingest":
                 run = manager.trigger_enhanced_ingest_dag(
                     o["org_id"], table=o["table"], file_id=o["file_id"], user_id=o["user_id"],
@@ -132,14 +147,17 @@ class Command(BaseCommand):
     ) -> tuple[Any, int]:
         """Follows the run; a forecast that ends well brings its plan along."""
         deadline = time.monotonic() + o["timeout"]
-        console = Console(stderr=True)
+        console, told = Console(stderr=True), ""
         with Status(f"{run['dag_run_id']}: {run['state']}", console=console) as line:
             while run["state"] not in FINISHED and time.monotonic() < deadline:
                 time.sleep(0.3)
                 row = Run.objects.get(dag_id=run["dag_id"], dag_run_id=run["dag_run_id"])
                 trouble = f" ({row.error_detail} {row.next_step})" if row.error_detail else ""
-                line.update(f"{row.dag_run_id}: {row.state}{trouble}")
-                run = {**run, "state": row.state}
+                now = f"{row.dag_run_id}: {row.state}{trouble}"
+                line.update(now)
+                if now != told and not console.is_terminal:
+                    self.stderr.write(now)  # no moving line there, so one for each change
+                told, run = now, {**run, "state": row.state}
         run = manager.run_status(run["dag_id"], run["dag_run_id"])
         if o["action"] == "trigger-forecast" and run["state"] == "success":
             org = parse_client_id(o["client_id"])
@@ -147,19 +165,26 @@ class Command(BaseCommand):
             run["plan_summary"] = overview.plan_summary(org, settings=manager.settings)
         return run, FINISHED.get(run["state"], 4)
 
-    def _show_exchanges(self, manager: DataPipelineManager, seconds: float) -> None:
-        s = manager.settings
-        mongo = urlsplit(s.mongo_uri)
-        lines = [
-            f"airflow     {s.airflow_api_base} as {s.airflow_username}, password ***",
-            f"postgresql  {s.pg_host}:{s.pg_port} as {s.app_db_user}, password ***;"
-            f" control database {s.control_db}, organizations {s.pg_db_prefix}*",
-            f"mongodb     {mongo.hostname}:{mongo.port or 27017}, database {s.mongo_database}",
-        ]
-        lines += [
-            f"  {x.method} {x.url} -> {x.status or x.error} in {x.seconds * 1000:.0f} ms"
-            for x in manager.exchanges
-        ]
-        lines.append(f"{seconds:.2f} s in all")
-        for line in lines:
+    def _show(self, watch: Watch, manager: DataPipelineManager, seconds: float) -> None:
+        for line in (*places(manager.settings), *watch.lines, f"{seconds:.2f} s in all"):
             self.stderr.write(line)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(given: str) -> int:
+        value = int(given)
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"{value} is not from {least} to {most}")
+        return value
+
+    parse.__name__ = "whole number"
+    return parse
+
+
+def _text(longest: int) -> Callable[[str], str]:
+    def parse(given: str) -> str:
+        if not given.strip() or len(given) > longest:
+            raise ArgumentTypeError(f"it must have 1 to {longest} characters")
+        return given
+
+    return parse
