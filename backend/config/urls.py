@@ -34,6 +34,7 @@ from backend.forecasts.views import (
     RunsView,
     ScheduleView,
     SettingsView,
+    SummaryView,
     ValueAddedView,
 )
 from backend.tables.views import ContractView, TablesView
@@ -78,6 +79,7 @@ urlpatterns = [
     path("api/forecast/plan/<str:file_type>/", PlanFileView.as_view()),
     path("api/forecast/periods/<str:file_type>/", PeriodsFileView.as_view()),
     path("api/forecast/items/<path:item>/", ItemView.as_view()),
+    path("api/forecast/summary/", SummaryView.as_view()),
     path("api/forecast/runs/", RunsView.as_view()),
     path("api/forecast/schedule/", ScheduleView.as_view()),
     path("api/forecast/settings/", SettingsView.as_view()),

@@ -251,3 +251,22 @@ class SettingsPayload(serializers.Serializer[None]):
 class SettingsAnswer(serializers.Serializer[None]):
     version = serializers.IntegerField()
     settings = serializers.DictField()
+
+
+class Money(serializers.Serializer[None]):
+    orders = serializers.FloatField(allow_null=True, help_text="what is to be ordered now")
+    stock = serializers.FloatField(allow_null=True, help_text="on hand, at cost")
+    excess = serializers.FloatField(allow_null=True, help_text="beyond need")
+    dead = serializers.FloatField(allow_null=True, help_text="of that, in items that do not sell")
+
+
+class SummaryAnswer(serializers.Serializer[None]):
+    run_id = serializers.CharField()
+    as_of = serializers.DateField()
+    status = serializers.DictField(child=serializers.IntegerField())
+    abc = serializers.DictField(child=serializers.IntegerField())
+    money = Money()
+
+    def get_fields(self) -> dict[str, Any]:
+        kinds = serializers.DictField(child=serializers.IntegerField())
+        return {**super().get_fields(), "class": kinds}

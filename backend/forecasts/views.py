@@ -35,6 +35,7 @@ from backend.forecasts.serializers import (
     SchedulePayload,
     SettingsAnswer,
     SettingsPayload,
+    SummaryAnswer,
     ValueAddedAnswer,
     WithdrawQuery,
     filter_of,
@@ -73,6 +74,16 @@ class PlanView(APIView):
                 only=filter_of(asked),
             )
         return Response(page)
+
+
+class SummaryView(APIView):
+    """The plan in numbers: items by status, grade and class, and the money in them."""
+
+    @extend_schema(parameters=[ItemQuery], responses=SummaryAnswer)
+    def get(self, request: Request) -> Response:
+        org, asked = asked_for(ItemQuery, request)
+        with opened(org) as conn:
+            return Response(read.plan_summary(conn, run_id=asked.get("run_id")))
 
 
 class ItemView(APIView):

@@ -129,18 +129,37 @@ def plan_page(
 
 
 def plan_summary(conn: Connection, *, run_id: str | None = None) -> dict[str, Any]:
-    """`{"run_id", "as_of", "status"}`: items by status, what is to be done first. Raises
-    NoForecastYet."""
+    """`{"run_id", "as_of", "status", "abc", "class", "money"}`: items by status (what is to be done
+    first), grade and class; money in orders, in stock, beyond need, and in items that do not sell.
+
+    Money is None where no item has a price. Raises NoForecastYet.
+    """
     run = published(conn, run_id)
     head = run_head(conn, run) or {}
-    counts: dict[str, int] = dict(
-        conn.execute(
-            "SELECT status, count(*) FROM public.inventory_plan WHERE run_id = %s GROUP BY status",
+    counts = {column: _counts(conn, run, column) for column in ("status", "abc", "class")}
+    status = counts["status"]
+    ordered = {s: status[s] for s in (*store.STATUSES, *sorted(status)) if s in status}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        money = cursor.execute(
+            "SELECT sum(order_value) AS orders, sum(greatest(on_hand, 0) * unit_cost) AS stock,"
+            " sum(excess_value) AS excess, sum(excess_value) FILTER (WHERE status IN"
+            " ('dead', 'no_history')) AS dead FROM public.inventory_plan WHERE run_id = %s",
             (run,),
-        ).fetchall()
-    )
-    ordered = {s: counts[s] for s in (*store.STATUSES, *sorted(counts)) if s in counts}
-    return {"run_id": run, "as_of": head.get("as_of"), "status": ordered}
+        ).fetchone()
+    return {
+        "run_id": run,
+        "as_of": head.get("as_of"),
+        **counts,
+        "status": ordered,
+        "money": money,
+    }
+
+
+def _counts(conn: Connection, run: str, column: str) -> dict[str, int]:
+    query = sql.SQL(
+        "SELECT {0}, count(*) FROM public.inventory_plan WHERE run_id = %s GROUP BY 1 ORDER BY 1"
+    ).format(sql.Identifier(column))
+    return {name or "-": n for name, n in conn.execute(query, (run,)).fetchall()}
 
 
 def plan_rows(

@@ -124,6 +124,15 @@ def test_periods_can_be_saved_too(dana: Person) -> None:
     assert len(rows) == get(dana, "runs/").json()["results"][0]["horizon"]
 
 
+def test_the_summary_tells_the_money_in_stock_that_does_not_sell(dana: Person) -> None:
+    told = get(dana, "summary/").json()
+    assert sum(told["status"].values()) == sum(told["class"].values()) == 5
+    rows = get(dana, "plan/").json()["results"]
+    assert told["money"]["stock"] == sum(r["on_hand"] * r["unit_cost"] for r in rows)
+    assert told["money"]["dead"] == next(r["excess_value"] for r in rows if r["item"] == "-5")
+    assert told["money"]["excess"] >= told["money"]["dead"]
+
+
 def test_runs_tell_what_became_of_the_lines(dana: Person) -> None:
     (run,) = get(dana, "runs/").json()["results"]
     assert run["run_id"] == "fc-1"
@@ -131,7 +140,7 @@ def test_runs_tell_what_became_of_the_lines(dana: Person) -> None:
     assert run["report"]["lines"]["lines"] > 0
 
 
-PATHS = ("plan/", "items/007/", "runs/", "plan/csv/", "plan/xlsx/", "periods/csv/")
+PATHS = ("plan/", "summary/", "items/007/", "runs/", "plan/csv/", "plan/xlsx/", "periods/csv/")
 
 
 @pytest.mark.parametrize("path", PATHS)
