@@ -87,7 +87,7 @@ def _plan(plan: dict[str, Any], formula: dict[str, Any], bucket: str) -> list[tu
             "",
             f"reorder point {_n(plan['reorder_point'])} = expected over L + R "
             f"{_n(v['mean_over_L_plus_R'])} + safety stock {_n(plan['safety_stock'])}; order up to "
-            f"{_n(plan['order_up_to'])}",
+            f"{_n(plan['order_up_to'])}; level by {v['level_from']}",
         ),
     ]
     if plan["on_hand"] is None:

@@ -14,8 +14,9 @@ from supplyline.forecast.censoring import uncensored
 from supplyline.forecast.fees import is_fee, usual
 from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
-from supplyline.forecast.policy import Facts, abc
+from supplyline.forecast.policy import abc
 from supplyline.forecast.series import Floats
+from supplyline.forecast.terms import Facts
 
 NUMBERS = (
     "unit_cost", "unit_price", "lead_time_days", "lead_time_sd_days", "review_days", "fill_rate",

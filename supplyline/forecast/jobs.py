@@ -21,6 +21,7 @@ from supplyline.forecast import (
     changes,
     demand,
     fits,
+    levels,
     options,
     overrides,
     overriding,
@@ -29,9 +30,10 @@ from supplyline.forecast import (
 )
 from supplyline.forecast.doubts import doubts
 from supplyline.forecast.options import ForecastSettings
-from supplyline.forecast.policy import Facts, Terms, plan_item
+from supplyline.forecast.policy import mean_ahead, plan_item
 from supplyline.forecast.preparing import prepare
 from supplyline.forecast.series import Series, tame
+from supplyline.forecast.terms import Facts, Terms, terms_of
 
 if TYPE_CHECKING:
     from supplyline.forecast.engine import Forecast
@@ -93,6 +95,8 @@ def forecast_chunk(
     )
     bucket = demand.Bucket(name=row.bucket, periods=0, as_of=row.as_of)
     starts = [bucket.start(step) for step in range(row.horizon + 1)]
+    known = {h.item: levels.Stocked(series=series[h.item], facts=facts[h.item]) for h in histories}
+    pooled = _pooled(conn, row, histories, known, terms)
     plans, uses = [], []
     for h in histories:
         used = overriding.apply(
@@ -102,7 +106,10 @@ def forecast_chunk(
             terms=terms,
             starts=starts,
         )
-        plans.append(_plan(h.item, series[h.item], used, bucket=row.bucket))
+        level = pooled.get(h.item)
+        if level is not None and used.forecast is not None and found.get(h.item) is not None:
+            level += _moved(found[h.item], used)
+        plans.append(_plan(h.item, series[h.item], used, bucket=row.bucket, pooled=level))
         uses += [(h.item, day, list(ids), m, u) for day, (ids, m, u) in used.demand.items()]
     ahead = _rows(found, starts[:-1])
     keys = {h.item: h.fit_key for h in histories}
@@ -158,11 +165,47 @@ def _forecasts(
     return found | {f.id: f for f in new}, new
 
 
-def _plan(item: str, series: Series, used: overriding.Used, *, bucket: str) -> dict[str, Any]:
+def _pooled(
+    conn: Connection,
+    row: store.RunRow,
+    histories: list[store.HistoryRow],
+    known: dict[str, levels.Stocked],
+    terms: Terms,
+) -> dict[str, float]:
+    """Levels that the items' pools give; terms that an override changes have the formula."""
+    own = [
+        known[h.item] for h in histories if all(o["kind"] == overrides.DEMAND for o in h.overrides)
+    ]
+    others = []
+    if own and len(own) < levels.POOL_ITEMS:
+        lent = store.lenders(
+            conn, row.run_id, chunk=histories[0].chunk, count=levels.POOL_ITEMS - len(own)
+        )
+        others = [levels.Stocked(series=_series(h), facts=_facts(h)) for h in lent]
+    return levels.pooled(own, others, terms=terms, season=row.season)
+
+
+def _moved(model: Forecast, used: overriding.Used) -> float:
+    """Units by which overrides of demand move a level: the change of the mean over L + R."""
+    own = terms_of(used.facts, used.terms)
+    if used.forecast is None:
+        return 0.0
+    change = mean_ahead(used.forecast, own) - mean_ahead(model, own)
+    return change * (own.lead + own.review)
+
+
+def _plan(
+    item: str, series: Series, used: overriding.Used, *, bucket: str, pooled: float | None
+) -> dict[str, Any]:
     said = doubts(series.values, used.forecast, bucket=bucket)
     facts = replace(used.facts, notes=(*used.facts.notes, *said))
     row = plan_item(
-        item, values=series.values, forecast=used.forecast, facts=facts, terms=used.terms
+        item,
+        values=series.values,
+        forecast=used.forecast,
+        facts=facts,
+        terms=used.terms,
+        pooled=pooled,
     )
     if used.said:
         row["explanation"] = {**row["explanation"], "overrides": used.said}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supplyline.forecast.overrides import DEMAND, FILL_RATE, Override, as_json
-from supplyline.forecast.policy import Facts, Terms
+from supplyline.forecast.terms import Facts, Terms
 
 if TYPE_CHECKING:
     from supplyline.forecast.engine import Forecast

@@ -21,7 +21,6 @@ cut at 80 and 95 % of the value sold in a year; XYZ by the CV of demand per peri
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -30,6 +29,7 @@ import numpy as np
 from supplyline.forecast.engine import Forecast
 from supplyline.forecast.leadtime import Span, expected_short, order_up_to, spans
 from supplyline.forecast.series import Floats
+from supplyline.forecast.terms import Facts, ItemTerms, Terms, terms_of
 
 FORMULA = (
     "reorder_point = level(fill_rate, L + R); safety_stock = reorder_point - mean(L + R); "
@@ -38,48 +38,6 @@ FORMULA = (
     "on_hand + on_order < reorder_point, else 0"
 )
 SOURCE = "Silver, Pyke and Thomas (2017), Inventory and Production Management, ch. 6-7"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of an item beside its demand; None: not known. Times in days."""
-
-    name: str = ""
-    unit_cost: float | None = None
-    unit_price: float | None = None
-    lead_time_days: float | None = None
-    lead_time_sd_days: float | None = None
-    lead_time_from: str = ""
-    """`item`, `orders` (as they arrived), `supplier`, or empty: not known."""
-    review_days: float | None = None
-    fill_rate: float | None = None
-    order_cost: float | None = None
-    holding_rate: float | None = None
-    min_order_qty: float | None = None
-    pack_size: float | None = None
-    on_hand: float | None = None
-    on_order: float | None = None
-    abc: str = ""
-    status: str = ""
-    """Set when no forecast is to be made: `not_a_product`, `no_history`."""
-    why: str = ""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """The run's terms: days per period, review in days, fill rates, the default lead time."""
-
-    as_of: date
-    bucket: str
-    bucket_days: float
-    review_days: float
-    lead_time_days: float
-    fill_rate: dict[str, float] = field(default_factory=dict)
-    holding_rate: float = 0.2
-    """Cost of holding stock for a year, as a share of its value."""
-    stock_day: date | None = None
-    """The day from which stock is counted, where it is later than `as_of`."""
 
 
 def xyz(values: Floats) -> str:
@@ -102,25 +60,40 @@ def abc(values: dict[str, float]) -> dict[str, str]:
     return out
 
 
+def mean_ahead(forecast: Forecast, own: ItemTerms) -> float:
+    """Expected demand per period over lead time and review; nothing for dead items."""
+    if forecast.pattern.name == "dead":
+        return 0.0
+    ahead = min(forecast.mean.size, max(1, math.ceil(own.lead + own.review)))
+    return float(np.maximum(forecast.mean[:ahead], 0.0).mean())
+
+
 def plan_item(
-    item: str, *, values: Floats, forecast: Forecast | None, facts: Facts, terms: Terms
+    item: str,
+    *,
+    values: Floats,
+    forecast: Forecast | None,
+    facts: Facts,
+    terms: Terms,
+    pooled: float | None = None,
 ) -> dict[str, Any]:
-    """One row of `inventory_plan` (without run_id, urgency and computed_in)."""
+    """One row of `inventory_plan` (without run_id, urgency and computed_in).
+
+    `pooled`: the level that the item's pool gives it (see `levels`); None: by formula.
+    """
     if forecast is None or facts.status:
         return _without_forecast(item, values=values, facts=facts)
-    lead_days = terms.lead_time_days if facts.lead_time_days is None else facts.lead_time_days
-    review_days = terms.review_days if facts.review_days is None else facts.review_days
-    lead, review = lead_days / terms.bucket_days, review_days / terms.bucket_days
-    varying = (facts.lead_time_sd_days or 0.0) / terms.bucket_days
-    ahead = min(forecast.mean.size, max(1, math.ceil(lead + review)))
-    rate = float(np.maximum(forecast.mean[:ahead], 0.0).mean())
-    target = facts.fill_rate or terms.fill_rate.get(facts.abc, 0.95)
+    own = terms_of(facts, terms)
+    lead_days, lead, review, varying = own.lead_days, own.lead, own.review, own.varying
+    target, rate = own.target, mean_ahead(forecast, own)
     demand = np.maximum(values, 0.0)
-    if forecast.pattern.name == "dead":
-        rate = 0.0
-    level = order_up_to(
-        demand, rate=rate, lead_time=lead, review=review, targets=(target,), lead_time_sd=varying
-    )[target]
+    if pooled is not None:
+        level = max(0.0, pooled)
+    else:
+        level = order_up_to(
+            demand, rate=rate, lead_time=lead, review=review, targets=(target,),
+            lead_time_sd=varying,
+        )[target]  # fmt: skip
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
     span_lead, _ = spans(demand, rate=rate, lead_time=lead, review=review, lead_time_sd=varying)
@@ -159,7 +132,7 @@ def plan_item(
         "urgency_score": 0.0 if risk is None else risk * short * weight,
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, level=level,
-            target=target, lot=lot, top=top, varying=varying,
+            target=target, lot=lot, top=top, varying=varying, pooled=pooled is not None,
         ),
     }  # fmt: skip
 
@@ -266,7 +239,7 @@ def _status(forecast: Forecast, position: float | None, quantity: float | None) 
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
     lead: float, review: float, rate: float, level: float, target: float, lot: float, top: float,
-    varying: float,
+    varying: float, pooled: bool,
 ) -> dict[str, Any]:  # fmt: skip
     beats = bool(forecast.mase <= forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
@@ -307,6 +280,7 @@ def _explanation(
                 "mean_over_L_plus_R": round(rate * (lead + review), 4),
                 "fill_rate": target,
                 "reorder_point": level,
+                "level_from": "pool of items" if pooled else "formula per item",
                 "economic_lot": round(lot, 2),
                 "S": top,
                 "on_hand": facts.on_hand,

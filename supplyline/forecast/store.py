@@ -164,7 +164,7 @@ def lenders(conn: Connection, run_id: str, *, chunk: int, count: int) -> list[Hi
     return list(
         _histories(
             conn,
-            "run_id = %s AND chunk <> %s AND action <> 'fit' AND facts ->> 'status' = ''"
+            "run_id = %s AND chunk <> %s AND facts ->> 'status' = ''"
             " AND demand <> '{}' ORDER BY history_key LIMIT %s",
             (run_id, chunk, count),
         )
