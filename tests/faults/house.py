@@ -61,6 +61,15 @@ class FaultyHouse:
             stderr=subprocess.PIPE,
         )  # fmt: skip
 
+    def command(self, name: str, *arguments: str, fault: str = "") -> subprocess.Popen[bytes]:
+        """Starts one of the operator's commands on the table."""
+        env = {**os.environ, **self.env, **({"SUPPLYLINE_FAULT": fault} if fault else {})}
+        place = [name, "--org", self.org, "--table", TABLE]
+        return subprocess.Popen(
+            [sys.executable, "-m", "supplyline.cli", *place, *arguments],
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
     def work(
         self, stage: str, *files: str, fault: str = "", run: str = "run", attempt: int = 1
     ) -> int:
