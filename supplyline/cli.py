@@ -22,6 +22,7 @@ COMMANDS = {
     "preview": "supplyline.ingest.commands:preview",
     "parse": "supplyline.ingest.commands:parse",
     "columns": "supplyline.tables:columns",
+    "rejected": "supplyline.tables:rejected",
     "load-preview": "supplyline.tables:load_preview",
     "dry-run": "supplyline.trial:dry_run_command",
     "verify": "supplyline.operations:verify",

@@ -106,6 +106,62 @@ def preview_load(org: OrgId, table: TableName, *, file_id: str | None, settings:
         )
 
 
+def rejected_rows(
+    org: OrgId,
+    table: TableName,
+    *,
+    file_id: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+    settings: Settings,
+) -> Json:
+    """Rows that loads that stand set aside, in the order of loads and rows.
+
+    `{total, results: [{file_id, row, code, reason, cells}]}`; `cells`: column → text as it came,
+    null for a cell that was absent.
+    """
+    where = (
+        " FROM supplyline.rejected_rows r JOIN supplyline.loads l USING (load_id)"
+        " WHERE l.table_name = %(t)s AND l.undone_at IS NULL"
+        " AND (%(f)s::text IS NULL OR l.file_id = %(f)s)"
+    )
+    values = {"t": table, "f": file_id, "n": limit, "o": offset}
+    with session(org, settings=settings) as conn:
+        total = conn.execute(f"SELECT count(*) {where}".encode(), values).fetchone()
+        rows = conn.execute(
+            f"SELECT l.file_id, r.row_number, r.code, r.reason, r.cells - '_raw' - '_extra' {where}"
+            " ORDER BY l.ordinal, r.row_number LIMIT %(n)s OFFSET %(o)s".encode(),
+            values,
+        ).fetchall()
+    names = ("file_id", "row", "code", "reason", "cells")
+    return {
+        "total": total[0] if total else 0,
+        "results": [dict(zip(names, row, strict=True)) for row in rows],
+    }
+
+
+@click.command(epilog="Example: supplyline rejected --org 123 --table sales --json > rows.jsonl")
+@click.option("--org", required=True, help="Organization id.")
+@click.option("--table", required=True, help="Table, such as products.")
+@click.option("--file", "file_id", help="Of one file; otherwise of all.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a row, with its cells."
+)
+def rejected(org: str, table: str, file_id: str | None, as_json: bool) -> None:
+    """Show the rows that loads set aside, with their reasons. Exit code 1 when there are any."""
+    owner, name, config = parse_org_id(org), parse_table_name(table), environment.get()
+    one, at, total = None if file_id is None else parse_file_id(file_id), 0, 1
+    while at < total:
+        page = rejected_rows(owner, name, file_id=one, limit=1000, offset=at, settings=config)
+        total = page["total"]
+        for row in page["results"]:
+            plain = f"{row['file_id']} row {row['row']}: {row['reason']}"
+            click.echo(json.dumps(row, ensure_ascii=False) if as_json else plain)
+        at += 1000
+    if total:
+        raise SystemExit(1)
+
+
 @click.command(
     epilog="Example: supplyline columns --org 123 --table sales --set 'day=date DD/MM/YYYY'"
 )

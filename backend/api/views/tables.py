@@ -59,6 +59,30 @@ class TableView(APIView):
         )
 
 
+class RejectedQuery(DriftQuery):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=100)
+    offset = serializers.IntegerField(min_value=0, required=False, default=0)
+
+
+class RejectedView(APIView):
+    """The rows that loads set aside, with their reasons and all their cells."""
+
+    @extend_schema(parameters=[RejectedQuery], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, table: str) -> Response:
+        asked = query(RejectedQuery, request)
+        file_id = asked.get("file_id")
+        return Response(
+            tables.rejected_rows(
+                read_org(caller(request), asked.get("org_id")),
+                parse_table_name(table),
+                file_id=None if file_id is None else parse_file_id(file_id),
+                limit=asked["limit"],
+                offset=asked["offset"],
+                settings=supplyline_settings.get(),
+            )
+        )
+
+
 class DriftView(APIView):
     """What loading a landed file would change."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from click.testing import CliRunner
 
+from supplyline import stages
+from supplyline.cli import cli
 from supplyline.contracts import Column, Layout, ParseOptions, RowBatch, RunRef, StoredFile
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
@@ -47,6 +50,25 @@ def test_kinds_are_set_and_drift_is_shown(alice: Person, table: str) -> None:
     cleared = alice.client.patch(f"/api/tables/{table}/", {"types": {"day": None}}, format="json")
     assert cleared.json()["types"] == {}
     assert alice.client.get(f"/api/tables/{table}/").json()["drift"] == "quarantine"
+
+
+def test_rows_set_aside_are_shown(alice: Person, charlie: Person, table: str) -> None:
+    alice.client.patch(
+        f"/api/tables/{table}/", {"types": {"day": "date MM/DD/YYYY"}}, format="json"
+    )
+    stages.run_load(org_id=alice.org, table=table, run=RunRef(run_id="l1"))
+    assert alice.client.get(f"/api/tables/{table}/rejected/").json() == {"total": 0, "results": []}
+    settings = {"types": {"day": "bigint"}}
+    alice.client.patch(f"/api/tables/{table}/", settings, format="json")
+    refused = CliRunner().invoke(cli, ["rebuild", "--org", alice.org, "--table", table])
+    assert refused.exit_code == 1  # done, with a row set aside
+    (row,) = alice.client.get(f"/api/tables/{table}/rejected/").json()["results"]
+    assert (row["row"], row["reason"], row["cells"]) == (
+        1, "day: not a bigint", {"day": "01/02/2025"},
+    )  # fmt: skip
+    shown = CliRunner().invoke(cli, ["rejected", "--org", alice.org, "--table", table])
+    assert (shown.exit_code, shown.stdout) == (1, f"f{table} row 1: day: not a bigint\n")
+    assert charlie.client.get(f"/api/tables/{table}/rejected/").json()["total"] == 0
 
 
 def test_a_kind_that_is_none_is_refused(alice: Person, table: str) -> None:
