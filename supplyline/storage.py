@@ -1,14 +1,17 @@
 """Uploaded bytes, kept unchanged: `<storage>/<org>/<file_id>/<original name>`.
 
-Promises: a file that `find` returns is complete (it was renamed into place after its last byte was
-on disk, and the sidecar with its hash was written last); it never changes afterwards.
+Promises: what arrives is a draft that nobody finds until `keep` gives it its place, whole, after
+its last byte was on disk; a file that `find` returns never changes afterwards, and its id is never
+given to other bytes.
 Refuses names that would leave the organization's folder. Local folders and whatever fsspec has a
 driver for (`s3://` with s3fs) are addressed alike, by SUPPLYLINE_STORAGE_URL.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
 import posixpath
@@ -17,6 +20,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import fsspec
@@ -27,6 +32,12 @@ from supplyline.errors import FileNotStored, StorageUnavailable, Terminal
 from supplyline.tenancy.names import parse_file_id
 
 _SIDECAR = ".supplyline.json"
+_INCOMING = ".incoming"
+DRAFT_KEPT = timedelta(days=2)
+"""From its last byte; longer than a resumable upload waits. Then nobody writes it any more."""
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class FileIdTaken(Terminal):
@@ -70,7 +81,7 @@ class Storage:
         return posixpath.join(self._root, org, parse_file_id(file_id))
 
     def put(self, org: OrgId, *, file_id: str, name: str, chunks: Iterable[bytes]) -> StoredFile:
-        """Streams `chunks` to their place. See `StorageWriter`."""
+        """Streams `chunks` to their place. See `StorageWriter`, `keep`."""
         writer = self.begin(org, file_id=file_id, name=name)
         try:
             for chunk in chunks:
@@ -78,10 +89,10 @@ class Storage:
         except BaseException:
             writer.abort()
             raise
-        return writer.finish()
+        return self.keep(writer.finish())
 
     def begin(self, org: OrgId, *, file_id: str, name: str) -> StorageWriter:
-        """Opens a writer for a new file; nothing is visible before its `finish`."""
+        """Opens a writer for a draft; nothing is found before `keep`."""
         return StorageWriter(self, org, file_id=file_id, name=safe_name(name))
 
     def find(self, org: OrgId, file_id: str) -> StoredFile:
@@ -113,6 +124,76 @@ class Storage:
         self._write_sidecar(stored)
         return stored
 
+    def keep(self, draft: StoredFile) -> StoredFile:
+        """Gives a draft the place of its id, whole and for good.
+
+        Bytes that lie there already stay: they are the answer when they are the same, and otherwise
+        it raises FileIdTaken and the draft is still there to be discarded.
+        """
+        kept = self._stored(draft.org, draft.file_id, _about(draft))
+        if draft.url == kept.url:
+            self._write_sidecar(draft)
+            return kept
+        folder, part = posixpath.dirname(kept.url), posixpath.dirname(draft.url)
+        with storage_mapped():
+            self._write(posixpath.join(part, _SIDECAR), _about(draft))
+            self._fs.makedirs(posixpath.dirname(folder), exist_ok=True)
+            claimed = self._claim(part, folder, name=draft.name)
+        if claimed:
+            return kept
+        try:
+            known = self.find(draft.org, draft.file_id)
+        except FileNotStored:
+            known = None
+        if known != kept:
+            raise FileIdTaken(f"There is a file {draft.file_id} already.")
+        self.discard(draft)
+        return kept
+
+    def _claim(self, part: str, folder: str, *, name: str) -> bool:
+        """Whether the folder was free and is now the draft's."""
+        if isinstance(self._fs, LocalFileSystem):
+            try:
+                Path(part).rename(folder)  # atomic; refuses a folder that holds anything
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    return False
+                raise
+            return True
+        # Object stores have no such step: there the caller's record of the id is what excludes.
+        if self._fs.exists(posixpath.join(folder, _SIDECAR)):
+            return False
+        for each in (name, _SIDECAR):
+            self._fs.mv(posixpath.join(part, each), posixpath.join(folder, each))
+        self._remove(part)
+        return True
+
+    def discard(self, draft: StoredFile) -> None:
+        """Gives a draft up. What was kept meanwhile, under the same id too, stays."""
+        if f"/{_INCOMING}/" in draft.url.removeprefix(self._root):
+            self._remove(posixpath.dirname(draft.url))
+
+    def _remove(self, folder: str) -> None:
+        with storage_mapped():
+            if self._fs.exists(folder):
+                self._fs.rm(folder, recursive=True)
+
+    def sweep(self, *, now: datetime, older_than: timedelta = DRAFT_KEPT) -> int:
+        """Removes drafts whose process died while it wrote them; returns how many."""
+        place = posixpath.join(self._root, _INCOMING)
+        touched: dict[str, datetime] = {}
+        with storage_mapped():
+            self._fs.invalidate_cache(place)
+            if not self._fs.exists(place):
+                return 0
+            for path, about in self._fs.find(place, detail=True).items():
+                draft = posixpath.join(place, *path[len(place) + 1 :].split("/")[:2])
+                touched[draft] = max(_touched(about), touched.get(draft, _NEVER))
+        old = [draft for draft, at in touched.items() if now - at > older_than]
+        for draft in old:
+            self._remove(draft)
+        return len(old)
+
     def describe(
         self,
         file: StoredFile,
@@ -139,20 +220,18 @@ class Storage:
         return told
 
     def _write_sidecar(self, file: StoredFile) -> None:
-        about: dict[str, Any] = {"name": file.name, "size": file.size, "sha256": file.sha256}
-        if file.options is not None:
-            about["options"] = file.options.as_json()
-        for name in ("origin", "replay_of"):
-            if value := getattr(file, name):
-                about[name] = value
         folder = self.folder(file.org, file.file_id)
         part = posixpath.join(self.incoming(file.org), uuid.uuid4().hex)
         with storage_mapped():
             for needed in (posixpath.dirname(part), folder):
                 self._fs.makedirs(needed, exist_ok=True)
-            with self._fs.open(part, "wb") as out:
-                out.write(json.dumps(about).encode())
+            self._write(part, _about(file))
             self._fs.mv(part, posixpath.join(folder, _SIDECAR))
+
+    def _write(self, path: str, about: dict[str, Any]) -> None:
+        with self._fs.open(path, "wb") as out:
+            out.write(json.dumps(about).encode())
+            _to_disk(out)
 
     @contextmanager
     def open(self, file: StoredFile) -> Iterator[BinaryIO]:
@@ -165,14 +244,13 @@ class Storage:
             yield handle
 
     def delete(self, org: OrgId, file_id: str) -> None:
-        """Removes one file; used when an organization is erased and for refused uploads."""
-        folder = self.folder(org, file_id)
-        if self._fs.exists(folder):
-            self._fs.rm(folder, recursive=True)
+        """Removes a kept file, when its organization is erased. Never for a refused upload: its
+        id may be another's."""
+        self._remove(self.folder(org, file_id))
 
     def incoming(self, org: OrgId) -> str:
         """Where an organization's files are while they are being written."""
-        return posixpath.join(self._root, ".incoming", org)
+        return posixpath.join(self._root, _INCOMING, org)
 
     def everything(self, org: OrgId) -> list[tuple[str, int]]:
         """Path and size of all that is stored of an organization, also what is half written."""
@@ -195,7 +273,7 @@ class Storage:
 
 
 class StorageWriter:
-    """Takes bytes as they come, hashing on the way; written once, then renamed into place.
+    """Takes bytes as they come, hashing on the way; written once, as a draft.
 
     Raises StorageUnavailable when bytes cannot be written; nothing half is ever visible.
     """
@@ -203,11 +281,12 @@ class StorageWriter:
     def __init__(self, storage: Storage, org: OrgId, *, file_id: str, name: str) -> None:
         self._storage, self._org, self._file_id, self._name = storage, org, file_id, name
         self._fs = storage.fs
-        self._folder = storage.folder(org, file_id)
-        self._part = posixpath.join(storage.incoming(org), uuid.uuid4().hex)
+        self._folder = posixpath.join(storage.incoming(org), uuid.uuid4().hex)
+        self._part = posixpath.join(self._folder, name)
         self._digest, self.size = hashlib.sha256(), 0
+        parse_file_id(file_id)
         with storage_mapped():
-            self._fs.makedirs(posixpath.dirname(self._part), exist_ok=True)
+            self._fs.makedirs(self._folder, exist_ok=True)
             self._out = self._fs.open(self._part, "wb")
 
     def write(self, chunk: bytes) -> None:
@@ -217,29 +296,52 @@ class StorageWriter:
         self.size += len(chunk)
 
     def finish(self) -> StoredFile:
-        about = {"name": self._name, "size": self.size, "sha256": self._digest.hexdigest()}
+        """The draft, to be kept or discarded."""
         with storage_mapped():
-            self._out.flush()
-            if isinstance(self._fs, LocalFileSystem):
-                os.fsync(self._out.fileno())
+            _to_disk(self._out)
             self._out.close()
-            try:
-                self._fs.makedirs(self._folder, exist_ok=False)
-            except FileExistsError:
-                # Two uploads under one id at once: the bytes of the first may not be replaced.
-                self._fs.rm(self._part)
-                raise FileIdTaken(f"There is a file {self._file_id} already.") from None
-            self._fs.mv(self._part, posixpath.join(self._folder, self._name))
-        stored = self._storage._stored(self._org, self._file_id, about)
-        self._storage._write_sidecar(stored)
-        return stored
+        return StoredFile(
+            org=self._org,
+            file_id=self._file_id,
+            url=self._part,
+            name=self._name,
+            size=self.size,
+            sha256=self._digest.hexdigest(),
+        )
 
     def abort(self) -> None:
-        """Gives the half-written bytes up."""
+        """Gives the bytes up, also those of a draft that was not kept."""
         with storage_mapped():
             self._out.close()
-            if self._fs.exists(self._part):
-                self._fs.rm(self._part)
+            self._storage._remove(self._folder)
+
+
+def _touched(entry: dict[str, Any]) -> datetime:
+    """When a file was last written, as the storage's driver says it."""
+    known = (entry.get(name) for name in ("mtime", "LastModified", "created"))
+    at = next((one for one in known if one is not None), None)
+    if isinstance(at, datetime):
+        return at
+    return datetime.max.replace(tzinfo=UTC) if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _about(file: StoredFile) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": file.name, "size": file.size, "sha256": file.sha256}
+    if file.options is not None:
+        about["options"] = file.options.as_json()
+    for name in ("origin", "replay_of"):
+        if value := getattr(file, name):
+            about[name] = value
+    return about
+
+
+def _to_disk(out: Any) -> None:
+    out.flush()
+    try:
+        number = out.fileno()
+    except (AttributeError, io.UnsupportedOperation):  # an object store
+        return
+    os.fsync(number)
 
 
 @contextmanager

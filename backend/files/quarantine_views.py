@@ -22,13 +22,12 @@ from backend.api.downloads import CSV, XLSX, table_response
 from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, query
 from backend.files.errors import NothingToReplay
 from backend.files.forms import OptionsForm, options_among
-from backend.files.receiving import receive
+from backend.files.receiving import received
 from backend.files.services import accept_upload
 from backend.files.views import accepted, find_upload
 from supplyline import overview
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.errors import SupplylineError
 from supplyline.storage import Storage
 
 FILES = {(200, CSV): OpenApiTypes.STR, (200, XLSX): OpenApiTypes.BINARY}
@@ -102,22 +101,20 @@ class ReplayView(APIView):
         settings = supplyline_settings.get()
         _require_rows(org, upload.file_id)
         storage = Storage(settings.storage_url)
-        stored, form = receive(request, org=org, storage=storage, settings=settings)
-        try:
-            options = options_among(form)
-        except SupplylineError:
-            storage.delete(org, stored.file_id)
-            raise
-        replay = accept_upload(
-            org,
-            stored=stored,
-            storage=storage,
-            user=user,
-            table=upload.table,
-            options=options,
-            replay_of=upload,
-            idempotency_key=key,
-        )
+        with received(request, org=org, storage=storage, settings=settings, key=key) as (
+            stored,
+            form,
+        ):
+            replay = accept_upload(
+                org,
+                stored=stored,
+                storage=storage,
+                user=user,
+                table=upload.table,
+                options=options_among(form),
+                replay_of=upload,
+                idempotency_key=key,
+            )
         return accepted(replay)
 
 

@@ -217,7 +217,8 @@ def _accept(
             row.state = ResumableUpload.State.DONE
             row.save(update_fields=["offset", "state", "upload"])
     except SupplylineError as error:
-        if not error.transient:  # its bytes are gone: there is nothing to go on with
+        if not error.transient:  # there is nothing to go on with
+            storage.delete(OrgId(row.org_id), row.file_id)
             row.upload, row.state, row.problem = (
                 None,
                 ResumableUpload.State.REFUSED,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -34,6 +36,11 @@ def new_file_id() -> str:
     return f"file_{secrets.token_hex(8)}"
 
 
+def key_of_upload(key: str) -> str:
+    """An upload's Idempotency-Key as its run holds it."""
+    return f"upload:{key}"
+
+
 def accept_upload(
     org: OrgId,
     *,
@@ -45,7 +52,7 @@ def accept_upload(
     replay_of: Upload | None = None,
     idempotency_key: str | None = None,
 ) -> Upload:
-    """Records the upload and its intent in one transaction.
+    """Keeps the draft `stored` and records it with its intent, in one transaction.
 
     Without `table`, header and file name propose one; `replay_of` is the upload whose quarantined
     rows this one corrects. What cannot be a table at all is refused now and not kept. Raises
@@ -53,33 +60,27 @@ def accept_upload(
     """
     try:
         name, reasons = _table_of(stored, storage, table, options)
-        if options != _NOTHING_SAID or replay_of is not None:
-            stored = storage.describe(
-                stored,
-                options=options if options != _NOTHING_SAID else None,
-                replay_of=replay_of.file_id if replay_of else "",
-            )
-    except Exception:  # whatever is wrong, the bytes are not kept; it is raised again
-        storage.delete(org, stored.file_id)
-        raise
-    try:
+        stored = replace(
+            stored,
+            options=options if options != _NOTHING_SAID else None,
+            replay_of=replay_of.file_id if replay_of else "",
+        )
         return _record(
             org,
             stored=stored,
             user=user,
             table=(name, reasons),
             content=_content(stored, table),
-            idempotency_key=f"upload:{idempotency_key}" if idempotency_key else None,
+            keep=lambda: storage.keep(stored),
+            idempotency_key=key_of_upload(idempotency_key) if idempotency_key else None,
             triggered_by="replay" if replay_of else "file_upload",
         )
     except _Repeated as repeated:
-        storage.delete(org, stored.file_id)
+        storage.discard(stored)
         return Upload.objects.get(org_id=org, run=repeated.run)
-    except IdempotencyKeyReused:
-        storage.delete(org, stored.file_id)
+    except BaseException:  # whatever is wrong, the bytes are not kept; it is raised again
+        storage.discard(stored)
         raise
-    except IntegrityError:
-        raise FileIdTaken(f"There is a file {stored.file_id} already.") from None
 
 
 def _content(stored: StoredFile, table: str | None) -> list[Any]:
@@ -136,10 +137,15 @@ def _record(
     table: tuple[str, list[str]],
     content: object,
     idempotency_key: str | None,
+    keep: Callable[[], object] = lambda: None,
     triggered_by: str = "file_upload",
 ) -> Upload:
-    """Upload, intent and outbox row together, or none of them."""
-    upload = Upload.objects.create(
+    """Upload, intent and outbox row together, or none of them.
+
+    `keep` comes last, while the transaction holds the file id against everybody else. Raises
+    FileIdTaken.
+    """
+    upload = Upload(
         org_id=org,
         file_id=stored.file_id,
         name=stored.name[:255],
@@ -161,10 +167,15 @@ def _record(
         idempotency_key=idempotency_key,
         content=content,
     )
-    if run.conf["file_id"] != stored.file_id:
+    if Upload.objects.filter(run=run).exists():
         raise _Repeated(run)
     upload.run = run
-    upload.save(update_fields=["run"])
+    try:
+        with transaction.atomic():
+            upload.save(force_insert=True)
+    except IntegrityError:
+        raise FileIdTaken(f"There is a file {stored.file_id} already.") from None
+    keep()
     return upload
 
 

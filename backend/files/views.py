@@ -17,13 +17,13 @@ from backend.accounts.models import Role
 from backend.api.requests import IDEMPOTENCY, caller, idempotency_key
 from backend.files.forms import OptionsForm, options_among
 from backend.files.models import Upload
-from backend.files.receiving import receive
+from backend.files.receiving import received
 from backend.files.services import accept_upload
 from backend.runs.selectors import status_url
 from supplyline import overview
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.errors import FileNotStored, SupplylineError
+from supplyline.errors import FileNotStored
 from supplyline.storage import Storage
 
 
@@ -86,21 +86,19 @@ class UploadView(APIView):
         key = idempotency_key(request)
         settings = supplyline_settings.get()
         storage = Storage(settings.storage_url)
-        stored, form = receive(request, org=org, storage=storage, settings=settings)
-        try:
-            options = options_among(form)
-        except SupplylineError:
-            storage.delete(org, stored.file_id)
-            raise
-        upload = accept_upload(
-            org,
-            stored=stored,
-            storage=storage,
-            user=user,
-            table=form.get("table") or None,
-            options=options,
-            idempotency_key=key,
-        )
+        with received(request, org=org, storage=storage, settings=settings, key=key) as (
+            stored,
+            form,
+        ):
+            upload = accept_upload(
+                org,
+                stored=stored,
+                storage=storage,
+                user=user,
+                table=form.get("table") or None,
+                options=options_among(form),
+                idempotency_key=key,
+            )
         return accepted(upload)
 
 

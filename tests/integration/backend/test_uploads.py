@@ -125,6 +125,20 @@ def test_a_request_without_a_file_says_so(alice: Person) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "no_file")
 
 
+def test_a_file_in_another_field_is_no_file(alice: Person, engine_settings: Settings) -> None:
+    before = stored_files(engine_settings)
+    answer = alice.client.post(URL, {"datei": SimpleUploadedFile("x.csv", CSV)}, format="multipart")
+    assert (answer.status_code, answer.json()["code"]) == (400, "no_file")
+    assert stored_files(engine_settings) == before
+
+
+def test_other_files_of_the_request_do_not_matter(alice: Person) -> None:
+    files = {"file": SimpleUploadedFile("a.csv", CSV), "more": SimpleUploadedFile("b.csv", b"b")}
+    answer = alice.client.post(URL, {**files, "table": "products"}, format="multipart")
+    assert answer.status_code == 202
+    assert answer.json()["sha256"] == hashlib.sha256(CSV).hexdigest()
+
+
 def test_a_truncated_upload_is_refused(alice: Person, engine_settings: Settings) -> None:
     before = stored_files(engine_settings)
     head = (

@@ -1,0 +1,85 @@
+"""Storage: a draft gets its place whole or not at all, and never another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from supplyline.contracts import OrgId, ParseOptions, StoredFile
+from supplyline.errors import FileNotStored
+from supplyline.storage import FileIdTaken, Storage
+
+ORG = OrgId("1")
+
+
+@pytest.fixture(params=["file", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    here = tmp_path / "files" if request.param == "file" else uuid4().hex
+    return Storage(f"{request.param}://{here}")
+
+
+def draft(storage: Storage, content: bytes, *, file_id: str = "f1") -> StoredFile:
+    writer = storage.begin(ORG, file_id=file_id, name="a.csv")
+    writer.write(content)
+    return writer.finish()
+
+
+def content(storage: Storage, file: StoredFile) -> bytes:
+    with storage.open(file) as source:
+        return source.read()
+
+
+def test_a_draft_can_be_read_but_not_found(storage: Storage) -> None:
+    arrived = draft(storage, b"a\n1\n")
+
+    assert content(storage, arrived) == b"a\n1\n"
+    with pytest.raises(FileNotStored):
+        storage.find(ORG, "f1")
+
+
+def test_what_is_kept_is_found_with_all_that_was_said(storage: Storage) -> None:
+    arrived = draft(storage, b"a\n1\n")
+    kept = storage.keep(replace(arrived, options=ParseOptions(delimiter=";")))
+
+    assert storage.find(ORG, "f1") == kept
+    assert content(storage, kept) == b"a\n1\n"
+    assert not [p for p in storage._fs.find(storage._root) if ".incoming" in p]
+
+
+def test_an_id_is_never_given_to_other_bytes(storage: Storage) -> None:
+    first, second = draft(storage, b"a\n1\n"), draft(storage, b"a\n2\n")
+    storage.keep(second)
+
+    with pytest.raises(FileIdTaken):
+        storage.keep(first)
+    storage.discard(first)
+
+    assert content(storage, storage.find(ORG, "f1")) == b"a\n2\n"
+
+
+def test_keeping_the_same_again_changes_nothing(storage: Storage) -> None:
+    first, second = draft(storage, b"a\n1\n"), draft(storage, b"a\n1\n")
+
+    assert storage.keep(first) == storage.keep(second) == storage.find(ORG, "f1")
+    assert not [p for p in storage._fs.find(storage._root) if ".incoming" in p]
+
+
+def test_discarding_never_touches_what_is_kept(storage: Storage) -> None:
+    kept = storage.keep(draft(storage, b"a\n1\n"))
+    storage.discard(kept)
+    assert storage.find(ORG, "f1") == kept
+
+
+def test_drafts_whose_writer_died_are_swept(storage: Storage) -> None:
+    draft(storage, b"a\n1\n")
+    kept = storage.keep(draft(storage, b"a\n1\n", file_id="f2"))
+    now = datetime.now(UTC)
+
+    assert storage.sweep(now=now + timedelta(hours=47)) == 0
+    assert storage.sweep(now=now + timedelta(hours=49)) == 1
+    assert storage._fs.find(storage._root) == storage._fs.find(kept.url.rpartition("/")[0])
+    assert content(storage, storage.find(ORG, "f2")) == b"a\n1\n"
