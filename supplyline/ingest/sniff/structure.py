@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from supplyline.ingest.records import Record
 from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
+from supplyline.ingest.sniff.notes import filled, footer_rows, parted
+
+__all__ = ["Structure", "detect", "filled", "footer_rows", "join_header", "usual_width"]
 
 MAX_HEADER_ROWS = 4
 MAX_PREAMBLE_ROWS = 60
-MAX_FOOTER_ROWS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,6 @@ class Structure:
     width: int
     names: tuple[str, ...]
     reasons: tuple[str, ...]
-
-
-def filled(cells: Sequence[str]) -> int:
-    return sum(1 for c in cells if c.strip())
 
 
 def detect(rows: Sequence[Record]) -> Structure:
@@ -96,14 +94,67 @@ def _table_start(rows: Sequence[Record], width: int) -> tuple[int, tuple[str, ..
         return 0, ()
     body = [filled(r.cells) for r in rows if len(r.cells) == width] or [width]
     usual = sorted(body)[len(body) // 2]
-    need = max(2, -(-usual // 2))
-    for at, row in enumerate(rows[: MAX_PREAMBLE_ROWS + 1]):
+    need = max(2, -(-usual // 2)) if usual > 1 else 1
+    begin = max(_below_a_gap(rows, usual), _below_short_rows(rows, width))
+    for at, row in enumerate(rows[begin : MAX_PREAMBLE_ROWS + 1], start=begin):
         full = filled(row.cells)
         if full >= need and (len(row.cells) >= need):
             if _title_like(row, rows[at + 1 : at + 4], usual):
                 continue
             return _over(rows, at, usual), ()
     return 0, ()
+
+
+def _below_a_gap(rows: Sequence[Record], usual: int) -> int:
+    """The first row of the table where blank lines part it from what stands before; else 0.
+
+    What stands before may be cut into as many cells as the table has; but it is a few rows, or
+    pairs of a name and a value, and the table begins with a header of its own.
+    """
+    begins = [i for i in range(1, len(rows)) if _apart(rows, i)]
+    if not begins or len(begins) > 0.2 * len(rows) + 4:
+        return 0
+    start = 0
+    for begin in (b for b in begins if b <= MAX_PREAMBLE_ROWS):
+        before = [r for r in rows[start:begin] if filled(r.cells)]
+        pairs = usual > 2 and all(filled(r.cells) <= 2 for r in before)
+        if len(before) > 2 and not pairs:
+            return start
+        end = next((b for b in begins if b > begin), len(rows))
+        if end - begin >= 3 and _begins_with_header(rows[begin:end]):
+            return begin
+        if end - begin >= 3:
+            return start
+        start = begin if pairs else start
+    return 0
+
+
+def _apart(rows: Sequence[Record], at: int) -> bool:
+    return filled(rows[at].cells) > 0 and (
+        parted(rows[at - 1], rows[at]) or filled(rows[at - 1].cells) == 0
+    )
+
+
+def _below_short_rows(rows: Sequence[Record], width: int) -> int:
+    """The first row of full width, if it is a header and all before it are shorter; else 0."""
+    at = next((i for i, r in enumerate(rows) if len(r.cells) == width), 0)
+    if not 0 < at <= MAX_PREAMBLE_ROWS or len(rows) - at < 3:
+        return 0
+    alike = sum(len(r.cells) == width for r in rows[at:])
+    if alike < 0.9 * (len(rows) - at):
+        return 0
+    return at if _begins_with_header(rows[at:]) else 0
+
+
+def _begins_with_header(rows: Sequence[Record]) -> bool:
+    """Whether the first row is text above columns of values, and fills most of its cells."""
+    first, width = rows[0].cells, usual_width(rows)
+    if len(first) != width or filled(first) * 2 <= width or filled(first) < 2:
+        return False
+    values = _value_columns(rows[1:], width)
+    return bool(values) and not any(
+        kind(first[i]) in VALUES and not _year(first[i].strip()) for i in values
+    )
 
 
 def _title_like(row: Record, following: Sequence[Record], usual: int) -> bool:
@@ -187,23 +238,3 @@ def join_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
         return tuple(rows[0])
     width = max(len(r) for r in rows)
     return tuple(" ".join(r[i] for r in rows if i < len(r) and r[i].strip()) for i in range(width))
-
-
-def footer_rows(tail: Sequence[Record], *, width: int, header: Sequence[str]) -> int:
-    """How many of the file's last rows are notes below the table rather than rows of it.
-
-    A note fills one cell (the first) of at least three, where the table's own rows fill more.
-    """
-    if width < 3 or len(tail) < 2:
-        return 0
-    count = 0
-    for row in reversed(tail[-MAX_FOOTER_ROWS:]):
-        only_first = filled(row.cells) == 0 or (filled(row.cells) == 1 and row.cells[0].strip())
-        if not only_first or len(row.cells) == 1 == len(header):
-            break
-        count += 1
-    rest = tail[: len(tail) - count]
-    alike = sum(1 for r in rest if filled(r.cells) <= 1)
-    if count and (not rest or alike > 0.05 * len(rest) or count == len(tail)):
-        return 0
-    return count
