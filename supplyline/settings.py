@@ -39,7 +39,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     ),
     "SUPPLYLINE_SECRET_KEY": ("", "Django's secret key; required when the backend runs"),
     "SUPPLYLINE_DEBUG": ("0", "1 shows Django's debug pages; never in production"),
-    "SUPPLYLINE_ALLOWED_HOSTS": ("localhost,127.0.0.1,[::1]", "host names the backend answers to"),
+    "SUPPLYLINE_ALLOWED_HOSTS": (
+        "localhost,127.0.0.1,[::1],backend",
+        "host names the backend answers to",
+    ),
     "SUPPLYLINE_MAX_UPLOAD_BYTES": ("10737418240", "largest upload that is accepted, in bytes"),
     "SUPPLYLINE_HOME": ("", "folder of the embedded services; default: .run beside the project"),
 }

@@ -36,3 +36,8 @@ class UnknownDag(Terminal):
         "Known are enhanced_org_aware_ingest_dag, enhanced_mongo_to_postgres_dag, "
         "forecast_inventory_dag and ingest_csv_to_mongo_dag."
     )
+
+
+class UnknownHost(Terminal):
+    code = "unknown_host"
+    next_step = "Add the name to SUPPLYLINE_ALLOWED_HOSTS."

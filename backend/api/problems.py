@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -19,7 +19,7 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from backend.api.errors import InvalidPayload
+from backend.api.errors import InvalidPayload, UnknownHost
 from supplyline.errors import DatabaseUnavailable, SupplylineError
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ STATUS: dict[str, int] = {
     "unsupported_media_type": 415,
     "unreadable_file": 422,
     "insufficient_history": 422,
+    "unknown_host": 400,
     "schema_drift": 422,
     "too_many_logins": 429,
     "too_many_requests": 429,
@@ -204,3 +205,12 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django
         next_step="Try again; if it stays, look into the log with the correlation id.",
     )
     return JsonResponse(body, status=500, content_type=MEDIA_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Django's handler400: what it refuses before any view, such as an unknown host name."""
+    if isinstance(exception, DisallowedHost):
+        body = of_error(UnknownHost("This server does not answer to that host name."))
+    else:
+        body = of_error(InvalidPayload("The request cannot be read."))
+    return JsonResponse(body, status=400, content_type=MEDIA_TYPE)

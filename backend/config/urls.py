@@ -39,6 +39,7 @@ from backend.forecasts.views import (
 )
 from backend.tables.views import ContractView, TablesView
 
+handler400 = "backend.api.problems.bad_request"
 handler404 = "backend.api.problems.not_found"
 handler500 = "backend.api.problems.server_error"
 

@@ -18,10 +18,10 @@ from supplyline.local.home import Home
 AIRFLOW_USER = "airflow"
 APP_USER = "supplyline"
 _TOGETHER = (
-    ("PG_HOST", "PG_PORT", "APP_DB_USER", "APP_DB_PASSWORD"),
-    ("AIRFLOW_API_BASE", "AIRFLOW_USERNAME", "AIRFLOW_PASSWORD"),
+    (("PG_HOST", "PG_PORT"), ("APP_DB_USER", "APP_DB_PASSWORD")),
+    (("AIRFLOW_API_BASE",), ("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
 )
-"""Values that belong to one server: a password never goes to somebody else's."""
+"""An address and what opens it: our password never goes to somebody else's server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,17 +126,17 @@ def _elsewhere(environ: Mapping[str, str], name: str, ours: str) -> bool:
 def load_into(environ: MutableMapping[str, str]) -> bool:
     """Fills in what is unset from the instance that was last started; False when there is none.
 
-    So `manage.py` works in a terminal where nobody has set a variable. Values of one server are
-    filled in together or not at all.
+    So `manage.py` works in a terminal where nobody has set a variable. Where another server is
+    named, nothing of ours is filled in for it.
     """
     home = homes.locate(environ)
     try:
         known: dict[str, str] = homes.read_json(home.environment)
     except PermissionError:
         return False
-    for group in _TOGETHER:
-        if any(environ.get(name, known.get(name)) != known.get(name) for name in group):
-            known = {name: value for name, value in known.items() if name not in group}
+    for address, login in _TOGETHER:
+        if any(environ.get(name, known.get(name)) != known.get(name) for name in address):
+            known = {n: value for n, value in known.items() if n not in (*address, *login)}
     for name, value in known.items():
         if not environ.get(name):
             environ[name] = value

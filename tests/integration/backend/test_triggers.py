@@ -202,3 +202,18 @@ def test_the_documentation_page_brings_its_own_scripts() -> None:
     for part in parts:
         assert part.startswith("/static/"), part
         assert Client().get(part).status_code == 200, part
+
+
+@pytest.mark.django_db
+def test_an_unknown_host_name_is_a_problem_too() -> None:
+    answer = Client(headers={"Host": "elsewhere.example"}).get("/api/health/")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_host")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_staff_follow_the_status_url_of_their_own_trigger(alice: Person, person: Any) -> None:
+    staff = person("staff", org=None, is_platform_staff=True)
+    body = {"org_id": alice.org, "table": "products"}
+    answer = post(staff, "mongo-to-postgres", body).json()
+    assert staff.client.get(answer["status_url"]).status_code == 200
+    assert staff.client.get(f"/api/airflow/status/{LOAD}/").status_code == 403

@@ -64,6 +64,15 @@ def test_load_into_keeps_our_password_from_another_server(home):
     assert "APP_DB_PASSWORD" not in environ
 
 
+def test_load_into_keeps_the_address_beside_a_login_that_is_given(home):
+    known = environment.describe(home, {}).variables
+    homes.write_json(home.environment, dict(known))
+    environ = {"SUPPLYLINE_HOME": str(home.path), "AIRFLOW_PASSWORD": "another"}
+    environment.load_into(environ)
+    assert environ["AIRFLOW_API_BASE"] == known["AIRFLOW_API_BASE"]
+    assert environ["AIRFLOW_PASSWORD"] == "another"
+
+
 def test_load_into_without_an_instance_changes_nothing(tmp_path):
     environ = {"SUPPLYLINE_HOME": str(tmp_path / "none")}
     assert not environment.load_into(environ)
