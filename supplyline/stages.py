@@ -24,7 +24,7 @@ from supplyline.contracts import (
     TableName,
     TableSettings,
 )
-from supplyline.errors import UnreadableFile
+from supplyline.errors import TableNotLanded, UnreadableFile
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -170,6 +170,8 @@ def run_load(
         session(org, settings=config, application_name="supplyline load") as conn,
     ):
         manifests = landing.manifests(org, table=name, state="closed")
+        if not manifests and not landing.manifests(org, table=name):
+            raise TableNotLanded(f"Organization {org} has no file of a table {name}.")
         waiting = pending(conn, table=name, manifests=manifests)
         redo = outdated(conn, table=name, manifests=manifests)
         if redo:  # a file is understood otherwise now: the table without its earlier reading

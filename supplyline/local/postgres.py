@@ -8,6 +8,7 @@ Refuses to run without password, or on any other address.
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import tempfile
@@ -53,10 +54,22 @@ class Postgres:
         )
 
 
+def _require_a_name() -> None:
+    """PostgreSQL will not start for a user id without a name."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        raise ServiceFailed(
+            f"The user id {os.getuid()} has no name in /etc/passwd, which PostgreSQL needs.",
+            next_step="Run as a user that has one, or set PG_HOST to a PostgreSQL of your own.",
+        ) from None
+
+
 def initialize(server: Postgres) -> bool:
     """Makes the data folder if there is none; True when it did. Half a folder is made anew."""
     if (server.data / "PG_VERSION").exists():
         return False
+    _require_a_name()
     binaries = places.postgres_bin()
     server.data.parent.mkdir(parents=True, exist_ok=True)
     drop = privileges.plan(program=binaries / "postgres", folder=server.data)

@@ -31,6 +31,8 @@ def test_quality_and_audit_speak_of_the_file(
     run_ingest(org_id=org, table="sales", file_id="f1", run=run, settings=engine_settings)
     with pytest.raises(TableNotLanded):
         quality(org, engine_settings)
+    with pytest.raises(TableNotLanded):  # a misspelt name is no success
+        run_load(org_id=org, table="saels", run=run, settings=engine_settings)
     run_load(org_id=org, table="sales", run=run, settings=engine_settings)
     answer = quality(org, engine_settings)
     checks = {check["name"]: check for check in answer["checks"]}
