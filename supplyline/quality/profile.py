@@ -30,6 +30,9 @@ _TIMES = frozenset({"date", "timestamp without time zone", "timestamp with time 
 class ColumnProfile:
     """One column. `type`: PostgreSQL's name. `empties`: text without anything but spaces.
 
+    `kind`: the type with the format of its texts, as the load decided it; `remark`: why, where a
+    person should know, such as dates that could be read in two ways and were left as text.
+
     `lengths`: (characters of the text, rows), most frequent first; `values`: (text, rows).
     """
 
@@ -43,6 +46,8 @@ class ColumnProfile:
     maximum: str | None = None
     lengths: tuple[tuple[int, int], ...] = ()
     values: tuple[tuple[str, int], ...] = ()
+    kind: str = ""
+    remark: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -77,6 +82,7 @@ def profile(conn: Connection, table: TableName, *, values: bool = False) -> Tabl
     exact = rows <= EXACT_ROWS
     counts = _counts(conn, target, columns, exact=exact, values=values)
     estimates = {} if exact else _estimates(conn, table, rows=rows)
+    decided = _decided(conn, table)
     profiled = []
     for position, (name, kind) in enumerate(columns):
         nulls, empties, distinct, low, high = counts[position * 5 : position * 5 + 5]
@@ -92,6 +98,8 @@ def profile(conn: Connection, table: TableName, *, values: bool = False) -> Tabl
                 maximum=high,
                 lengths=_most_frequent(conn, target, name, of="length"),
                 values=_most_frequent(conn, target, name, of="value") if values else (),
+                kind=decided.get(name, ("", ""))[0],
+                remark=decided.get(name, ("", ""))[1],
             )
         )
     return TableProfile(table=table, rows=rows, columns=tuple(profiled))
@@ -107,6 +115,15 @@ def _columns(conn: Connection, table: TableName) -> list[tuple[str, str]]:
     if not found:
         raise TableNotLanded(f"There is no table {table!r} in the organization's database.")
     return [(str(name), str(kind)) for name, kind in found]
+
+
+def _decided(conn: Connection, table: TableName) -> dict[str, tuple[str, str]]:
+    """Column → the load's kind and remark; none for a table that was made by hand."""
+    rows = conn.execute(
+        "SELECT column_name, type, remark FROM supplyline.column_types WHERE table_name = %s",
+        (table,),
+    ).fetchall()
+    return {name: (kind, remark) for name, kind, remark in rows}
 
 
 def _counts(

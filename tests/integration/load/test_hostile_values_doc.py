@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from psycopg import sql
 
+from supplyline import settings as environment
+from supplyline.audit.events import org_of
+from supplyline.contracts import OrgId, TableSettings
 from supplyline.load.types import remembered, restored
+from supplyline.tenancy.catalog import save_table_settings
+from supplyline.tenancy.connections import connect
 from tests.integration.load.test_landing_and_load import TABLE, House, house
 from tests.integration.load.test_repair import check
 
@@ -59,7 +66,27 @@ GROUPS: dict[str, list[list[str | None]]] = {
 }  # fmt: skip
 
 
-def test_the_page_is_what_the_load_does(house: House) -> None:
+BY_HAND: dict[str, list[str]] = {
+    "bigint": ["5", "00123", "+5", "1.0", "n/a"],
+    "numeric 1.234,5": ["1.234", "1.234,50", "1,234.50", "1234"],
+    "date DD/MM/YYYY": ["01/02/2025", "31/12/2025", "12/31/2025", "1/2/2025", "30/02/2025"],
+    "date DD.MM.(20)YY": ["31.12.25", "29.02.24", "29.02.25", "31.12.2025"],
+    "timestamp DD.MM.YYYY HH24:MI": ["24.12.2025 18:00", "24.12.2025 18:00:00"],
+    "boolean Y/N": ["Y", "N", "y", "?"],
+    "text": ["5", "2024-02-29"],
+}
+TAIL = """
+## Types that the organization sets
+
+`supplyline columns --set COLUMN=KIND`. What does not fit is set aside with its row, its reason and
+all its cells, and comes back from there (`supplyline rejected`).
+
+| set | value | in PostgreSQL | given back | set aside because |
+|---|---|---|---|---|
+"""
+
+
+def test_the_page_is_what_the_load_does(house: House, new_org: Callable[..., OrgId]) -> None:
     cases = [values for group in GROUPS.values() for values in group]
     names = [f"c{n:03d}" for n in range(len(cases))]
     depth = max(map(len, cases))
@@ -75,9 +102,45 @@ def test_the_page_is_what_the_load_does(house: House) -> None:
         "---|\n" + "".join(f"{next(lines)}\n" for _ in group)
         for title, group in GROUPS.items()
     )
+    with connect(new_org(), settings=environment.get()) as conn:
+        text += TAIL + "".join(f"{line}\n" for line in _by_hand(replace(house, conn=conn)))
     if os.environ.get("SUPPLYLINE_WRITE_DOCS"):
         DOC.write_text(text)
     assert DOC.read_text() == text, "docs/hostile-values.md is stale: SUPPLYLINE_WRITE_DOCS=1"
+
+
+def _by_hand(house: House) -> list[str]:
+    """One row of the file for every value, all its other cells empty."""
+    house.org = org_of(house.conn)
+    names = dict(zip(BY_HAND, (f"c{n}" for n in range(len(BY_HAND))), strict=True))
+    settings = TableSettings(table=TABLE, key=(), types={c: k for k, c in names.items()})
+    save_table_settings(house.conn, settings, actor="t")
+    cases = [(kind, value) for kind, values in BY_HAND.items() for value in values]
+    manifest = house.land(
+        list(names.values()), [[v if k == kind else "" for k in BY_HAND] for kind, v in cases]
+    )
+    house.load()
+    assert check(house, manifest) == ()
+    rejected = "SELECT row_number, reason, cells FROM supplyline.rejected_rows"
+    aside = {row: (why, cells) for row, why, cells in house.conn.execute(rejected).fetchall()}
+    out = []
+    for number, (kind, value) in enumerate(cases, 1):
+        stored, why = "", ""
+        if number in aside:
+            reason, cells = aside[number]
+            why, back = reason.partition(": ")[2], cells[names[kind]]
+        else:
+            query = sql.SQL("SELECT {c}::text, {r} FROM {t} t WHERE _row = {n}").format(
+                c=sql.Identifier("t", names[kind]),
+                r=restored(names[kind], kind),
+                t=sql.Identifier(TABLE),
+                n=sql.Literal(number),
+            )
+            found, back = house.conn.execute(query).fetchone() or ("", "")
+            stored = _shown(found)
+        assert back == value
+        out.append(f"| `{kind}` | {_shown(value)} | {stored} | {_shown(back)} | {why} |")
+    return out
 
 
 def _lines(house: House, cases: dict[str, list[str | None]], remarks: tuple[str, ...]) -> list[str]:

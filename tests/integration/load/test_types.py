@@ -11,6 +11,7 @@ from psycopg import sql
 from supplyline.errors import SchemaDrift
 from supplyline.load.kinds import TEXT, fits, kind_of, kinds_of
 from supplyline.load.types import remembered
+from supplyline.quality.profile import profile
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 from tests.integration.load.test_landing_and_load import TABLE, House, house
@@ -77,6 +78,9 @@ def test_the_certificate_says_what_was_decided(house: House) -> None:
     assert certificate.verdict == "success"
     assert [r.partition(":")[0] for r in certificate.remarks] == ["a", "b"]
     assert house.rows("SELECT remark <> '' FROM supplyline.column_types") == [(True,), (True,)]
+    found = profile(house.conn, TABLE)
+    assert [c.kind for c in found.columns] == ["date DD/MM/YYYY", "text"]
+    assert "set the type that is right" in found.columns[1].remark
 
 
 def test_dates_written_in_another_way_later_widen_or_become_text(house: House) -> None:
