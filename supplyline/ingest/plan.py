@@ -11,7 +11,7 @@ from supplyline.errors import UnreadableFile
 from supplyline.ingest.readers.delimited import DelimitedRows, numbered
 from supplyline.ingest.readers.lines import decoded, lines
 from supplyline.ingest.readers.tokens import Tokenizer
-from supplyline.ingest.records import Record
+from supplyline.ingest.records import Event, Record, Refused
 from supplyline.ingest.sniff import dialect, encoding, structure
 from supplyline.tenancy.names import column_names
 
@@ -31,6 +31,9 @@ class Plan:
     data_line: int
     """1-based physical line on which data begins."""
     footer_lines: int
+    unreadable: tuple[Refused, ...] = ()
+    """Rows above the data that nobody can read, and so nobody can take for preamble or header:
+    they come first, set aside."""
 
 
 def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
@@ -48,22 +51,23 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
         return _empty(options)
     guess = dialect.detect(_skipped(pairs, options), options=options)
     tokens = guess.tokenizer
-    reader = DelimitedRows(tokens)
-    rows = [r for r in reader.read(numbered(iter(pairs))) if isinstance(r, Record)]
+    rows = _records(_events(tokens, pairs))
     width = structure.usual_width(rows) if rows else 1
-    reader = DelimitedRows(tokens, width=width)
-    rows = [r for r in reader.read(numbered(iter(pairs))) if isinstance(r, Record)]
+    events = _events(tokens, pairs, width=width)
+    rows = _records(events)
     if not rows:
         raise UnreadableFile("No line of the file can be read as a row.")
     found = _structure(rows, options)
     header_line = rows[found.header].line if found.header_rows else 0
-    data_line = rows[found.data].line if found.data < len(rows) else len(pairs) + 1
+    above, below = _at_data(events, rows, found)
+    data_line = below[0].line if below else len(pairs) + 1
+    named = options.header_row or 0
     footer = options.skip_footer
     if footer is None:
         footer = _footer(
             source,
             whole=whole,
-            body=rows[found.data :],
+            body=below,
             found=found,
             name=enc.name,
             sample_lines=len(pairs),
@@ -94,7 +98,24 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
         width=found.width,
         data_line=data_line,
         footer_lines=footer,
+        unreadable=tuple(e for e in above if isinstance(e, Refused) and e.line >= named),
     )
+
+
+def _events(tokens: Tokenizer, pairs: list[tuple[str, str]], *, width: int = 0) -> list[Event]:
+    return list(DelimitedRows(tokens, width=width).read(numbered(iter(pairs))))
+
+
+def _records(events: list[Event]) -> list[Record]:
+    return [e for e in events if isinstance(e, Record)]
+
+
+def _at_data(
+    events: list[Event], rows: list[Record], found: structure.Structure
+) -> tuple[list[Event], list[Event]]:
+    """The sample parted where data begins: right behind the header, be it readable or not."""
+    at = events.index(rows[found.data - 1]) + 1 if found.data else 0
+    return events[:at], events[at:]
 
 
 def columns(names: tuple[str, ...], width: int) -> tuple[Column, ...]:
@@ -215,7 +236,7 @@ def _footer(
     source: BinaryIO,
     *,
     whole: bool,
-    body: list[Record],
+    body: list[Event],
     found: structure.Structure,
     name: str,
     sample_lines: int,
@@ -223,21 +244,24 @@ def _footer(
 ) -> int:
     """Physical lines of notes at the end of the file."""
     if whole:
-        count = structure.footer_rows(body, width=found.width, header=found.names)
-        return sample_lines - body[-count].line + 1 if count else 0
+        first = _first_note(body, found)
+        return sample_lines - first + 1 if first else 0
     if name.startswith(("utf-16", "utf-32")):
         return 0
     size = source.seek(0, os.SEEK_END)
     source.seek(max(0, size - TAIL))
-    text = source.read(TAIL).decode(name, "replace")
+    text = source.read(TAIL).decode(name, "supplyline_keep")
     pairs = list(lines(iter([text]), line_end=_line_end(text)))[1:]
-    rows = [
-        r
-        for r in DelimitedRows(tokens, width=found.width).read(numbered(iter(pairs)))
-        if isinstance(r, Record)
-    ]
+    first = _first_note(_events(tokens, pairs, width=found.width), found)
+    return len(pairs) - first + 1 if first else 0
+
+
+def _first_note(events: list[Event], found: structure.Structure) -> int:
+    """The line with which the notes begin, 0 if there are none. What cannot be read is no note."""
+    rows = _records(events)
     count = structure.footer_rows(rows, width=found.width, header=found.names)
-    return len(pairs) - rows[-count].line + 1 if count else 0
+    unreadable = max((e.line for e in events if isinstance(e, Refused)), default=0)
+    return next((r.line for r in rows[len(rows) - count :] if r.line > unreadable), 0)
 
 
 def with_compression(plan: Plan, compression: str | None) -> Plan:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import BinaryIO
 
 from supplyline.contracts import Layout, ParseOptions, RowBatch
@@ -91,7 +92,7 @@ def _delimited(opened: Opened, options: ParseOptions) -> Reading:
         pairs = lines(decoded(opened.stream, encoding=dialect.encoding), line_end=dialect.line_end)
         numbers = numbered(pairs, footer_lines=plan.footer_lines)
         reader = DelimitedRows(plan.tokens, width=plan.width)
-        rows = reader.read(_from_line(numbers, plan.data_line))
+        rows = chain(plan.unreadable, reader.read(_from_line(numbers, plan.data_line)))
         return FirstTable(plan.names, delimiter=plan.tokens.delimiter).of(rows)
 
     def pieces() -> Iterator[Chunk | Event]:
@@ -112,6 +113,7 @@ def _delimited(opened: Opened, options: ParseOptions) -> Reading:
             first_line=plan.data_line,
             footer_lines=plan.footer_lines,
         )
+        yield from plan.unreadable
         yield from reader.read(blocks, line=plan.data_line)
 
     return Reading(layout=plan.layout, names=plan.names, _events=events, _pieces=pieces)

@@ -124,3 +124,42 @@ def test_preamble_header_rows_and_footer_are_found() -> None:
     assert reading.names == ("Item", "Qty pcs", "Price EUR", "Date d/m/y")
     assert [c[0] for c in cells(reading)] == ["A1", "B2", "C3"]
     assert reading.layout.preamble_lines == 3
+
+
+GOOD = b"".join(b"%d,%d\n" % (n, n) for n in range(200))
+
+
+@pytest.mark.parametrize(
+    ("data", "refused_lines", "landed"),
+    [
+        (b"a,b\n1,\x002\n", [2], 0),
+        (b"a,b\n" + b"1,\x002\n" * 50 + GOOD, [*range(2, 52)], 200),
+        (b"a,b\n1,\x002\n" + b"7,8\n" * 90_000, [2], 90_000),
+        (b"a,b\n\n1,\xff2\n" + GOOD + b"x\xe4\xc3,2\n", [3, 204], 200),
+        (b"\x00\n" + GOOD, [1], 200),
+        (b"Report of\x00 may\n\na,b\n" + GOOD, [1], 200),
+        (b"a,b\n" + GOOD + b"1,\x002\n", [202], 200),
+        (b"a,b,c\n" + b"1,2,3\n" * 50 + b"Note\n1,2,\x003\n", [53], 51),
+        (b"a,b,c\n" + b"1,2,3\n" * 50_000 + b"Note\n1,2,\x003\n", [50_003], 50_001),
+        (b"a,b,c\n" + b"1,2,3\n" * 50 + b"Note\n1\x00\nTotal\n", [53], 51),
+    ],
+)
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_no_row_vanishes_wherever_a_broken_one_stands(
+    data: bytes, refused_lines: list[int], landed: int, *, in_columns: bool
+) -> None:
+    reading = read(data, encoding="utf-8")
+    if not in_columns:
+        reading._pieces = None
+    batches = list(reading.batches())
+
+    assert [q.line for b in batches for q in b.quarantined] == refused_lines
+    assert sum(b.data.num_rows for b in batches) == landed
+    assert reading.rows_read == landed + len(refused_lines)
+
+
+def test_what_stands_above_the_header_that_was_named_is_left_out() -> None:
+    reading = read(b"x\x00\na,b\n1,\x002\n3,4\n", header_row=2)
+    (batch,) = list(reading.batches())
+    assert [q.line for q in batch.quarantined] == [3]
+    assert batch.data.column("a").to_pylist() == ["3"]
