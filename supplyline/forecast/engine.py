@@ -57,17 +57,50 @@ def _raws(batch: Sequence[Series], *, horizon: int, season: int, workers: int) -
     return [r for piece in pieces for r in _run(piece)]
 
 
-def forecast_batch(
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What items lend one another: `prior` of `methods.level`, and the intervals' factors."""
+
+    prior: Floats
+    table: intervals.Table
+
+
+def calibrate(
     batch: Sequence[Series], *, horizon: int, season: int, workers: int = 1
-) -> list[Forecast]:
-    """Forecasts of all series that hold a value, in order; items of one batch lend one another
-    their errors where their own are few."""
+) -> Calibration:
+    """What the series that hold a value can lend; their order changes nothing."""
     usable = [s for s in batch if s.values.size]
     raws = _raws(usable, horizon=horizon, season=season, workers=workers)
+    return _learned(raws, horizon=horizon, season=season)[0]
+
+
+def _learned(raws: Sequence[Raw], *, horizon: int, season: int) -> tuple[Calibration, list[Fit]]:
     prior = slow_prior(raws)
     fits = [weigh(r, season=season, prior=prior) for r in raws]
     table = intervals.learn(fits, horizon=horizon, levels=LEVELS)
-    return [_finish(s, f, table) for s, f in zip(usable, fits, strict=True)]
+    return Calibration(prior=prior, table=table), fits
+
+
+def forecast_batch(
+    batch: Sequence[Series],
+    *,
+    horizon: int,
+    season: int,
+    workers: int = 1,
+    calibration: Calibration | None = None,
+) -> list[Forecast]:
+    """Forecasts of all series that hold a value, in order.
+
+    With a `calibration` (of the same horizon and season) each depends on its own history and on
+    that only; without, items of the batch lend one another their errors.
+    """
+    usable = [s for s in batch if s.values.size]
+    raws = _raws(usable, horizon=horizon, season=season, workers=workers)
+    if calibration is None:
+        calibration, fits = _learned(raws, horizon=horizon, season=season)
+    else:
+        fits = [weigh(r, season=season, prior=calibration.prior) for r in raws]
+    return [_finish(s, f, calibration.table) for s, f in zip(usable, fits, strict=True)]
 
 
 def _finish(series: Series, found: Fit, table: intervals.Table) -> Forecast:

@@ -159,14 +159,15 @@ def read_histories(conn: Connection, run_id: str, chunk: int) -> list[HistoryRow
     return list(_histories(conn, "run_id = %s AND chunk = %s ORDER BY item", (run_id, chunk)))
 
 
-def lenders(conn: Connection, run_id: str, *, chunk: int, count: int) -> list[HistoryRow]:
-    """Other items with demand, in a fixed order: those whose errors help where a chunk has few."""
+def lenders(conn: Connection, run_id: str, *, count: int, besides: int = -1) -> list[HistoryRow]:
+    """Items with demand, as if drawn, but the same ones each time: those whose errors others borrow.
+    `besides`: none of this chunk."""
     return list(
         _histories(
             conn,
-            "run_id = %s AND chunk <> %s AND facts ->> 'status' = ''"
-            " AND demand <> '{}' ORDER BY history_key LIMIT %s",
-            (run_id, chunk, count),
+            "run_id = %s AND chunk <> %s AND facts ->> 'status' = '' AND demand <> '{}'"
+            " ORDER BY history_key, item LIMIT %s",
+            (run_id, besides, count),
         )
     )
 

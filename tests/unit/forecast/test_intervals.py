@@ -8,7 +8,7 @@ import pytest
 
 from supplyline.forecast import intervals
 from supplyline.forecast.backtest import run_methods, slow_prior, weigh
-from supplyline.forecast.engine import LEVELS, forecast_batch
+from supplyline.forecast.engine import LEVELS, calibrate, forecast_batch
 from supplyline.forecast.series import Series
 
 SHAPE = 1 + 0.4 * np.sin(2 * np.pi * np.arange(12) / 12)
@@ -71,3 +71,25 @@ def test_a_table_survives_its_json_and_serves_pools_it_never_saw() -> None:
         lower, upper = again.ends("regular", level)
         assert (lower < 0).all()
         assert (upper > 0).all()
+
+
+def test_with_a_calibration_a_forecast_does_not_depend_on_how_items_are_cut_into_batches() -> None:
+    rng = np.random.default_rng(11)
+    batch = [
+        Series(id=str(n), values=rng.poisson(0.4 if n % 2 else 30.0, 60).astype(float))
+        for n in range(40)
+    ]
+    common = {"horizon": 6, "season": 12}
+    lent = calibrate(batch[:30], **common)
+    again = calibrate(batch[:30][::-1], **common)
+    whole = forecast_batch(batch, calibration=lent, **common)
+    cut = [
+        f
+        for part in (batch[:7], batch[7:8], batch[8:])
+        for f in forecast_batch(part, calibration=again, **common)
+    ]
+    for one, other in zip(whole, cut, strict=True):
+        assert np.array_equal(one.mean, other.mean)
+        for level in LEVELS:
+            assert np.array_equal(one.lo[level], other.lo[level])
+            assert np.array_equal(one.hi[level], other.hi[level])
