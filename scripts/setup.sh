@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh [app] [airflow] [services] [airflow2]     (default: app airflow services)
 #
-# Needs Debian and python3 only: where pip, ensurepip or libgomp are missing they are brought into
+# Needs Debian and python3 only: where pip or ensurepip are missing they are brought into
 # .run/tools with apt (installed as root, unpacked from downloaded packages otherwise).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -92,16 +92,9 @@ environment() { # folder, requirements file, "project" to make our commands avai
   fi
 }
 
-libgomp() { # LightGBM needs it; a bare Debian has none
-  if ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1' || /sbin/ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1'; then return; fi
-  ls "$tools"/unpacked/usr/lib/*/libgomp.so.1 >/dev/null 2>&1 && return
-  say "bringing libgomp1"
-  debian_package libgomp1 || say "no libgomp1: forecasts go without the pooled model"
-}
-
 for what in ${@:-app airflow services}; do
   case $what in
-    app) environment .venv requirements/dev.txt project; libgomp ;;
+    app) environment .venv requirements/dev.txt project ;;
     airflow) environment .venv-airflow requirements/airflow.txt project ;;
     services) environment .venv-services requirements/services.txt ;;
     airflow2) environment .venv-airflow2 requirements/airflow2.txt project ;;
