@@ -72,10 +72,13 @@ class Raw:
 
 
 def origins(n: int, *, horizon: int, least: int) -> list[int]:
-    """Lengths of history at which the backtest stands, latest first; one with a part of the
-    horizon where the history is too short for the whole of it."""
-    found = [n - k * horizon for k in range(1, ORIGINS + 1) if n - k * horizon >= least]
-    return found or ([least] if n - least >= 2 else [])
+    """Lengths of history at which the backtest stands, latest first: at least half of the history,
+    as forecasts from much less miss by more than today's will; one with a part of the horizon
+    where the history is too short for the whole of it."""
+    found = [n - k * horizon for k in range(1, ORIGINS + 1)]
+    found = [o for o in found if o >= max(least, n / 2)]
+    last = max(least, n - horizon)
+    return found or ([last] if n - last >= 2 else [])
 
 
 def scale_of(values: Floats, season: int) -> float:

@@ -160,7 +160,7 @@ def read_histories(conn: Connection, run_id: str, chunk: int) -> list[HistoryRow
 
 
 def lenders(conn: Connection, run_id: str, *, count: int, besides: int = -1) -> list[HistoryRow]:
-    """Items with demand, as if drawn, but the same ones each time: those whose errors others borrow.
+    """Items with demand, as if drawn but the same ones each time, whose errors others borrow.
     `besides`: none of this chunk."""
     return list(
         _histories(

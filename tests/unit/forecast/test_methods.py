@@ -109,6 +109,8 @@ def test_windows_need_two_positive_years() -> None:
 
 def test_the_backtest_uses_what_there_is() -> None:
     assert origins(100, horizon=10, least=28) == [90, 80, 70]
+    assert origins(18, horizon=6, least=4) == [12]
+    assert origins(12, horizon=8, least=4) == [4]
     assert len(origins(500, horizon=10, least=28)) == ORIGINS
     assert origins(36, horizon=12, least=28) == [28]
     assert origins(28, horizon=12, least=28) == []
