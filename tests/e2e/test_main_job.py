@@ -170,16 +170,6 @@ def test_what_is_wrong_gets_its_status_code_and_next_step(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_why_a_run_failed_is_said_without_a_login_to_airflow(house: House) -> None:
-    """Organization 123 has products and no sales, so there is nothing to forecast from."""
-    asked = house.post(
-        "alice", "/api/airflow/trigger/forecast-inventory/", {"client_id": "org_123"}
-    )
-    run = house.finished("alice", asked.json()["status_url"])
-    assert (run["state"], run["problem"]["code"]) == ("failed", "insufficient_history")
-    assert "sales" in run["problem"]["next_step"]
-
-
 def test_a_user_without_organization_is_told_so(house: House) -> None:
     answer = house.get("dora", "/api/airflow/pipeline-status/")
     assert (answer.status_code, answer.json()["code"]) == (403, "user_without_org")
@@ -270,3 +260,13 @@ def test_a_run_started_in_airflow_itself_is_adopted_by_its_conf(house: House) ->
     path = "/api/airflow/status/enhanced_mongo_to_postgres_dag/by-hand-1/"
     assert house.finished("charlie", path)["state"] == "success"
     assert house.get("alice", path).status_code == 404
+
+
+def test_why_a_run_failed_is_said_without_a_login_to_airflow(house: House) -> None:
+    """Organization 123 has products and no sales, so there is nothing to forecast from."""
+    asked = house.post(
+        "alice", "/api/airflow/trigger/forecast-inventory/", {"client_id": "org_123"}
+    )
+    run = house.finished("alice", asked.json()["status_url"])
+    assert (run["state"], run["problem"]["code"]) == ("failed", "insufficient_history")
+    assert "sales" in run["problem"]["next_step"]
