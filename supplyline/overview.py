@@ -7,6 +7,7 @@ At the level of `stages`: it looks into landing, load, quality and forecast and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,8 +24,9 @@ from supplyline.tenancy.names import parse_table_name
 def organization_overview(org: OrgId, *, settings: Settings) -> Json:
     """`{"tables": [...], "forecast": {...} | None}`; times are ISO 8601 in UTC.
 
-    Per table: files by state, row counts of landing, rows in PostgreSQL, files that wait for a
-    load, freshness and the newest certificate. Raises OrganizationNotFound, DatabaseUnavailable.
+    Per table: files by state, row counts of landing (without readings that another replaced;
+    `quarantine_open`: set aside and not corrected since), rows in PostgreSQL, files that wait for
+    a load, freshness and the newest certificate. Raises OrganizationNotFound, DatabaseUnavailable.
     """
     with open_landing(settings) as landing:
         manifests = landing.manifests(org)
@@ -39,7 +41,7 @@ def organization_overview(org: OrgId, *, settings: Settings) -> Json:
 
 
 def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
-    from supplyline.load import certificates
+    from supplyline.load import certificates, current
 
     loaded = {
         row[0]: row[1]
@@ -48,7 +50,9 @@ def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
         ).fetchall()
     }
     newest = certificates(conn, table=table, limit=1)
-    closed = [m for m in manifests if m.state == "closed"]
+    closed = current(manifests)
+    aside = sum(m.quarantined for m in closed if not m.replay_of)
+    corrected = sum(m.landed + m.duplicate for m in closed if m.replay_of)
     last_loaded = max(loaded.values(), default=None)
     return {
         "table": table,
@@ -58,7 +62,8 @@ def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
         "files_waiting_for_load": sum(m.file_id not in loaded for m in closed),
         "rows_read": sum(m.rows_read for m in closed),
         "landed": sum(m.landed for m in closed),
-        "quarantined": sum(m.quarantined for m in closed),
+        "quarantined": aside,
+        "quarantine_open": aside - corrected,
         "duplicate": sum(m.duplicate for m in closed),
         "rows_in_table": _count(conn, table),
         "last_landed_at": _iso(max((m.closed_at for m in closed if m.closed_at), default=None)),
@@ -199,7 +204,7 @@ def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now
 
     name = parse_table_name(table)
     with open_landing(settings) as landing:
-        manifests = [_with_zone(m) for m in landing.manifests(org, table=name)]
+        manifests = [_with_zone(m) for m in _counted(landing.manifests(org, table=name))]
     with session(org, settings=settings) as conn:
         issued = certificates(conn, table=name, limit=10_000)
         made = report(
@@ -235,6 +240,23 @@ def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now
         ],
         "trend": answer["trend"],
     }  # fmt: skip
+
+
+def _counted(manifests: list[Manifest]) -> list[Manifest]:
+    """Without readings of a file that a later one replaced, and with what was corrected since
+    taken off what was set aside."""
+    from supplyline.load import current
+
+    kept = current(manifests)
+    corrected = Counter[str]()
+    for m in kept:
+        corrected[m.replay_of] += m.landed + m.duplicate
+    refused = [m for m in manifests if m.state != "closed"]
+    return [
+        replace(m, quarantined=m.quarantined - corrected[m.file_id])
+        for m in (*kept, *refused)
+        if not m.replay_of
+    ]
 
 
 def _with_zone(manifest: Manifest) -> Manifest:

@@ -134,19 +134,42 @@ class TableProposal:
     mapping: dict[str, str]
 
 
+_SHORT = {
+    "acct": "account", "amt": "amount", "art": "article", "avail": "available", "cat": "category",
+    "cust": "customer", "desc": "description", "inv": "invoice", "loc": "location",
+    "no": "number", "nr": "number", "num": "number", "nbr": "number", "ord": "order",
+    "prod": "product", "qty": "quantity", "qnty": "quantity", "supp": "supplier",
+    "vend": "vendor", "wh": "warehouse", "whse": "warehouse",
+}  # fmt: skip
+_MEASURES = frozenset({
+    "eur", "euro", "usd", "gbp", "chf", "sek", "nok", "dkk", "pln", "czk", "cad", "aud", "jpy",
+    "pc", "pcs", "pce", "ea", "each", "stk", "stck", "unit", "units", "piece", "pieces", "kg",
+})  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """Abbreviations written out, the measure at the end left off: `unit_price_eur`, `cust_no`."""
+    words = [_SHORT.get(word, word) for word in name.split("_")]
+    while len(words) > 1 and words[-1] in _MEASURES:
+        words.pop()
+    return "".join(words)
+
+
 def field_columns(columns: Sequence[str]) -> dict[str, str]:
-    """Standard field → column, the surest spelling first; a column serves one field."""
-    bare = {c.replace("_", ""): c for c in reversed(list(columns))}
+    """Standard field → column, the surest spelling first; a column serves one field.
+
+    Spellings as they stand go before those with abbreviations and measures.
+    """
     out: dict[str, str] = {}
-    taken: set[str] = set()
-    for name, spellings in FIELDS.items():
-        for spelling in spellings:
-            column = bare.get(spelling.replace("_", ""))
-            if column is not None and column not in taken:
-                out[name] = column
-                taken.add(column)
-                break
-    return out
+    for form in (lambda name: name.replace("_", ""), _plain):
+        bare = {form(c): c for c in reversed(list(columns))}
+        for name, spellings in FIELDS.items():
+            for spelling in spellings if name not in out else ():
+                column = bare.get(form(spelling))
+                if column is not None and column not in out.values():
+                    out[name] = column
+                    break
+    return {name: out[name] for name in FIELDS if name in out}
 
 
 def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:

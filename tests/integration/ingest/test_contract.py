@@ -13,6 +13,7 @@ from supplyline.errors import UnreadableFile
 from supplyline.ingest import corrections
 from supplyline.operations import undo as undo_command
 from supplyline.operations import verify as verify_command
+from supplyline.overview import organization_overview
 from supplyline.stages import open_landing
 from tests.integration.ingest.conftest import Shop
 
@@ -109,6 +110,8 @@ def test_corrected_rows_are_replayed_linked_and_close_the_certificate(shop: Shop
     assert linked == [{"file_id": "r1", "row": 1}, {"file_id": "r1", "row": 2}]
     closed = shop.certificate("f1")
     assert (closed.quarantined, closed.replayed, closed.verdict) == (2, 2, "success")
+    (told,) = organization_overview(shop.org, settings=shop.settings)["tables"]
+    assert (told["quarantined"], told["quarantine_open"]) == (2, 0)
     verified = CliRunner().invoke(verify_command, ["--org", shop.org, "--table", "sales"])
     assert verified.exit_code == 0, verified.output
     assert shop.certificate("r1").verdict == "success"
