@@ -52,12 +52,14 @@ class Kind:
     `pattern`: an anchored regular expression, read alike by RE2 and PostgreSQL, that its texts
     match. `valid`: which texts, of those that match, are values (there is no 30 February).
     `meaning`: kinds of one type and one meaning read the same value out of every text they share.
+    `plain`: PostgreSQL's own input and output are the text, without `readable` and `write`.
     """
 
     spec: str
     type: str
     pattern: str
     meaning: str = ""
+    plain: bool = False
     valid: Callable[[pa.Array], pa.Array] = _all_valid
     readable: Callable[[sql.Composable], sql.Composable] = _same
     """SQL: a text that matches → a text that PostgreSQL's cast to `type` takes."""
@@ -104,10 +106,11 @@ def kind_of(spec: str) -> Kind:
             return Kind(
                 spec=spec, type=name, pattern=date.pattern, meaning=date.order,
                 valid=date.valid, readable=date.readable, write=date.write,
+                plain=date.is_canonical,
             )  # fmt: skip
     elif name == NUMERIC and (number := numbers.parse(form)) is not None:
         return Kind(
-            spec=spec, type=name, pattern=number.pattern, meaning=number.decimal,
+            spec=spec, type=name, pattern=number.pattern, meaning=number.decimal, plain=not form,
             readable=number.readable, write=number.write,
         )  # fmt: skip
     elif name == BOOLEAN and _is_pair(form or "true/false"):
@@ -158,16 +161,21 @@ def _refuse(name: str) -> None:
 _SIMPLE = {
     kind.spec: kind
     for kind in (
-        Kind(spec=TEXT, type=TEXT, pattern="", write=_same),
-        Kind(spec=BIGINT, type=BIGINT, pattern=numbers.INTEGER, meaning="."),
-        Kind(spec=UUID, type=UUID, pattern=f"^{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}$"),
+        Kind(spec=TEXT, type=TEXT, pattern="", plain=True, write=_same),
+        Kind(spec=BIGINT, type=BIGINT, pattern=numbers.INTEGER, meaning=".", plain=True),
+        Kind(
+            spec=UUID,
+            type=UUID,
+            pattern=f"^{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}$",
+            plain=True,
+        ),
         Kind(
             spec="uuid UPPER",
             type=UUID,
             pattern="^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$",
             write=lambda value: sql.SQL("upper({}::text)").format(value),
         ),
-        Kind(spec=JSON, type=JSON, pattern=r"^[[{](.|\n|\r)*[]}]$", valid=_is_json),
+        Kind(spec=JSON, type=JSON, pattern=r"^[[{](.|\n|\r)*[]}]$", plain=True, valid=_is_json),
     )
 }
 

@@ -12,12 +12,11 @@ from datetime import datetime
 
 from psycopg import sql
 
-from supplyline.checksums import SEEDS, SEPARATOR
 from supplyline.contracts import TableName
 from supplyline.load.records import loads_lacking
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
-from supplyline.load.types import comparable, remembered, restored, restored_barred, typed
+from supplyline.load.types import comparable, remembered, typed
 from supplyline.tenancy.connections import Connection
 
 SOURCE = "supplyline_source"
@@ -236,54 +235,4 @@ def _insert(conn: Connection, target: Target) -> None:
             values=values,
             source=sql.Identifier(SOURCE),
         )
-    )
-
-
-def checksum_parts(conn: Connection, target: Target) -> tuple[int, int, int]:
-    """Rows, high and low sums (see `checksums`) of this file as PostgreSQL holds it now.
-
-    Current rows are read from the table and restored to text; superseded and rejected ones, which
-    no table row stands for, are read from staging and from the rejected rows.
-    """
-    current = _sum(
-        sql.SQL("{t} t JOIN {s} p ON {same} WHERE p._fate <> 'superseded'").format(
-            t=target.name, s=sql.Identifier(SOURCE), same=target.same_row(source="p")
-        ),
-        {c: restored(c, k) for c, k in target.types.items()}
-        | {c: restored_barred(c) for c in target.barred},
-        alias="t",
-    )
-    superseded = _sum(
-        sql.SQL("{s} s JOIN {p} p USING (_row) WHERE p._fate = 'superseded'").format(
-            s=sql.Identifier(STAGING), p=sql.Identifier(SOURCE)
-        ),
-        {c: sql.Identifier("s", c) for c in (*target.types, *target.barred)},
-        alias="s",
-    )
-    query = sql.SQL("SELECT sum(n), sum(high), sum(low) FROM ({} UNION ALL {}) x(n, high, low)")
-    row = conn.execute(query.format(current, superseded)).fetchone() or (0, 0, 0)
-    return int(row[0] or 0), int(row[1] or 0), int(row[2] or 0)
-
-
-def _sum(source: sql.Composed, cells: Mapping[str, sql.Composable], *, alias: str) -> sql.Composed:
-    """SQL: count and both sums of the rows' canonical texts (see `checksums`)."""
-    names = sorted(cells)
-    return sql.SQL(
-        "SELECT count(*), sum(hashtextextended(m, {high})), sum(hashtextextended(m, {low}))"
-        " FROM (SELECT CASE WHEN r IS NULL AND octet_length(j) - octet_length(replace(j, {sep},"
-        " '')) = {n} - 1 THEN j ELSE repeat({sep}, {n})"
-        " || (SELECT coalesce(string_agg(coalesce(length(e)::text || ':' || e, '-'), '' ORDER BY"
-        " o), '') FROM unnest(c) WITH ORDINALITY u(e, o))"
-        " || (SELECT coalesce(string_agg('+' || length(e)::text || ':' || e, '' ORDER BY o), '')"
-        " FROM jsonb_array_elements_text(r -> 'extra') WITH ORDINALITY u(e, o)) END AS m"
-        " FROM (SELECT r, c, array_to_string(c, {sep}) AS j FROM (SELECT {alias}._raw AS r,"
-        " ARRAY[{plain}]::text[] AS c FROM {source} OFFSET 0) w OFFSET 0) x) y"
-    ).format(
-        high=sql.Literal(SEEDS[0]),
-        low=sql.Literal(SEEDS[1]),
-        sep=sql.Literal(SEPARATOR),
-        n=sql.Literal(len(names)),
-        plain=sql.SQL(", ").join(cells[name] for name in names),
-        alias=sql.Identifier(alias),
-        source=source,
     )

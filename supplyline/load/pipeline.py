@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,13 +11,15 @@ from psycopg import sql
 
 from supplyline.audit import events
 from supplyline.checksums import Checksum
-from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName, TableSettings
+from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import SchemaDrift
 from supplyline.faults import reach
-from supplyline.load import merge, records, schema, types
+from supplyline.load import merge, records, schema, sums, types
+from supplyline.load.certify import Key, draft, judge
+from supplyline.load.direct import FirstLoad
 from supplyline.load.quarantine import set_aside_misfits
 from supplyline.load.replace import replace_earlier
-from supplyline.load.staging import STAGING, stage
+from supplyline.load.staging import STAGING, Incoming, create_staging, fill_staging
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 
@@ -104,12 +106,6 @@ def lock_table(conn: Connection, table: TableName) -> None:
     conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('load:' || %s, 0))", (table,))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Key:
-    columns: tuple[str, ...]
-    source: str
-
-
 def load_within(
     org: OrgId,
     *,
@@ -121,100 +117,153 @@ def load_within(
     key_candidates: KeyCandidates = lambda _: (),
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock."""
-    columns = [c["name"] for c in manifest.layout["columns"]]
     # A few large sorts and joins; compiling them takes longer than it saves.
-    conn.execute("SET LOCAL work_mem = '64MB'")
-    conn.execute("SET LOCAL jit = off")
-    # 1. stage
-    evidence = types.Evidence(columns)
-    landed = stage(conn, columns=columns, batches=batches, evidence=evidence)
-    reach("load.staged")
-    # 2. decide
-    settings = table_settings(conn, manifest.table)
-    key = _choose_key(
-        conn,
-        manifest=manifest,
-        settings=settings,
-        candidates=key_candidates(columns),
-        run=run,
-        now=now,
+    conn.execute(
+        "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
+        " set_config('maintenance_work_mem', '128MB', true)"
     )
-    for column in key.columns:
-        if column not in columns:
-            raise SchemaDrift(
-                f"The file {manifest.name} lacks the key column {column} of {manifest.table}.",
-                table=manifest.table,
-            )
-    plan = schema.plan(
-        conn,
-        table=manifest.table,
-        columns=columns,
-        evidence=evidence,
-        settings=settings,
-        key=key.columns,
-    )
-    schema.apply(conn, plan)
-    # 3. publish
-    load_id = f"{manifest.file_id}.{manifest.sequence}"
-    target = merge.Target(
-        table=manifest.table,
-        types=plan.types,
-        barred=plan.barred,
-        key=key.columns,
-        file_key=manifest.file_key,
-        sequence=manifest.sequence,
-        load_id=load_id,
-    )
-    certificate = replace(
-        _draft(manifest, load_id, run, now, landed),
-        remarks=tuple(f"{column}: {remark}" for column, remark in plan.remarks.items()),
-    )
-    # Rejected rows refer to the receipt; the certificate is completed at the end.
-    records.save(conn, certificate, manifest=manifest, shape=plan.shape(), now=now)
-    misfits = set_aside_misfits(conn, plan, load_id=load_id)
-    fates = merge.publish(conn, target, now=now)
-    gone = replace_earlier(conn, target, file_name=manifest.name, now=now)
-    fates = replace(fates, deleted=gone)
-    reach("load.published")
-    # 4. reconcile
-    rows, high, low = merge.checksum_parts(conn, target)
-    in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low)
-    certificate = _judge(certificate, fates, in_table, key, misfits)
+    work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
+    candidates = key_candidates(work.incoming.columns)
+    if schema.exists(conn, manifest.table):
+        create_staging(conn, work.incoming.columns)
+        certificate = work.merge_in(candidates)
+    else:
+        certificate = work.load_new(candidates) or work.merge_in(candidates)
     _finish(conn, org, certificate, run, now)
     return certificate
 
 
-def _choose_key(
-    conn: Connection,
-    *,
-    manifest: Manifest,
-    settings: TableSettings,
-    candidates: Sequence[tuple[str, ...]],
-    run: RunRef,
-    now: datetime,
-) -> _Key:
-    if schema.exists(conn, manifest.table):
-        actual = actual_key(conn, manifest.table)
-        if settings.key is not None and settings.key != actual:
-            raise SchemaDrift(
-                f"{manifest.table} is keyed by {actual or 'file and row'}, its settings now say "
-                f"{settings.key or 'no key'}.",
-                next_step="Rebuild the table with the new key, or set the key back.",
-                table=manifest.table,
-            )
-        return _Key(columns=actual, source=settings.key_source or "none")
-    if settings.key is not None:
-        return _Key(columns=settings.key, source="configured")
-    found = next((k for k in candidates if is_key(conn, k)), ())
-    key = _Key(columns=tuple(found), source="proposed" if found else "none")
-    save_table_settings(
-        conn,
-        replace(settings, key=key.columns, key_source=key.source),
-        actor="supplyline",
-        run_id=run.run_id,
-        now=lambda: now,
-    )
-    return key
+class _Work:
+    """One file in one transaction."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        *,
+        manifest: Manifest,
+        batches: Iterator[pa.RecordBatch],
+        run: RunRef,
+        now: datetime,
+    ) -> None:
+        self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
+        columns = [c["name"] for c in manifest.layout["columns"]]
+        self.evidence = types.Evidence(columns)
+        self.incoming = Incoming(columns, batches, evidence=self.evidence)
+        self.load_id = f"{manifest.file_id}.{manifest.sequence}"
+        self.settings = table_settings(conn, manifest.table)
+
+    def load_new(self, candidates: Sequence[tuple[str, ...]]) -> Certificate | None:
+        """A new table from the file; None when that takes the usual way (see `direct`)."""
+        loaded = FirstLoad(
+            self.conn,
+            incoming=self.incoming,
+            evidence=self.evidence,
+            manifest=self.manifest,
+            load_id=self.load_id,
+            settings=self.settings,
+        ).run(candidates)
+        if loaded is None:
+            return None
+        if self.settings.key is None:
+            key = self._propose(loaded.plan.key)
+        else:
+            key = Key(columns=loaded.plan.key, source="configured")
+        certificate = self._receipt(loaded.plan)
+        reach("load.published")
+        found = sums.checksum_all(
+            self.conn, self._target(loaded.plan), separated=self.incoming.separated
+        )
+        return judge(certificate, merge.Fates(inserted=loaded.rows), self._sum(found), key, 0)
+
+    def merge_in(self, candidates: Sequence[tuple[str, ...]]) -> Certificate:
+        """The file into its table by way of staging, where some of its rows may be already."""
+        # 1. stage
+        conn, manifest = self.conn, self.manifest
+        fill_staging(conn, self.incoming)
+        reach("load.staged")
+        # 2. decide
+        key = self._choose_key(candidates)
+        plan = schema.plan(
+            conn,
+            table=manifest.table,
+            columns=self.incoming.columns,
+            evidence=self.evidence,
+            settings=self.settings,
+            key=key.columns,
+        )
+        schema.apply(conn, plan)
+        # 3. publish; rejected rows refer to the receipt
+        target = self._target(plan)
+        certificate = self._receipt(plan)
+        misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
+        fates = merge.publish(conn, target, now=self.now)
+        gone = replace_earlier(conn, target, file_name=manifest.name, now=self.now)
+        fates = replace(fates, deleted=gone)
+        reach("load.published")
+        # 4. reconcile
+        found = sums.checksum_parts(conn, target, separated=self.incoming.separated)
+        return judge(certificate, fates, self._sum(found), key, misfits)
+
+    def _sum(self, found: tuple[int, int, int]) -> Checksum:
+        rows, high, low = found
+        return Checksum.over(self.incoming.columns).merged(rows=rows, high=high, low=low)
+
+    def _target(self, plan: schema.Plan) -> merge.Target:
+        return merge.Target(
+            table=self.manifest.table,
+            types=plan.types,
+            barred=plan.barred,
+            key=plan.key,
+            file_key=self.manifest.file_key,
+            sequence=self.manifest.sequence,
+            load_id=self.load_id,
+        )
+
+    def _receipt(self, plan: schema.Plan) -> Certificate:
+        """Saves receipt and certificate as far as it goes; it is completed at the end."""
+        certificate = replace(
+            draft(self.manifest, self.load_id, self.run, self.now, self.incoming.checksum),
+            remarks=tuple(f"{column}: {remark}" for column, remark in plan.remarks.items()),
+        )
+        records.save(
+            self.conn, certificate, manifest=self.manifest, shape=plan.shape(), now=self.now
+        )
+        return certificate
+
+    def _choose_key(self, candidates: Sequence[tuple[str, ...]]) -> Key:
+        conn, table, settings = self.conn, self.manifest.table, self.settings
+        if schema.exists(conn, table):
+            actual = actual_key(conn, table)
+            if settings.key is not None and settings.key != actual:
+                raise SchemaDrift(
+                    f"{table} is keyed by {actual or 'file and row'}, its settings now say "
+                    f"{settings.key or 'no key'}.",
+                    next_step="Rebuild the table with the new key, or set the key back.",
+                    table=table,
+                )
+            key = Key(columns=actual, source=settings.key_source or "none")
+        elif settings.key is not None:
+            key = Key(columns=settings.key, source="configured")
+        else:
+            key = self._propose(next((k for k in candidates if is_key(conn, k)), ()))
+        for column in key.columns:
+            if column not in self.incoming.columns:
+                raise SchemaDrift(
+                    f"The file {self.manifest.name} lacks the key column {column} of {table}.",
+                    table=table,
+                )
+        return key
+
+    def _propose(self, columns: tuple[str, ...]) -> Key:
+        key = Key(columns=tuple(columns), source="proposed" if columns else "none")
+        save_table_settings(
+            self.conn,
+            replace(self.settings, key=key.columns, key_source=key.source),
+            actor="supplyline",
+            run_id=self.run.run_id,
+            now=lambda: self.now,
+        )
+        return key
 
 
 def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
@@ -242,75 +291,6 @@ def is_key(conn: Connection, columns: Sequence[str]) -> bool:
         )
     ).fetchone()
     return bool(row and row[0])
-
-
-def _draft(
-    manifest: Manifest, load_id: str, run: RunRef, now: datetime, landed: Checksum
-) -> Certificate:
-    return Certificate(
-        org=manifest.org,
-        table=manifest.table,
-        file_id=manifest.file_id,
-        file_name=manifest.name,
-        sha256=manifest.sha256,
-        load_id=load_id,
-        run_id=run.run_id,
-        rows_read=manifest.rows_read,
-        landed=manifest.landed,
-        quarantined=manifest.quarantined,
-        duplicate=manifest.duplicate,
-        inserted=0,
-        updated=0,
-        unchanged=0,
-        superseded=0,
-        rejected=0,
-        checksum_file=manifest.checksum,
-        checksum_landing=landed.text,
-        landing_released_at=manifest.released_at or None,
-        issued_at=now,
-    )
-
-
-def _judge(
-    draft: Certificate, fates: merge.Fates, in_table: Checksum, key: _Key, misfits: int
-) -> Certificate:
-    c = replace(
-        draft,
-        inserted=fates.inserted,
-        updated=fates.updated,
-        unchanged=fates.unchanged,
-        superseded=fates.superseded,
-        rejected=fates.rejected + misfits,
-        deleted=fates.deleted,
-        checksum_table=in_table.text,
-    )
-    out = []
-    if c.rows_read != c.landed + c.quarantined + c.duplicate:
-        out.append(
-            f"read {c.rows_read}, but landed {c.landed} + quarantined {c.quarantined}"
-            f" + duplicate {c.duplicate}"
-        )
-    fate_sum = c.inserted + c.updated + c.unchanged + c.superseded + c.rejected
-    if c.landed + c.duplicate != fate_sum:
-        out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
-    if c.checksum_file != c.checksum_landing:
-        out.append("the rows in MongoDB are not the rows of the file (checksum)")
-    if not c.rejected and c.checksum_landing != c.checksum_table:
-        out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
-    if c.quarantined:
-        out.append(records.quarantine_difference(c.quarantined))
-    if misfits:
-        out.append(f"{misfits} rows do not fit the table's columns and were set aside")
-    if fates.rejected:
-        out.append(
-            f"{fates.rejected} rows were rejected: their key {', '.join(key.columns)} is empty"
-        )
-    if c.superseded and key.source == "proposed":
-        out.append(
-            f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"
-            " row; if they are lines of their own, set another key and rebuild"
-        )
-    return replace(c, differences=tuple(out), verdict="partial" if out else "success")
 
 
 def _finish(

@@ -78,7 +78,7 @@ class Plan:
         """The DDL, in order."""
         names = (self.table, f"{self.table}_history")
         if self.created:
-            return _create(self.table, self.types, self.key)
+            return [*self.tables(), *self.indexes()]
         return [
             *(
                 _alter(t, "ADD COLUMN {c} {k}", c, sql_type(kind))
@@ -91,6 +91,19 @@ class Plan:
                 for c, (before, after) in self.changed.items()
                 if sql_type(before) != sql_type(after)
             ),
+        ]
+
+    def tables(self) -> list[sql.Composed]:
+        """DDL: the table that is created and its history, without indexes."""
+        return _create(self.table, self.types)
+
+    def indexes(self) -> list[sql.Composed]:
+        """DDL: the key of the table that is created, and what finds a load's rows."""
+        table = sql.Identifier("public", self.table)
+        key = sql.SQL(", ").join(map(sql.Identifier, self.key or ("_file", "_row")))
+        return [
+            sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(table, key),
+            sql.SQL("CREATE INDEX ON {} (_load)").format(table),
         ]
 
 
@@ -107,9 +120,14 @@ def plan(
     evidence: Evidence,
     settings: TableSettings,
     key: Sequence[str],
+    created: bool | None = None,
 ) -> Plan:
-    """What a file with this evidence would do to the table. Reads only."""
-    created = not exists(conn, table)
+    """What a file with this evidence would do to the table. Reads only.
+
+    `created`: whether the table is made for this file, if that is known.
+    """
+    if created is None:
+        created = not exists(conn, table)
     known = {} if created else remembered(conn, table)
     work = _Planning(conn, table, settings, evidence, tuple(key))
     for column in columns:
@@ -236,14 +254,17 @@ class _Planning:
         )
 
 
-def apply(conn: Connection, plan: Plan) -> None:
-    """Creates or changes the table. Raises SchemaDrift when the plan says that it may not be."""
+def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
+    """Creates or changes the table. Raises SchemaDrift when the plan says that it may not be.
+
+    `filled`: the plan's table was created before, and only has to be remembered.
+    """
     if plan.refusal:
         step = "Run `supplyline rebuild`: rows that do not fit are then set aside."
         by_hand = "is to be" in plan.refusal
         raise SchemaDrift(plan.refusal, next_step=step if by_hand else None, table=plan.table)
     try:
-        for statement in plan.statements():
+        for statement in [] if filled else plan.statements():
             conn.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:  # a view or rule uses the column
         raise SchemaDrift(
@@ -261,21 +282,19 @@ def apply(conn: Connection, plan: Plan) -> None:
     remember(conn, plan.table, {**new, **changed}, plan.remarks)
 
 
-def _create(table: TableName, types: Mapping[str, str], key: Sequence[str]) -> list[sql.Composed]:
+def _create(table: TableName, types: Mapping[str, str]) -> list[sql.Composed]:
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(sql_type(k))) for c, k in types.items()
     )
     lead = sql.SQL("{}, ").format(columns) if types else sql.SQL("")
-    unique = sql.SQL(", ").join(sql.Identifier(c) for c in (key or ("_file", "_row")))
     return [
-        sql.SQL("CREATE TABLE {} ({}{}, PRIMARY KEY ({}))").format(
-            sql.Identifier("public", table), lead, sql.SQL(_HIDDEN_DDL), unique
+        sql.SQL("CREATE TABLE {} ({}{})").format(
+            sql.Identifier("public", table), lead, sql.SQL(_HIDDEN_DDL)
         ),
         sql.SQL(
             "CREATE TABLE {} ({}{}, _valid_from timestamptz, _valid_to timestamptz NOT NULL,"
             " _replaced_by text NOT NULL)"
         ).format(sql.Identifier("public", f"{table}_history"), lead, sql.SQL(_HIDDEN_DDL)),
-        sql.SQL("CREATE INDEX ON {} (_load)").format(sql.Identifier("public", table)),
     ]
 
 

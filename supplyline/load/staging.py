@@ -1,19 +1,106 @@
-"""A landed file in a temporary table of the loading transaction: all text, nothing decided yet."""
+"""A landed file on its way: summed and looked at while it is sent, into whatever table is given.
+
+`stage` puts it into a temporary table of the loading transaction: all text, nothing decided yet.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from pgpq import ArrowToPostgresBinaryEncoder
+import pyarrow.csv
 from psycopg import sql
 
-from supplyline.checksums import Checksum
+from supplyline.checksums import SEPARATOR, Checksum
 from supplyline.contracts import EXTRA, ROW
 from supplyline.load.types import Evidence
 from supplyline.tenancy.connections import Connection
 
 STAGING = "supplyline_staging"
+
+
+class Incoming:
+    """A file's batches, each counted once, though one may be given back and taken again.
+
+    `checksum` and `evidence` are those of the batches that were taken. `separated`: whether a cell
+    held U+001F, so that rows' texts cannot be told from their joined cells alone.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        batches: Iterator[pa.RecordBatch],
+        *,
+        evidence: Evidence | None = None,
+    ) -> None:
+        self.columns = tuple(columns)
+        self.evidence = evidence
+        self.checksum = Checksum.over(columns)
+        self.separated = False
+        self._batches = batches
+        self._returned: list[pa.RecordBatch] = []
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        if self._returned:
+            return self._returned.pop()
+        batch = next(self._batches)
+        self.checksum = self.checksum.plus(batch)
+        if self.evidence is not None:
+            self.evidence.add(batch)
+        return batch
+
+    def give_back(self, batch: pa.RecordBatch) -> None:
+        """The next batch to be taken is this one."""
+        self._returned.append(batch)
+
+    def text(self, batch: pa.RecordBatch) -> bytes:
+        """A batch as CSV without header: the columns, `_row`, `_raw`; absent cells are null."""
+        raw = raw_of(batch, columns=self.columns)
+        rows = pa.RecordBatch.from_arrays(
+            [*(batch.column(c) for c in self.columns), batch.column(ROW), raw],
+            names=[*self.columns, ROW, "_raw"],
+        )
+        out = io.BytesIO()
+        pa.csv.write_csv(rows, out, _CSV)
+        text = out.getvalue()
+        self.separated |= SEPARATOR.encode() in text
+        return text
+
+
+_CSV = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+"""Texts are quoted, so that an empty one and a null are told apart."""
+
+
+def raw_of(batch: pa.RecordBatch, *, columns: Sequence[str]) -> pa.Array:
+    """What typed columns cannot say, as JSON: which cells were absent, which came in excess.
+
+    `{"absent": [columns], "extra": [texts]}`; null for regular rows.
+    """
+    odd: npt.NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
+    for name in (*columns, EXTRA):
+        column = batch.column(name)
+        if name == EXTRA and column.null_count < len(column):
+            odd |= column.is_valid().to_numpy(zero_copy_only=False)
+        elif name != EXTRA and column.null_count:
+            odd |= column.is_null().to_numpy(zero_copy_only=False)
+    which = np.flatnonzero(odd)
+    if not len(which):
+        return pa.nulls(batch.num_rows, pa.string())
+    out: list[str | None] = [None] * batch.num_rows
+    for at, row in zip(which, batch.take(pa.array(which)).to_pylist(), strict=True):
+        absent = [c for c in columns if row[c] is None]
+        said = {"absent": absent} if absent else {}
+        if row[EXTRA] is not None:
+            said["extra"] = row[EXTRA]
+        out[at] = json.dumps(said, ensure_ascii=False)
+    return pa.array(out, pa.string())
 
 
 def stage(
@@ -25,62 +112,43 @@ def stage(
 ) -> Checksum:
     """COPYs the batches into `pg_temp.supplyline_staging`; answers their checksum.
 
-    Columns: `_row bigint`, one text column each, `_extra text[]`, `_raw jsonb` (what typed columns
-    cannot say: which cells were absent, which came in excess; null for regular rows).
+    Columns: one text column each, `_row bigint`, `_raw jsonb` (see `raw_of`).
     """
+    incoming = Incoming(columns, batches, evidence=evidence)
+    create_staging(conn, columns)
+    fill_staging(conn, incoming)
+    return incoming.checksum
+
+
+def create_staging(conn: Connection, columns: Sequence[str]) -> None:
     conn.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(STAGING)))
     conn.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE {} (_row bigint NOT NULL, {} _extra text[]) ON COMMIT DROP"
-        ).format(
+        sql.SQL("CREATE TEMP TABLE {} ({}_row bigint NOT NULL, _raw jsonb) ON COMMIT DROP").format(
             sql.Identifier(STAGING),
             sql.SQL("").join(sql.SQL("{} text, ").format(sql.Identifier(c)) for c in columns),
         )
     )
-    schema = pa.schema(
-        [
-            (ROW, pa.int64()),
-            *((c, pa.string()) for c in columns),
-            (EXTRA, pa.list_(pa.string())),
-        ]
-    )
-    checksum = Checksum.over(columns)
-    encoder = ArrowToPostgresBinaryEncoder(schema)
-    copy_sql = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(STAGING))
-    with conn.cursor() as cursor, cursor.copy(copy_sql) as copy:
-        copy.write(encoder.write_header())
-        for batch in batches:
-            checksum = checksum.plus(batch)
-            cells = batch.select(schema.names).cast(schema)
-            if evidence is not None:
-                evidence.add(cells)
-            copy.write(encoder.write_batch(cells))
-        copy.write(encoder.finish())
-    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(STAGING)))
-    _describe_irregular_rows(conn, columns)
-    return checksum
 
 
-def _describe_irregular_rows(conn: Connection, columns: Sequence[str]) -> None:
-    staging = sql.Identifier(STAGING)
-    conn.execute(sql.SQL("ALTER TABLE {} ADD COLUMN _raw jsonb").format(staging))
-    some_absent = (
-        sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(sql.Identifier(c)) for c in columns)
-        if columns
-        else sql.SQL("false")
+def fill_staging(conn: Connection, incoming: Incoming) -> None:
+    """COPYs what has not come yet into the staging table, which is there."""
+    with conn.cursor() as cursor, cursor.copy(copy_into(STAGING, incoming.columns)) as copy:
+        for batch in incoming:
+            copy.write(incoming.text(batch))
+    conn.execute(sql.SQL("ANALYZE {} (_row)").format(sql.Identifier(STAGING)))
+
+
+def copy_into(
+    relation: str, columns: Sequence[str], *, schema: str = "pg_temp", typed: Sequence[str] = ()
+) -> sql.Composed:
+    """COPY for `Incoming.text`; empty cells of `typed` columns become null."""
+    nulls = (
+        sql.SQL(", FORCE_NULL ({})").format(sql.SQL(", ").join(map(sql.Identifier, typed)))
+        if typed
+        else sql.SQL("")
     )
-    pairs = (
-        sql.SQL(", ").join(
-            sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(sql.Identifier(c), sql.Literal(c))
-            for c in columns
-        )
-        if columns
-        else sql.SQL("NULL")
-    )
-    conn.execute(
-        sql.SQL(
-            "UPDATE {} SET _raw = jsonb_strip_nulls(jsonb_build_object("
-            " 'absent', nullif(to_jsonb(array_remove(ARRAY[{}]::text[], NULL)), '[]'::jsonb),"
-            " 'extra', to_jsonb(_extra))) WHERE _extra IS NOT NULL OR {}"
-        ).format(staging, pairs, some_absent)
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv{})").format(
+        sql.Identifier(schema, relation),
+        sql.SQL(", ").join(map(sql.Identifier, [*columns, ROW, "_raw"])),
+        nulls,
     )

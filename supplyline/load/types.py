@@ -35,6 +35,8 @@ _NUMBERS = (BIGINT, NUMERIC)
 _TIMES = (DATE, TIMESTAMP, TIMESTAMPTZ)
 _SMALL = 3
 """Digits up to which a number has no mark between thousands, so that every format fits it."""
+_UNGROUPED = r"^-?[0-9]{1,3}(\.[0-9]+)?$"
+"""Numbers too small for such a mark: whatever it is, they are written in the same way."""
 
 _HINTS = {
     "dates of which some do not exist, are written in another way, or have years of two digits"
@@ -101,6 +103,9 @@ def surviving(kinds: Sequence[str], values: pa.Array) -> list[str]:
         # An integer fits every format without grouping, and a small one every format.
         plain = (*_NUMBERS, f"{NUMERIC} 1234,5")
         return [k for k in kinds if small or k in plain or _fit(k, values)]
+    if NUMERIC in kinds and _fit(NUMERIC, values) and _all(values, _UNGROUPED):
+        point = [k for k in kinds if k != BIGINT and kind_of(k).meaning == "."]
+        return [k for k in kinds if k in point or _fit(k, values)]
     return [k for k in kinds if _fit(k, values)]
 
 

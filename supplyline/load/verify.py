@@ -12,7 +12,7 @@ from psycopg import sql
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest
 from supplyline.errors import FileNotStored, LoadNotFound
-from supplyline.load import merge, records, types
+from supplyline.load import merge, records, sums, types
 from supplyline.load.pipeline import Stream, actual_key
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
@@ -101,7 +101,7 @@ def _recomputed(
         except psycopg.DataError:  # the landed text was changed into one that has no such value
             aside += leave_out_misfits(conn, target.types)
             fates = merge.classify_only(conn, target)
-        rows, high, low = merge.checksum_parts(conn, target)
+        rows, high, low = sums.checksum_parts(conn, target)
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low).text
     expected = certificate.landed + certificate.duplicate
     if landed.rows != expected:

@@ -92,14 +92,20 @@ class House:
 
         return self.landing.land(self.org, manifest=manifest, batches=cut(), now=NOW)
 
-    def load(self, *, run: RunRef = RUN, keys: Sequence[tuple[str, ...]] = ()) -> list[Certificate]:
+    def load(
+        self,
+        *,
+        run: RunRef = RUN,
+        keys: Sequence[tuple[str, ...]] = (),
+        batch_rows: int = 5000,
+    ) -> list[Certificate]:
         manifests = self.landing.manifests(self.org, table=TABLE, state="closed")
         done = load_files(
             self.org,
             conn=self.conn,
             table=TABLE,
             manifests=pending(self.conn, table=TABLE, manifests=manifests),
-            stream=lambda m: self.landing.stream(self.org, manifest=m),
+            stream=lambda m: self.landing.stream(self.org, manifest=m, batch_rows=batch_rows),
             run=run,
             now=lambda: NOW,
             key_candidates=lambda _: keys,

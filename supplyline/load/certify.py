@@ -1,0 +1,88 @@
+"""The certificate of a load: what it says before anything is published, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from supplyline.checksums import Checksum
+from supplyline.contracts import Certificate, Manifest, RunRef
+from supplyline.load import records
+from supplyline.load.merge import Fates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A table's business key, () for none, and whether it was configured or proposed."""
+
+    columns: tuple[str, ...]
+    source: str
+
+
+def draft(
+    manifest: Manifest, load_id: str, run: RunRef, now: datetime, landed: Checksum
+) -> Certificate:
+    return Certificate(
+        org=manifest.org,
+        table=manifest.table,
+        file_id=manifest.file_id,
+        file_name=manifest.name,
+        sha256=manifest.sha256,
+        load_id=load_id,
+        run_id=run.run_id,
+        rows_read=manifest.rows_read,
+        landed=manifest.landed,
+        quarantined=manifest.quarantined,
+        duplicate=manifest.duplicate,
+        inserted=0,
+        updated=0,
+        unchanged=0,
+        superseded=0,
+        rejected=0,
+        checksum_file=manifest.checksum,
+        checksum_landing=landed.text,
+        landing_released_at=manifest.released_at or None,
+        issued_at=now,
+    )
+
+
+def judge(
+    draft: Certificate, fates: Fates, in_table: Checksum, key: Key, misfits: int
+) -> Certificate:
+    c = replace(
+        draft,
+        inserted=fates.inserted,
+        updated=fates.updated,
+        unchanged=fates.unchanged,
+        superseded=fates.superseded,
+        rejected=fates.rejected + misfits,
+        deleted=fates.deleted,
+        checksum_table=in_table.text,
+    )
+    out = []
+    if c.rows_read != c.landed + c.quarantined + c.duplicate:
+        out.append(
+            f"read {c.rows_read}, but landed {c.landed} + quarantined {c.quarantined}"
+            f" + duplicate {c.duplicate}"
+        )
+    fate_sum = c.inserted + c.updated + c.unchanged + c.superseded + c.rejected
+    if c.landed + c.duplicate != fate_sum:
+        out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
+    if c.checksum_file != c.checksum_landing:
+        out.append("the rows in MongoDB are not the rows of the file (checksum)")
+    if not c.rejected and c.checksum_landing != c.checksum_table:
+        out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
+    if c.quarantined:
+        out.append(records.quarantine_difference(c.quarantined))
+    if misfits:
+        out.append(f"{misfits} rows do not fit the table's columns and were set aside")
+    if fates.rejected:
+        out.append(
+            f"{fates.rejected} rows were rejected: their key {', '.join(key.columns)} is empty"
+        )
+    if c.superseded and key.source == "proposed":
+        out.append(
+            f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"
+            " row; if they are lines of their own, set another key and rebuild"
+        )
+    return replace(c, differences=tuple(out), verdict="partial" if out else "success")

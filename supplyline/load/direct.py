@@ -1,0 +1,197 @@
+"""The first file of a table straight into the table: nothing to stage, compare or merge.
+
+What the first rows look like is taken for true while the rest arrives, and proved afterwards: every
+batch's cells fit the table's kinds, the evidence of the whole file leads to the same kinds, and the
+primary key is built over all rows. Where it proves wrong, the rows that were written become the
+staging table and the file is loaded as any other; nothing has to be read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from supplyline.contracts import Manifest, TableSettings
+from supplyline.faults import reach
+from supplyline.load import schema
+from supplyline.load.kinds import BOOLEAN, JSON, TEXT, kind_of
+from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
+from supplyline.load.types import Evidence, restored
+from supplyline.tenancy.connections import Connection
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A table that was created and filled: its plan, whose key is proved, and its rows."""
+
+    plan: schema.Plan
+    rows: int
+
+
+class FirstLoad:
+    """The first file of a table, in the transaction that holds the table's lock."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        *,
+        incoming: Incoming,
+        evidence: Evidence,
+        manifest: Manifest,
+        load_id: str,
+        settings: TableSettings,
+    ) -> None:
+        self.conn, self.incoming, self.evidence = conn, incoming, evidence
+        self.manifest, self.load_id, self.settings = manifest, load_id, settings
+        self.keys: list[Key] = []
+        """Keys that may hold still, the best first."""
+
+    def run(self, candidates: Sequence[Key]) -> Loaded | None:
+        """Creates and fills the table; None when the file needs the usual way.
+
+        Then the rows that were taken so far are in the staging table, which is there.
+        """
+        first = self._suggested(candidates)
+        if first is None:
+            create_staging(self.conn, self.incoming.columns)
+            return None
+        for statement in first.tables():
+            self.conn.execute(statement)
+        rows = self._fill(first.types)
+        plan = self._plan()
+        if rows is not None and plan.types == first.types:
+            reach("load.staged")
+            for key in self.keys:
+                keyed = replace(plan, key=key)
+                if self._proved(keyed):
+                    schema.apply(self.conn, keyed, filled=True)
+                    return Loaded(plan=keyed, rows=rows)
+        self._become_staging(first)
+        return None
+
+    def _plan(self) -> schema.Plan:
+        return schema.plan(
+            self.conn, table=self.manifest.table, columns=self.incoming.columns,
+            evidence=self.evidence, settings=self.settings, key=(), created=True,
+        )  # fmt: skip
+
+    def _suggested(self, candidates: Sequence[Key]) -> schema.Plan | None:
+        """The table that the first batch suggests, if its rows can be sent as they are."""
+        batch = next(self.incoming, None)
+        if batch is None:
+            return None
+        self.incoming.give_back(batch)
+        plan, key = self._plan(), self.settings.key
+        if plan.refusal or plan.strict or not all(map(_sent_as_it_is, plan.types.values())):
+            return None
+        wanted = [*candidates, ()] if key is None else [key]
+        self.keys = [k for k in wanted if _may_be_key(batch, plan.types, k)]
+        return plan if self.keys else None
+
+    def _fill(self, types: Mapping[str, str]) -> int | None:
+        """COPYs the batches; how many rows there were, or None as soon as a batch does not fit."""
+        table = sql.Identifier("public", self.manifest.table)
+        constants = {
+            "_file": self.manifest.file_key,
+            "_seq": self.manifest.sequence,
+            "_load": self.load_id,
+        }
+        self.conn.execute(
+            sql.SQL("ALTER TABLE {} {}").format(
+                table,
+                sql.SQL(", ").join(
+                    sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(c), sql.Literal(v))
+                    for c, v in constants.items()
+                ),
+            )
+        )
+        rows = self._copy(types)
+        self.conn.execute(
+            sql.SQL("ALTER TABLE {} {}").format(
+                table,
+                sql.SQL(", ").join(
+                    sql.SQL("ALTER {} DROP DEFAULT").format(sql.Identifier(c)) for c in constants
+                ),
+            )
+        )
+        return rows
+
+    def _copy(self, types: Mapping[str, str]) -> int | None:
+        typed = [c for c, kind in types.items() if kind != TEXT]
+        statement = copy_into(
+            self.manifest.table, self.incoming.columns, schema="public", typed=typed
+        )
+        with self.conn.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                for batch in self.incoming:
+                    if not self._fits(types, batch):
+                        self.incoming.give_back(batch)
+                        return None
+                    copy.write(self.incoming.text(batch))
+            return cursor.rowcount
+
+    def _fits(self, types: Mapping[str, str], batch: pa.RecordBatch) -> bool:
+        """Whether the batch, which is part of the evidence already, fits the kinds and a key."""
+        for column, kind in types.items():
+            fitting = self.evidence.fitting(column)
+            if kind != TEXT and fitting is not None and kind not in fitting:
+                return False
+        self.keys = [k for k in self.keys if all(_complete(batch, c) for c in k)]
+        return bool(self.keys)
+
+    def _proved(self, plan: schema.Plan) -> bool:
+        """Builds the indexes; False when the key repeats."""
+        try:
+            with self.conn.transaction():
+                for statement in plan.indexes():
+                    self.conn.execute(statement)
+        except psycopg.errors.UniqueViolation:
+            return False
+        return True
+
+    def _become_staging(self, plan: schema.Plan) -> None:
+        """The rows that were written, as texts, in the staging table; the table is gone."""
+        columns = self.incoming.columns
+        create_staging(self.conn, columns)
+        table = sql.Identifier("public", plan.table)
+        self.conn.execute(
+            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} t").format(
+                sql.Identifier("pg_temp", STAGING),
+                sql.SQL(", ").join(map(sql.Identifier, [*columns, "_row", "_raw"])),
+                sql.SQL(", ").join(
+                    [*(restored(c, plan.types[c]) for c in columns), sql.SQL("t._row, t._raw")]
+                ),
+                table,
+            )
+        )
+        self.conn.execute(
+            sql.SQL("DROP TABLE {}, {}").format(
+                table, sql.Identifier("public", f"{plan.table}_history")
+            )
+        )
+
+
+def _sent_as_it_is(spec: str) -> bool:
+    """Whether PostgreSQL reads the kind's texts without help."""
+    return spec == BOOLEAN or kind_of(spec).plain
+
+
+def _may_be_key(batch: pa.RecordBatch, types: Mapping[str, str], key: Key) -> bool:
+    if not all(c in types and types[c] != JSON and _complete(batch, c) for c in key):
+        return False
+    if not key:
+        return True
+    groups = pa.Table.from_batches([batch.select(list(key))]).group_by(list(key)).aggregate([])
+    return bool(groups.num_rows == batch.num_rows)
+
+
+def _complete(batch: pa.RecordBatch, column: str) -> bool:
+    cells = batch.column(column)
+    return cells.null_count == 0 and not pc.any(pc.equal(cells, "")).as_py()
