@@ -2,29 +2,38 @@
 
     python -m benchmarks.load --rows 1000000 --json
 
-`ratio_to_copy`: rows/s without the time spent waiting for MongoDB, COPY = 1. Peers of other makes
-(dlt, sling) are not installed with the project and are left out when they are not there.
+`ratio_to_copy`: rows/s of the client's side, which is the run without the time in which it waited
+for the MongoDB server's answers (`mongo_s`, as the driver reports it for every command); COPY of
+the CSV into a table without key = 1. `half_changed_to_keyed_copy`: the same for a file of which
+half the rows are changed, COPY into a table with the same primary key = 1. COPY is timed before
+and after, and the mean counts. Peers (dlt, pandas, sling) run in an environment of their own, made
+for this run, on `--peer-rows` rows of the same file; one that cannot be had is named with the
+reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
-import pyarrow as pa
-from pymongo import MongoClient
+from psycopg import sql
+from pymongo import MongoClient, monitoring
 
-from benchmarks.common import COLUMNS, measured, place, write_csv
+from benchmarks.common import COLUMNS, Place, measured, place, write_csv
 from supplyline.contracts import Manifest, ParseOptions, RunRef, StoredFile
 from supplyline.ingest import open_file
 from supplyline.landing import Landing
 from supplyline.load import load_files
 from supplyline.settings import Settings
-from supplyline.tenancy.connections import connect
+from supplyline.tenancy.connections import connect, connect_admin
 from supplyline.tenancy.names import parse_org_id, parse_table_name
 from supplyline.tenancy.provisioning import provision
 
@@ -48,36 +57,49 @@ def land(settings: Settings, path: Path, file_id: str) -> Manifest:
         return landing.land(ORG, manifest=manifest, batches=reading.batches(), now=now)
 
 
+class Waiting(monitoring.CommandListener):
+    """Adds up how long the driver waited for the server."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Nothing to note yet."""
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self.seconds += event.duration_micros / 1e6
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self.seconds += event.duration_micros / 1e6
+
+
 def ours(settings: Settings, manifest: Manifest) -> dict[str, float]:
-    landing = Landing(MongoClient(settings.mongo_uri)[settings.mongo_database])
-    waited = 0.0
-
-    def stream(m: Manifest) -> Iterator[pa.RecordBatch]:
-        nonlocal waited
-        batches = landing.stream(ORG, manifest=m)
-        while True:
-            wall, cpu = time.perf_counter(), time.process_time()
-            batch = next(batches, None)
-            waited += time.perf_counter() - wall - (time.process_time() - cpu)
-            if batch is None:
-                return
-            yield batch
-
+    waiting = Waiting()
+    client: MongoClient = MongoClient(settings.mongo_uri, event_listeners=[waiting])
+    landing = Landing(client[settings.mongo_database])
     with connect(ORG, settings=settings) as conn:
         (certificate,) = load_files(
-            ORG, conn=conn, table=TABLE, manifests=[manifest], stream=stream,
+            ORG, conn=conn, table=TABLE, manifests=[manifest],
+            stream=lambda m: landing.stream(ORG, manifest=m),
             run=RunRef(run_id=f"bench-{manifest.file_id}"), now=lambda: datetime.now(UTC),
             key_candidates=lambda _: [KEY],
         )  # fmt: skip
     if certificate.verdict != "success":
         raise SystemExit(f"the certificate is partial: {certificate.differences}")
-    return {"mongo_s": waited, "updated": certificate.updated, "unchanged": certificate.unchanged}
+    return {
+        "mongo_s": waiting.seconds,
+        "inserted": certificate.inserted,
+        "updated": certificate.updated,
+        "unchanged": certificate.unchanged,
+    }
 
 
-def copy(settings: Settings, path: str) -> None:
+def copy(settings: Settings, path: str, keyed: bool) -> None:
     with connect(ORG, settings=settings) as conn:
+        conn.execute("DROP TABLE IF EXISTS raw_copy")
         columns = ", ".join(f"{c} text" for c in COLUMNS)
-        conn.execute(f"CREATE TABLE raw_copy ({columns})".encode())
+        key = f", PRIMARY KEY ({', '.join(KEY)})" if keyed else ""
+        conn.execute(f"CREATE TABLE raw_copy ({columns}{key})".encode())
         with (
             conn.cursor() as cursor,
             Path(path).open("rb") as source,
@@ -87,37 +109,132 @@ def copy(settings: Settings, path: str) -> None:
                 out.write(chunk)
 
 
+PACKAGES = ("dlt[postgres]", "pandas", "sqlalchemy", "psycopg2-binary", "pyarrow",
+            "sling-linux-amd64")  # fmt: skip
+WAYS = ("dlt_merge", "dlt_merge_arrow", "pandas_to_sql", "sling")
+
+
+def peers(here: Place, *, rows: int, python: str | None) -> dict[str, Any]:
+    """Seconds, CPU, memory and rows/s of each other way; a reason where there is none."""
+    if python is None:
+        python = str(here.folder / "peers/bin/python")
+        try:
+            _run([sys.executable, "-m", "venv", str(here.folder / "peers")])
+            _run([python, "-m", "pip", "install", "-q", *PACKAGES])
+        except RuntimeError as error:
+            return {way: {"unavailable": str(error)} for way in WAYS}
+    path = write_csv(here.folder / "peers.csv", rows=rows)
+    out: dict[str, Any] = {}
+    for way in WAYS:
+        with _database(here.settings) as dsn:
+            try:
+                text = _run([python, "benchmarks/load_peers.py", way, dsn, str(path)])
+            except RuntimeError as error:
+                out[way] = {"unavailable": str(error)}
+                continue
+        out[way] = json.loads(text.splitlines()[-1])
+        out[way] |= {"rows": rows, "rows_per_s": round(rows / out[way]["seconds"])}
+        print(way, out[way], flush=True, file=sys.stderr)
+    return out
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"{' '.join(command[1:4])}: {last[:200]}")
+    return done.stdout
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The address of an empty database."""
+    name = sql.Identifier("bench_peers")
+    with connect_admin(settings=settings) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    yield (
+        f"postgresql://{settings.app_db_user}:{settings.app_db_password}"
+        f"@{settings.pg_host}:{settings.pg_port}/bench_peers"
+    )
+    with connect_admin(settings=settings) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print one object last")
+    parser.add_argument("--peer-rows", type=int, default=100_000, help="0: no peers")
+    parser.add_argument("--peers-python", help="a Python that has the peers' packages already")
+    parser.add_argument("--only-first", action="store_true", help="no later files, no peers")
     args = parser.parse_args()
     with place() as here:
-        settings = here.settings
+        settings, rows = here.settings, args.rows
         provision(ORG, settings=settings)
-        path = write_csv(here.folder / "orders.csv", rows=args.rows)
-        half = write_csv(here.folder / "half.csv", rows=args.rows, changed=args.rows // 2)
-        base = measured(copy, settings, str(path))
-        runs = {}
-        for name, file in (("first", path), ("same again", path), ("half changed", half)):
+        path = write_csv(here.folder / "orders.csv", rows=rows)
+        files = [("first", path)]
+        if not args.only_first:
+            half = write_csv(here.folder / "half.csv", rows=rows, changed=rows // 2)
+            files += [("same again", path), ("half changed", half)]
+        plain, keyed, runs = [], [], {}
+        for name, file in files:
             manifest = land(settings, file, name.replace(" ", "-"))
-            r = measured(ours, settings, manifest)
-            runs[name] = {
-                "ratio_to_copy": round(base["seconds"] / (r["seconds"] - r["mongo_s"]), 3),
-                "client_cpu_s_per_million": round(r["cpu_s"] / args.rows * 1e6, 2),
-                "peak_mb": round(r["peak_mb"]),
-                "seconds": round(r["seconds"], 2),
-                "mongo_s": round(r["mongo_s"], 2),
-                "updated": r["updated"],
-                "unchanged": r["unchanged"],
-            }
-            print(name, runs[name], flush=True)
-    summary = {
-        "rows": args.rows, "copy_rows_per_s": round(args.rows / base["seconds"]),
-        **{k: runs["first"][k] for k in ("ratio_to_copy", "client_cpu_s_per_million", "peak_mb")},
-        "runs": runs,
-    }  # fmt: skip
+            plain.append(measured(copy, settings, str(path), False)["seconds"])
+            keyed.append(measured(copy, settings, str(path), True)["seconds"])
+            runs[name] = measured(ours, settings, manifest)
+            plain.append(measured(copy, settings, str(path), False)["seconds"])
+            keyed.append(measured(copy, settings, str(path), True)["seconds"])
+            print(name, _figures(runs[name], plain, keyed, rows), flush=True, file=sys.stderr)
+        found = {name: _figures(r, plain, keyed, rows) for name, r in runs.items()}
+        others = {}
+        if args.peer_rows and not args.only_first:
+            others = peers(here, rows=min(rows, args.peer_rows), python=args.peers_python)
+    summary = _summary(rows, plain, keyed, found, others)
     print(json.dumps(summary) if args.json else f"{summary['ratio_to_copy']} of COPY")
+
+
+def _figures(
+    r: dict[str, float], plain: list[float], keyed: list[float], rows: int
+) -> dict[str, Any]:
+    client = r["seconds"] - r["mongo_s"]
+    return {
+        "ratio_to_copy": round(mean(plain) / client, 3),
+        "ratio_to_keyed_copy": round(mean(keyed) / client, 3),
+        "rows_per_s": round(rows / client),
+        "client_cpu_s_per_million": round(r["cpu_s"] / rows * 1e6, 2),
+        "peak_mb": round(r["peak_mb"]),
+        "seconds": round(r["seconds"], 2),
+        "mongo_s": round(r["mongo_s"], 2),
+        **{k: int(r[k]) for k in ("inserted", "updated", "unchanged")},
+    }
+
+
+def _summary(
+    rows: int, plain: list[float], keyed: list[float], found: dict[str, Any], others: dict[str, Any]
+) -> dict[str, Any]:
+    first = found["first"]
+    times = {
+        f"times_{way}": round(first["rows_per_s"] / other["rows_per_s"], 1)
+        for way, other in others.items()
+        if "rows_per_s" in other
+    }
+    more = (
+        {"half_changed_to_keyed_copy": found["half changed"]["ratio_to_keyed_copy"]}
+        if "half changed" in found
+        else {}
+    )
+    return {
+        "rows": rows,
+        "copy_rows_per_s": round(rows / mean(plain)),
+        "keyed_copy_rows_per_s": round(rows / mean(keyed)),
+        **{k: first[k] for k in ("ratio_to_copy", "client_cpu_s_per_million", "peak_mb")},
+        **more,
+        **times,
+        "runs": found,
+        "peers": others,
+    }
 
 
 if __name__ == "__main__":

@@ -98,23 +98,36 @@ def _reject(conn: Connection, target: Target) -> int:
     empty = sql.SQL(" OR ").join(
         sql.SQL("coalesce({}, '') = ''").format(sql.Identifier(k)) for k in target.key
     )
-    query = sql.SQL(
-        "WITH gone AS (DELETE FROM {s} s WHERE {empty}"
-        " RETURNING _row, to_jsonb(s) - '_row' AS cells)"
-        " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
-        " SELECT {load}, _row, 'empty_key', {reason}, cells FROM gone"
-        " ON CONFLICT (load_id, row_number) DO NOTHING"
-    ).format(
-        s=sql.Identifier(STAGING),
-        empty=empty,
-        load=sql.Literal(target.load_id),
-        reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
-    )
-    before = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(STAGING)))
-    rows = (before.fetchone() or (0,))[0]
-    conn.execute(query)
-    after = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(STAGING)))
-    return int(rows - (after.fetchone() or (0,))[0])
+    row = conn.execute(
+        sql.SQL(
+            "WITH gone AS (DELETE FROM {s} s WHERE {empty}"
+            " RETURNING _row, to_jsonb(s) - '_row' AS cells),"
+            " kept AS (INSERT INTO supplyline.rejected_rows"
+            " (load_id, row_number, code, reason, cells)"
+            " SELECT {load}, _row, 'empty_key', {reason}, cells FROM gone"
+            " ON CONFLICT (load_id, row_number) DO NOTHING) SELECT count(*) FROM gone"
+        ).format(
+            s=sql.Identifier(STAGING),
+            empty=empty,
+            load=sql.Literal(target.load_id),
+            reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
+        )
+    ).fetchone()
+    return int((row or (0,))[0])
+
+
+def _key_repeats(conn: Connection, target: Target) -> bool:
+    """Whether staged rows share a key; cheaper than to sort them all."""
+    row = conn.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} s GROUP BY {} HAVING count(*) > 1)").format(
+            sql.Identifier(STAGING), _typed_key(target)
+        )
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _typed_key(target: Target) -> sql.Composed:
+    return sql.SQL(", ").join(typed(k, target.types[k]) for k in target.key)
 
 
 def _classify(conn: Connection, target: Target) -> None:
@@ -123,9 +136,9 @@ def _classify(conn: Connection, target: Target) -> None:
     )
     last = (
         sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY s._row DESC) = 1").format(
-            sql.SQL(", ").join(typed(k, target.types[k]) for k in target.key)
+            _typed_key(target)
         )
-        if target.key
+        if target.key and _key_repeats(conn, target)
         else sql.SQL("true")
     )
     differs = sql.SQL(" OR ").join(
@@ -155,7 +168,8 @@ def _classify(conn: Connection, target: Target) -> None:
             same=target.same_row(source="p"),
         )
     )
-    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(SOURCE)))
+    known = sql.SQL(", ").join(map(sql.Identifier, (*target.key, "_row", "_fate")))
+    conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(SOURCE), known))
 
 
 def _came_without(conn: Connection, target: Target) -> list[sql.Composed]:
@@ -177,9 +191,9 @@ def _keep_history(conn: Connection, target: Target, *, now: datetime) -> None:
     conn.execute(
         sql.SQL(
             "INSERT INTO {history} ({names}, _valid_from, _valid_to, _replaced_by)"
-            " SELECT {values}, (SELECT loaded_at FROM supplyline.loads l WHERE"
-            " l.load_id = t._load), {now}, {load}"
-            " FROM {target} t JOIN {source} p ON {same} WHERE p._fate = 'updated'"
+            " SELECT {values}, l.loaded_at, {now}, {load} FROM {target} t"
+            " JOIN {source} p ON {same} LEFT JOIN supplyline.loads l ON l.load_id = t._load"
+            " WHERE p._fate = 'updated'"
         ).format(
             history=target.history,
             names=sql.SQL(", ").join(map(sql.Identifier, names)),

@@ -124,7 +124,11 @@ def _written(kind: str, value: sql.Identifier) -> sql.Composable:
     """SQL for concat: the text of a cell of a regular row; null for ''."""
     if kind == BARRED:
         return sql.SQL("NULL")
-    return value if kind_of(kind).plain else kind_of(kind).write(value)
+    if kind_of(kind).plain:
+        return value
+    return sql.SQL("CASE WHEN {v} IS NOT NULL THEN {w} END").format(
+        v=value, w=kind_of(kind).write(value)
+    )
 
 
 def _whole_text(cells: Mapping[str, sql.Composable], alias: str) -> sql.Composed:
