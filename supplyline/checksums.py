@@ -91,13 +91,22 @@ def irregular_rows(batch: pa.RecordBatch, *, columns: Sequence[str]) -> npt.NDAr
         column = batch.column(name)
         if column.null_count:
             found |= ~arrays.valid(column)
-        for char in ("\0", SEPARATOR):
-            found |= holding(column, char)
+        if _may_hold_control(column):
+            for char in ("\0", SEPARATOR):
+                found |= holding(column, char)
     if EXTRA in batch.schema.names:
         extra = batch.column(EXTRA)
         if extra.null_count < len(extra):
             found |= arrays.valid(extra)
     return found
+
+
+def _may_hold_control(column: pa.Array) -> bool:
+    """Quick: whether a character below a space may be in the cells."""
+    data = column.buffers()[2]
+    if data is None or not len(data):
+        return False
+    return bool(np.frombuffer(data, dtype=np.uint8).min() < ord(" "))
 
 
 def holding(column: pa.Array, char: str) -> npt.NDArray[np.bool_]:

@@ -155,7 +155,9 @@ class _Cells:
             )
             data[to[i] : to[i] + len(cell)] = cell
         there = None if self._found.all() else pa.array(self._found).buffers()[1]
-        return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(data), there)
+        return pa.StringArray.from_buffers(
+            rows, pa.py_buffer(offsets), pa.py_buffer(data[: offsets[-1]]), there
+        )
 
     def _chunk(self) -> int:
         longest = int(self._sizes.max(initial=0))
