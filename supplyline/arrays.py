@@ -89,3 +89,7 @@ def lists(values: Sequence[Sequence[str] | None]) -> pa.Array:
     return pa.Array.from_buffers(
         kind, len(values), [there, pa.py_buffer(offsets)], children=[cells]
     )
+
+
+EMPTY = strings([""])[0]
+"""The scalar '' to compare with; pyarrow imports pandas to make one of a Python string."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from supplyline.arrays import integers
 from supplyline.contracts import EXTRA, LINE, ROW
 
 Ints = npt.NDArray[np.int64]
@@ -48,7 +49,7 @@ def to_batch(wire: bytes, *, columns: Sequence[str]) -> pa.RecordBatch:
         order[odd] = documents.count + np.arange(len(odd))
         for name, array in arrays.items():
             cells = pa.array([_as(array.type, d.get(name)) for d in found], array.type)
-            arrays[name] = pa.concat_arrays([array, cells]).take(pa.array(order))
+            arrays[name] = pa.concat_arrays([array, cells]).take(integers(order))
     return pa.RecordBatch.from_pydict(arrays)
 
 
@@ -104,7 +105,11 @@ class _Documents:
         found, head = self._at_field(_LONG, name)
         values = self._here("<i8", np.minimum(self._at + head, self._last))
         self._move(found, head + 8)
-        return pa.array(values, mask=None if found is self._all else ~found)
+        array = integers(values)
+        if found is self._all:
+            return array
+        buffers = [_bitmap(found), array.buffers()[1]]
+        return pa.Array.from_buffers(pa.int64(), self.count, buffers)
 
     def text(self, name: str) -> _Cells:
         found, head = self._at_field(_TEXT, name)
@@ -154,7 +159,7 @@ class _Cells:
                 self._wire, np.uint8, count=int(self._sizes[i]), offset=int(self._starts[i])
             )
             data[to[i] : to[i] + len(cell)] = cell
-        there = None if self._found.all() else pa.array(self._found).buffers()[1]
+        there = None if self._found.all() else _bitmap(self._found)
         return pa.StringArray.from_buffers(
             rows, pa.py_buffer(offsets), pa.py_buffer(data[: offsets[-1]]), there
         )
@@ -162,6 +167,10 @@ class _Cells:
     def _chunk(self) -> int:
         longest = int(self._sizes.max(initial=0))
         return next((c for c in (8, 16, 32) if longest <= c), _SPARE)
+
+
+def _bitmap(flags: Flags) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
 def _windows(data: bytes | npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.void]:

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from supplyline.arrays import EMPTY, strings
+from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
 from supplyline.load import schema
@@ -25,6 +27,7 @@ from supplyline.load.types import Evidence, restored
 from supplyline.tenancy.connections import Connection
 
 Key = tuple[str, ...]
+_BETWEEN = strings([SEPARATOR])[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,10 +191,10 @@ def _may_be_key(batch: pa.RecordBatch, types: Mapping[str, str], key: Key) -> bo
         return False
     if not key:
         return True
-    groups = pa.Table.from_batches([batch.select(list(key))]).group_by(list(key)).aggregate([])
-    return bool(groups.num_rows == batch.num_rows)
+    together = pc.binary_join_element_wise(*(batch.column(c) for c in key), _BETWEEN)
+    return bool(pc.count_distinct(together).as_py() == batch.num_rows)
 
 
 def _complete(batch: pa.RecordBatch, column: str) -> bool:
     cells = batch.column(column)
-    return cells.null_count == 0 and not pc.any(pc.equal(cells, "")).as_py()
+    return cells.null_count == 0 and not pc.any(pc.equal(cells, EMPTY)).as_py()

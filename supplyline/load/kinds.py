@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from supplyline.arrays import strings
 from supplyline.errors import InvalidColumnType
 from supplyline.load import dates, numbers
 
@@ -184,7 +185,7 @@ def kinds_of(text: str) -> tuple[str, ...]:
     """Every kind that one text fits without a setting, the narrowest first; () for plain text."""
     if not text or (len(text) > 100 and text[0] not in "[{"):
         return ()
-    one = pa.array([text], pa.string())
+    one = strings([text])
     return tuple(spec for spec in _offered(text) if fits(spec, one)[0].as_py())
 
 

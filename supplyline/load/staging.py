@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 from psycopg import sql
 
+from supplyline import arrays
 from supplyline.checksums import SEPARATOR, Checksum
 from supplyline.contracts import EXTRA, ROW
 from supplyline.load.types import Evidence
@@ -87,20 +88,20 @@ def raw_of(batch: pa.RecordBatch, *, columns: Sequence[str]) -> pa.Array:
     for name in (*columns, EXTRA):
         column = batch.column(name)
         if name == EXTRA and column.null_count < len(column):
-            odd |= column.is_valid().to_numpy(zero_copy_only=False)
+            odd |= arrays.valid(column)
         elif name != EXTRA and column.null_count:
-            odd |= column.is_null().to_numpy(zero_copy_only=False)
+            odd |= ~arrays.valid(column)
     which = np.flatnonzero(odd)
     if not len(which):
         return pa.nulls(batch.num_rows, pa.string())
     out: list[str | None] = [None] * batch.num_rows
-    for at, row in zip(which, batch.take(pa.array(which)).to_pylist(), strict=True):
+    for at, row in zip(which, batch.take(arrays.integers(which)).to_pylist(), strict=True):
         absent = [c for c in columns if row[c] is None]
         said = {"absent": absent} if absent else {}
         if row[EXTRA] is not None:
             said["extra"] = row[EXTRA]
         out[at] = json.dumps(said, ensure_ascii=False)
-    return pa.array(out, pa.string())
+    return arrays.strings(out)
 
 
 def stage(

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from supplyline.arrays import EMPTY
 from supplyline.load.kinds import (
     BIGINT,
     DATE,
@@ -73,7 +74,7 @@ class Evidence:
             if kinds is not None and not kinds and not hints:
                 continue
             cells = batch.column(column)
-            values = cells.filter(pc.not_equal(cells, ""))  # neither empty nor absent
+            values = cells.filter(pc.not_equal(cells, EMPTY))  # neither empty nor absent
             if not len(values):
                 continue
             if kinds is None:
