@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, RunRef
+from supplyline.contracts import Json, OrgId, RunRef, TableName
 from supplyline.rereading import Rows
+from supplyline.settings import Settings
 from supplyline.stages import open_landing
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
 if TYPE_CHECKING:
+    from supplyline.load.undo import Later
     from supplyline.load.verify import Verification
 
 _ORG = click.option("--org", required=True, help="Organization id.")
@@ -102,29 +104,42 @@ def undo(  # noqa: PLR0917 - click passes by keyword
 
     A load that later ones rest on is taken back with --cascade or --replay only.
     """
-    from supplyline import load
-
     if cascade and replay:
         raise click.UsageError("Say --cascade or --replay, not both.")
-    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
-    with open_landing(settings) as landing, session(owner, settings=settings) as conn:
-        closed = landing.manifests(owner, table=name, state="closed") if replay else []
-        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
-        done = load.undo(
-            owner,
-            conn=conn,
-            table=name,
-            file_id=parse_file_id(file_id),
-            run=_run("undo", user),
-            now=_now(),
-            later="cascade" if cascade else "replay" if replay else "refuse",
-            landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
-        )
+    done = undo_load(
+        parse_org_id(org),
+        table=parse_table_name(table),
+        file_id=parse_file_id(file_id),
+        later="cascade" if cascade else "replay" if replay else "refuse",
+        user=user,
+        settings=environment.get(),
+    )
     lines = [f"{done['removed']} rows removed, {done['restored']} restored."]
     lines += [f"undone: {', '.join(done['undone'])}"] if done["undone"][1:] else []
     lines += [f"loaded again: {', '.join(done['replayed'])}"] if done["replayed"] else []
     lines += [f"kept as it is: {what}" for what in done["kept"]]
     _say(done, "\n".join(lines), as_json=as_json)
+
+
+def undo_load(
+    org: OrgId, *, table: TableName, file_id: str, later: Later, user: str, settings: Settings
+) -> Json:
+    """Takes a file's load back (see `load.undo`). Raises LoadNotFound, UndoRefused."""
+    from supplyline import load
+
+    with open_landing(settings) as landing, session(org, settings=settings) as conn:
+        closed = landing.manifests(org, table=table, state="closed") if later == "replay" else []
+        rows = Rows(org, landing=landing, storage=Storage(settings.storage_url))
+        return load.undo(
+            org,
+            conn=conn,
+            table=table,
+            file_id=file_id,
+            run=_run("undo", user),
+            now=_now(),
+            later=later,
+            landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
+        )
 
 
 @click.command(epilog="Example: supplyline rebuild --org 123 --table sales --no-key")

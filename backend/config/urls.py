@@ -19,7 +19,7 @@ from backend.api.views.pipeline import (
     HealthView,
     QualityView,
 )
-from backend.api.views.tables import DriftView, RejectedView, TableView
+from backend.api.views.tables import DriftView, RejectedView, TableView, UndoView
 from backend.files.quarantine_views import QuarantineView, ReplayView
 from backend.files.reading_views import DryRunView, PreviewView, ReingestView
 from backend.files.tus import TusCreateView, TusUploadView
@@ -73,6 +73,7 @@ urlpatterns = [
     path("api/tables/<str:table>/", TableView.as_view()),
     path("api/tables/<str:table>/drift/", DriftView.as_view()),
     path("api/tables/<str:table>/rejected/", RejectedView.as_view()),
+    path("api/tables/<str:table>/undo/", UndoView.as_view()),
     path("api/pipeline/certificates/", CertificatesView.as_view()),
     path("api/pipeline/certificates/<str:file_id>/", CertificatesView.as_view()),
     path("api/pipeline/audit/", AuditView.as_view()),

@@ -13,8 +13,8 @@ from backend.accounts.access import require
 from backend.accounts.models import Role
 from backend.api.requests import caller, payload, query
 from backend.api.views.airflow_operations import read_org
+from supplyline import operations, tables
 from supplyline import settings as supplyline_settings
-from supplyline import tables
 from supplyline.tenancy.names import parse_file_id, parse_table_name
 
 
@@ -78,6 +78,36 @@ class RejectedView(APIView):
                 file_id=None if file_id is None else parse_file_id(file_id),
                 limit=asked["limit"],
                 offset=asked["offset"],
+                settings=supplyline_settings.get(),
+            )
+        )
+
+
+class UndoPayload(serializers.Serializer[None]):
+    file_id = serializers.CharField(max_length=64)
+    later = serializers.ChoiceField(
+        choices=("refuse", "cascade", "replay"),
+        required=False,
+        default="refuse",
+        help_text="what becomes of later loads that rest on this one",
+    )
+    org_id = serializers.CharField(max_length=40, required=False)
+
+
+class UndoView(APIView):
+    """Takes the load of a file back, exactly."""
+
+    @extend_schema(request=UndoPayload, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, table: str) -> Response:
+        user, sent = caller(request), payload(UndoPayload, request)
+        require(user, Role.EDITOR)
+        return Response(
+            operations.undo_load(
+                read_org(user, sent.get("org_id")),
+                table=parse_table_name(table),
+                file_id=parse_file_id(sent["file_id"]),
+                later=sent["later"],
+                user=str(user.pk),
                 settings=supplyline_settings.get(),
             )
         )

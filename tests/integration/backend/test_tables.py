@@ -71,6 +71,19 @@ def test_rows_set_aside_are_shown(alice: Person, charlie: Person, table: str) ->
     assert charlie.client.get(f"/api/tables/{table}/rejected/").json()["total"] == 0
 
 
+def test_a_load_is_undone_by_editors_of_its_organization(
+    alice: Person, bob: Person, charlie: Person, table: str
+) -> None:
+    stages.run_load(org_id=alice.org, table=table, run=RunRef(run_id=f"l{table}"))
+    path, asked = f"/api/tables/{table}/undo/", {"file_id": f"f{table}"}
+    assert bob.client.post(path, asked, format="json").status_code == 403
+    assert charlie.client.post(path, asked, format="json").status_code == 404
+    done = alice.client.post(path, asked, format="json")
+    assert (done.status_code, done.json()["undone"]) == (200, [f"f{table}"])
+    again = alice.client.post(path, asked, format="json")
+    assert (again.status_code, again.json()["code"]) == (404, "load_not_found")
+
+
 def test_a_kind_that_is_none_is_refused(alice: Person, table: str) -> None:
     answer = alice.client.patch(f"/api/tables/{table}/", {"types": {"day": "x"}}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_column_type")
