@@ -112,7 +112,8 @@ def main() -> int:
     result = {
         "items": o.items, "bucket": o.bucket, "lines": lines, "workers": o.workers,
         "full_s": round(full["seconds"], 1), "full_peak_mb": round(full["peak_mb"]),
-        "second_s": round(second["seconds"], 1), "second_peak_mb": round(second["peak_mb"]),
+        "second_s": round(second["seconds"], 1), "second_cpu_s": round(second["cpu_s"], 1),
+        "second_peak_mb": round(second["peak_mb"]),
         "with_start_s": round(time.perf_counter() - began, 1),
         "changes": second["changes"], "ratio": round(second["seconds"] / full["seconds"], 4),
         "identical": same, "different": other,

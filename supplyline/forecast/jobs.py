@@ -189,7 +189,7 @@ def _fitted_horizon(row: store.RunRow) -> int:
 def _calibration(conn: Connection, row: store.RunRow, *, workers: int) -> Calibration:
     from supplyline.forecast.engine import calibrate
 
-    lent = [_series(h) for h in store.lenders(conn, row.run_id, count=LENDERS)]
+    lent = [_series(h) for h in store.sample(conn, row.run_id, count=LENDERS)]
     return calibrate(lent, horizon=_fitted_horizon(row), season=row.season, workers=workers)
 
 
@@ -204,12 +204,10 @@ def _pooled(
     own = [
         known[h.item] for h in histories if all(o["kind"] == overrides.DEMAND for o in h.overrides)
     ]
-    others = []
-    if own and len(own) < levels.POOL_ITEMS:
-        lent = store.lenders(
-            conn, row.run_id, besides=histories[0].chunk, count=levels.POOL_ITEMS - len(own)
-        )
-        others = [levels.Stocked(series=_series(h), facts=_facts(h)) for h in lent]
+    drawn = store.sample(conn, row.run_id, count=levels.POOL_ITEMS) if own else []
+    others = [
+        levels.Stocked(series=_series(h), facts=_facts(h)) for h in drawn if h.item not in known
+    ]
     return levels.pooled(own, others, terms=terms, season=row.season)
 
 

@@ -1,8 +1,8 @@
 """Order-up-to levels of a run's items by the same code as `plan-series`: `stocking.plan_levels`.
 
 Promises: where lead time and review are whole periods and do not vary, an item's level is what
-`plan-series` gives for the histories of its pool. The pool is the items of its chunk with the same
-lead time and review and, where these are few, others of the run in a fixed order.
+`plan-series` gives for the histories of its pool. The pool is the items of its chunk and POOL_ITEMS
+of the run, drawn in a fixed order, that have the same lead time and review.
 
 Left to the formula of `leadtime` per item: seasonal items, whose level must follow the forecast;
 lead times that vary or are no whole periods (14 days of monthly history); pools below ENOUGH_ITEMS.
@@ -22,8 +22,9 @@ from supplyline.forecast.series import Series
 from supplyline.forecast.stocking import ENOUGH_ITEMS, plan_levels
 from supplyline.forecast.terms import Facts, Terms, terms_of
 
-POOL_ITEMS = 256
-"""Items of a pool below which others of the run are added."""
+POOL_ITEMS = 2000
+"""Items of the run that are in every chunk's pool: neighbours by code are alike, and a pool of them
+alone would say more of their kind than of demand."""
 SEASONAL = ("seasonal", "long season")
 
 

@@ -6,9 +6,10 @@ with it; what was read, and as what, is in the run's report. Commits once.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -152,7 +153,6 @@ def _changed(
     said = overrides.due(conn, day=bucket.as_of + timedelta(days=1))
     rows: list[store.HistoryRow] = []
     counted: dict[str, int] = {}
-    due = 0
     for i in known:
         facts = asdict(i.facts)
         day = stock_day if i.facts.on_hand is not None else bucket.as_of
@@ -166,11 +166,10 @@ def _changed(
             refit=refit,
             turn=refit > 1 and changes.turn_of(i.item, day=bucket.as_of, refit=refit),
         )
-        kept = decision.action == changes.KEEP
         rows.append(
             store.HistoryRow(
                 item=i.item,
-                chunk=-1 if kept else due // chosen.chunk_items,
+                chunk=-1,
                 action=decision.action,
                 first_period=i.first_period,
                 demand=i.demand,
@@ -182,6 +181,14 @@ def _changed(
                 overrides=given,
             )
         )
-        due += not kept
         counted[decision.action] = counted.get(decision.action, 0) + 1
-    return rows, counted
+    return _chunked(rows, chosen.chunk_items), counted
+
+
+def _chunked(rows: list[store.HistoryRow], size: int) -> list[store.HistoryRow]:
+    """Items with something to do, spread over chunks without regard to their codes: neighbours by
+    code are alike, and a chunk's items lend one another their errors."""
+    due = [r.item for r in rows if r.action != changes.KEEP]
+    due.sort(key=lambda item: hashlib.sha256(item.encode()).digest())
+    chunk = {item: n // size for n, item in enumerate(due)}
+    return [replace(r, chunk=chunk.get(r.item, -1)) for r in rows]

@@ -159,15 +159,15 @@ def read_histories(conn: Connection, run_id: str, chunk: int) -> list[HistoryRow
     return list(_histories(conn, "run_id = %s AND chunk = %s ORDER BY item", (run_id, chunk)))
 
 
-def lenders(conn: Connection, run_id: str, *, count: int, besides: int = -1) -> list[HistoryRow]:
-    """Items with demand, as if drawn but the same ones each time, whose errors others borrow.
-    `besides`: none of this chunk."""
+def sample(conn: Connection, run_id: str, *, count: int) -> list[HistoryRow]:
+    """The first `count` items with demand, in an order that has nothing to do with their codes and
+    is the same each time: those whose errors others borrow, and the pool of the plan."""
     return list(
         _histories(
             conn,
-            "run_id = %s AND chunk <> %s AND facts ->> 'status' = '' AND demand <> '{}'"
+            "run_id = %s AND facts ->> 'status' = '' AND demand <> '{}'"
             " ORDER BY history_key, item LIMIT %s",
-            (run_id, besides, count),
+            (run_id, count),
         )
     )
 
