@@ -97,16 +97,17 @@ def naive2(history: np.ndarray, horizon: int, season: int) -> np.ndarray:
     return last * index[(history.size + np.arange(horizon)) % season]
 
 
-def load(name: str, *, sample: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def load(name: str, *, sample: int, back: int = 0) -> list[tuple[str, np.ndarray, np.ndarray]]:
     path, horizon, _ = SETS[name]
     frame = pd.read_csv(DATA / path, dtype={"unique_id": str})
     out = []
     for item, group in frame.groupby("unique_id", sort=True):
         y = group["y"].to_numpy(float)
-        if "split" in group:
+        if "split" in group and not back:
             test = (group["split"] == "test").to_numpy()
             past, future = y[~test], y[test]
         else:
+            y = y[: y.size - back]
             past, future = y[:-horizon], y[-horizon:]
         first = np.flatnonzero(past)
         if name == "m5" and first.size:
@@ -220,12 +221,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", choices=SETS, required=True)
     parser.add_argument("--sample", type=int, default=0, help="only so many series")
+    parser.add_argument("--back", type=int, default=0, help="leave out so many last periods")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--no-peers", action="store_true")
     args = parser.parse_args()
     _, horizon, season = SETS[args.dataset]
-    rows = load(args.dataset, sample=args.sample)
+    rows = load(args.dataset, sample=args.sample, back=args.back)
     began = time.monotonic()
     found, used = ours(args.dataset, rows, workers=args.workers)
     result = score(rows, [f.mean for f in found], season)

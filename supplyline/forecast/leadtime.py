@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from supplyline.forecast import survival
 from supplyline.forecast.series import Floats
 
 GRID = 512
@@ -67,22 +68,19 @@ def _grid(span: Span) -> tuple[Floats, float]:
 
 def expected_short(span: Span, levels: Floats) -> Floats:
     """E[(D - S)+] at each level, by summing the survival function above it."""
-    from scipy import stats
-
     if span.mean <= 0:
         return np.zeros_like(levels)
     step = levels[1] - levels[0] if levels.size > 1 else 1.0
     if step > 1 or span.mean > GRID:
         shape = span.mean**2 / max(span.variance, 1e-9)
-        law = stats.gamma(a=shape, scale=span.mean / shape)
+        above = survival.gamma(levels, shape=shape, scale=span.mean / shape)
     elif span.variance > span.mean * 1.01:
         p = span.mean / span.variance
-        law = stats.nbinom(span.mean * p / (1 - p), p)
+        above = survival.negative_binomial(levels, size=span.mean * p / (1 - p), chance=p)
     else:
-        law = stats.poisson(span.mean)
+        above = survival.poisson(levels, mean=span.mean)
     # E[(D-S)+] = sum_{k>=S} P(D > k): summed from the top of the grid down.
-    survival = law.sf(levels)
-    tail = np.cumsum(survival[::-1])[::-1] * step
+    tail = np.cumsum(above[::-1])[::-1] * step
     return np.asarray(tail, dtype=float)
 
 

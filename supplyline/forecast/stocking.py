@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from supplyline.forecast import survival
 from supplyline.forecast.classes import classify
 from supplyline.forecast.lead_demand import Law, demand_rates, foretold
 from supplyline.forecast.leadtime import order_up_to
@@ -187,18 +188,14 @@ def _expected_fills(shelf: Shelf, *, lead_time: int, review: int) -> Floats:
 def _short(mean: Floats, variance: Floats, levels: Floats) -> Floats:
     """E[(D - S)+] in closed form: k P(D = k) of a negative binomial with size r is mean times the
     probability of k - 1 with size r + 1, and alike for the gamma."""
-    from scipy import stats
-
     mu = np.maximum(mean, 1e-9)[:, None]
     var = np.maximum(variance[:, None], mu * 1.001)
     p = mu / var
     size = mu * p / (1 - p)
     whole = np.ceil(levels)
-    few = mu * stats.nbinom.sf(whole - 2, size + 1, p) - levels * stats.nbinom.sf(
-        whole - 1, size, p
-    )
+    few = mu * survival.negative_binomial(whole - 2, size=size + 1, chance=p)
+    few = few - levels * survival.negative_binomial(whole - 1, size=size, chance=p)
     shape, scale = mu**2 / var, var / mu
-    many = mu * stats.gamma.sf(levels, shape + 1, scale=scale) - levels * stats.gamma.sf(
-        levels, shape, scale=scale
-    )
+    many = mu * survival.gamma(levels, shape=shape + 1, scale=scale)
+    many = many - levels * survival.gamma(levels, shape=shape, scale=scale)
     return np.asarray(np.where(mu > 300, many, few), dtype=float)

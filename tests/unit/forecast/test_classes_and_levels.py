@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmarks.forecast import mase, smape
 from benchmarks.inventory import simulate
+from supplyline.forecast import survival
 from supplyline.forecast.classes import classify
 from supplyline.forecast.lead_demand import foretold
 from supplyline.forecast.leadtime import Span, expected_short
@@ -38,6 +39,19 @@ def test_expected_short_of_a_poisson_span_is_the_loss_function() -> None:
     demand = np.arange(0, 200)
     exact = [(np.maximum(demand - s, 0) * stats.poisson.pmf(demand, 4.0)).sum() for s in levels]
     assert got == pytest.approx(exact, abs=1e-9)
+
+
+def test_survival_functions_are_those_of_the_distributions() -> None:
+    level = np.array([-2.0, -0.5, 0.0, 0.7, 1.0, 5.0, 40.0])
+    assert survival.negative_binomial(level, size=1.7, chance=0.3) == pytest.approx(
+        stats.nbinom.sf(level, 1.7, 0.3), abs=1e-12
+    )
+    assert survival.poisson(level, mean=4.2) == pytest.approx(
+        stats.poisson.sf(level, 4.2), abs=1e-12
+    )
+    assert survival.gamma(level, shape=2.5, scale=3.0) == pytest.approx(
+        stats.gamma.sf(level, 2.5, scale=3.0), abs=1e-12
+    )
 
 
 def test_closed_form_of_the_negative_binomial_loss() -> None:
