@@ -83,6 +83,17 @@ class SchemaDrift(Terminal):
     next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
 
 
+class FileNotLoaded(Terminal):
+    """PostgreSQL cannot hold files as they are; `reasons`: file id → why. The others are loaded."""
+
+    code = "file_not_loaded"
+    next_step = "Correct the file that is named and upload it again; the table's others are loaded."
+
+    def __init__(self, detail: str, *, reasons: dict[str, str]) -> None:
+        super().__init__(detail)
+        self.reasons = reasons
+
+
 class LandingReleased(Terminal):
     """The rows of a file were released from landing by the organization's policy."""
 

@@ -74,6 +74,7 @@ def opened(
 
     rules = checks.checks_of(rules=asked.get("rules", {}), key=tuple(asked.get("key", ())))
     reading = open_file(source, name=name, options=options)
+    checks.require_table(reading.layout)
     reading.layout = renamed(reading.layout, asked.get("aliases", {}))
     checks.require_columns(rules, reading.layout)
     return Intake(

@@ -24,7 +24,7 @@ from supplyline.contracts import (
     TableName,
     TableSettings,
 )
-from supplyline.errors import TableNotLanded, UnreadableFile
+from supplyline.errors import FileNotLoaded, TableNotLanded, UnreadableFile
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -159,7 +159,8 @@ def run_load(
 ) -> Json:
     """Loads every closed file of the table that has no receipt yet. Answers the certificates.
 
-    Raises InvalidName, OrganizationNotFound, SchemaDrift, StaleWorker and transient errors.
+    Raises InvalidName, OrganizationNotFound, SchemaDrift, FileNotLoaded (the file is then recorded
+    as refused), StaleWorker and transient errors.
     """
     from supplyline.load import claim_attempt, load_files, outdated, pending, rebuild
 
@@ -177,18 +178,39 @@ def run_load(
         if redo:  # a file is understood otherwise now: the table without its earlier reading
             claim_attempt(conn, run)
         conn.commit()
-        done = (rebuild if redo else load_files)(
-            org,
-            conn=conn,
-            table=name,
-            manifests=manifests if redo else waiting,
-            stream=Rows(org, landing=landing, storage=Storage(config.storage_url)),
-            run=run,
-            now=now,
-            key_candidates=lambda columns: key_candidates(name, columns),
-        )
+        try:
+            done = (rebuild if redo else load_files)(
+                org,
+                conn=conn,
+                table=name,
+                manifests=manifests if redo else waiting,
+                stream=Rows(org, landing=landing, storage=Storage(config.storage_url)),
+                run=run,
+                now=now,
+                key_candidates=lambda columns: key_candidates(name, columns),
+            )
+        except FileNotLoaded as error:
+            if not redo:  # what was loaded once is not given up because a rebuild fails
+                _refuse_landed(org, error, landing, run=run, config=config, now=now)
+            raise
     new = {m.file_id for m in waiting}
     return _load_answer(name, [c for c in done if c.file_id in new])
+
+
+def _refuse_landed(
+    org: OrgId,
+    error: FileNotLoaded,
+    landing: Landing,
+    *,
+    run: RunRef,
+    config: Settings,
+    now: Clock,
+) -> None:
+    """Later loads of the table do without these files."""
+    for file_id, reason in error.reasons.items():
+        refused = landing.refuse_landed(org, file_id=file_id, reason=reason)
+        if refused is not None:
+            _record_ingest(org, refused, run, config, now)
 
 
 def key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
 from supplyline.ingest import open_file
+from supplyline.ingest.checks import require_table
 from supplyline.storage import FileIdTaken, Storage
 from supplyline.tenancy.names import parse_table_name
 from supplyline.vocabulary import recognise
@@ -197,6 +198,7 @@ def _table_of(
     wanted = parse_table_name(table) if table else None
     with storage.open(stored) as source:
         layout = open_file(source, name=stored.name, options=options).layout
+    require_table(layout)
     if wanted is not None:
         return wanted, ["named in the upload"]
     proposal = recognise([c.header for c in layout.columns], file_name=stored.name)

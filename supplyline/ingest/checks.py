@@ -59,6 +59,24 @@ def checks_of(*, rules: Mapping[str, Any], key: tuple[str, ...]) -> Checks:
     return Checks(rules=parse_rules(rules), key=key)
 
 
+MAX_COLUMNS = 1_500
+"""PostgreSQL takes 1,600 in a table, of which some are ours and some are for later files."""
+
+
+def require_table(layout: Layout) -> None:
+    """Raises UnreadableFile for what no table can hold, whatever its contract."""
+    if not layout.columns:
+        raise UnreadableFile(
+            "The file has neither a header nor a row.",
+            next_step="Check the export: it came out blank. Upload it again.",
+        )
+    if len(layout.columns) > MAX_COLUMNS:
+        raise UnreadableFile(
+            f"The file has {len(layout.columns):,} columns; a table takes {MAX_COLUMNS:,}.",
+            next_step="Split the file by columns, or turn columns such as months into rows.",
+        )
+
+
 def require_columns(checks: Checks, layout: Layout) -> None:
     """Raises UnreadableFile when the file as a whole cannot keep the contract."""
     there = {c.name for c in layout.columns}

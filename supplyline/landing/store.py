@@ -208,6 +208,18 @@ class Landing:
             )
             return self._require(org, file.file_id)
 
+    def refuse_landed(self, org: OrgId, *, file_id: str, reason: str) -> Manifest | None:
+        """Records that a landed file cannot be loaded: it is none of its table's files any more.
+
+        Its rows stay. None when it was not landed, or refused before.
+        """
+        with mapped():
+            found = self._manifests(org).update_one(
+                {"_id": file_id, "state": "closed"},
+                {"$set": {"state": "refused", "refusal": reason}},
+            )
+        return self.manifest(org, file_id) if found.modified_count else None
+
     def manifest(self, org: OrgId, file_id: str) -> Manifest | None:
         with mapped():
             found = self._manifests(org).find_one({"_id": file_id})

@@ -12,11 +12,12 @@ from psycopg import sql
 from supplyline.audit import events
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
-from supplyline.errors import SchemaDrift
+from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.direct import FirstLoad
+from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
 from supplyline.load.replace import replace_earlier
 from supplyline.load.staging import STAGING, Incoming, create_staging, fill_staging
@@ -75,29 +76,42 @@ def load_files(
     """Loads each manifest's rows and answers the certificates of the files loaded by this call.
 
     `stream` gives a manifest's rows (see `contracts`); `key_candidates` names, for the columns of
-    a new table, business keys worth testing. Raises StaleWorker, SchemaDrift, DatabaseUnavailable.
+    a new table, business keys worth testing. A file that cannot be loaded keeps no other from it:
+    its error is raised at the end. Raises StaleWorker, SchemaDrift, FileNotLoaded,
+    DatabaseUnavailable.
     """
     records.claim_attempt(conn, run)
     conn.commit()
-    out = []
+    out, drifts, reasons = [], [], {}
     for manifest in manifests:
-        with conn.transaction():
-            lock_table(conn, table)
-            if records.has_receipt(conn, manifest.file_id):
-                continue
-            certificate = load_within(
-                org,
-                conn=conn,
-                manifest=manifest,
-                batches=stream(manifest),
-                run=run,
-                now=now(),
-                key_candidates=key_candidates,
-            )
-            records.check_attempt(conn, run)
-            reach("load.before_commit")
+        try:
+            with conn.transaction():
+                lock_table(conn, table)
+                if records.has_receipt(conn, manifest.file_id):
+                    continue
+                certificate = load_within(
+                    org,
+                    conn=conn,
+                    manifest=manifest,
+                    batches=stream(manifest),
+                    run=run,
+                    now=now(),
+                    key_candidates=key_candidates,
+                )
+                records.check_attempt(conn, run)
+                reach("load.before_commit")
+        except SchemaDrift as error:
+            drifts.append(error)
+            continue
+        except FileNotLoaded as error:
+            reasons.update(error.reasons)
+            continue
         reach("load.after_commit")
         out.append(certificate)
+    if reasons:
+        raise FileNotLoaded(" ".join(reasons.values()), reasons=reasons)
+    if drifts:
+        raise drifts[0]
     return out
 
 
@@ -117,6 +131,28 @@ def load_within(
     key_candidates: KeyCandidates = lambda _: (),
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock."""
+    with own_fault(manifest):
+        return _load(
+            org,
+            conn=conn,
+            manifest=manifest,
+            batches=batches,
+            run=run,
+            now=now,
+            key_candidates=key_candidates,
+        )
+
+
+def _load(
+    org: OrgId,
+    *,
+    conn: Connection,
+    manifest: Manifest,
+    batches: Iterator[pa.RecordBatch],
+    run: RunRef,
+    now: datetime,
+    key_candidates: KeyCandidates,
+) -> Certificate:
     # A few large sorts and joins; compiling them takes longer than it saves.
     conn.execute(
         "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"

@@ -99,19 +99,23 @@ def _fit(name: str) -> str:
     return name
 
 
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+
 def column_names(headers: Sequence[str]) -> tuple[str, ...]:
     """SQL names for headers: `["Order ID", "Größe", "", "order id"]` →
     `("order_id", "groesse", "column_3", "order_id_2")`.
 
     Lower case; accents off; what is no letter or digit becomes one `_`; camelCase is split;
-    at most 63 bytes; never empty, never repeated, never beginning with `_` (kept for ours).
+    at most 63 bytes; never empty, never repeated, never beginning with `_` (kept for ours), never
+    one that PostgreSQL keeps for itself (`ctid` → `c_ctid`).
     Deterministic, so the same header gives the same columns in every file.
     """
     taken: set[str] = set()
     out: list[str] = []
     for position, header in enumerate(headers, start=1):
         base = _slug(header) or f"column_{position}"
-        if base[0].isdigit():
+        if base[0].isdigit() or base in _SYSTEM_COLUMNS:
             base = f"c_{base}"
         base = base[:56]
         name, n = base, 1

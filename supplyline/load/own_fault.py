@@ -1,0 +1,32 @@
+"""Which errors of a load lie in the file itself: the table's other files go on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from supplyline.contracts import Manifest
+from supplyline.errors import FileNotLoaded
+
+_FAULTS_OF_FILES = ("54", "22", "42701", "42P16")
+"""Beginnings of SQLSTATEs: a limit of PostgreSQL, a value, a column that cannot be."""
+
+
+@contextmanager
+def own_fault(manifest: Manifest) -> Iterator[None]:
+    """Errors of PostgreSQL that this file would meet again, whenever it is loaded."""
+    if not manifest.layout["columns"]:
+        reason = f"The file {manifest.name} has neither a header nor a row."
+        raise FileNotLoaded(reason, reasons={manifest.file_id: reason})
+    try:
+        yield
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith(_FAULTS_OF_FILES):
+            raise
+        # The message of a wrong value quotes it; the others speak of limits and names.
+        said = "" if isinstance(error, psycopg.DataError) else error.diag.message_primary
+        why = said or type(error).__name__
+        reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {why}."
+        raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error
