@@ -70,7 +70,7 @@ def judge(
         out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
     if c.checksum_file != c.checksum_landing:
         out.append("the rows in MongoDB are not the rows of the file (checksum)")
-    if not c.rejected and c.checksum_landing != c.checksum_table:
+    if c.checksum_landing != c.checksum_table:
         out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
     if c.quarantined:
         out.append(records.quarantine_difference(c.quarantined))

@@ -65,8 +65,27 @@ def checksum_parts(
         alias="s",
         separated=separated,
     )
-    query = sql.SQL("SELECT sum(n), sum(high), sum(low) FROM ({} UNION ALL {}) x(n, high, low)")
-    return _numbers(conn.execute(query.format(current, superseded)).fetchone())
+    rejected = _sum(
+        _set_aside(target),
+        {c: (TEXT, sql.Identifier("r", c)) for c in (*target.types, *target.barred)},
+        alias="r",
+        separated=separated,
+    )
+    parts = sql.SQL(" UNION ALL ").join([current, superseded, rejected])
+    query = sql.SQL("SELECT sum(n), sum(high), sum(low) FROM ({}) x(n, high, low)")
+    return _numbers(conn.execute(query.format(parts)).fetchone())
+
+
+def _set_aside(target: Target) -> sql.Composed:
+    """SQL: the rows that this load set aside, as `r`, with their texts."""
+    cells = [
+        sql.SQL("cells ->> {} AS {}").format(sql.Literal(c), sql.Identifier(c))
+        for c in (*target.types, *target.barred)
+    ]
+    raw = sql.SQL("nullif(cells -> '_raw', 'null') AS _raw").format()
+    return sql.SQL("(SELECT {} FROM supplyline.rejected_rows WHERE load_id = {}) r").format(
+        sql.SQL(", ").join([*cells, raw]), sql.Literal(target.load_id)
+    )
 
 
 BARRED = ""

@@ -143,6 +143,7 @@ def test_a_type_set_by_hand_is_taken_and_what_does_not_fit_is_set_aside(house: H
         (3, "type_mismatch", "ok: not a boolean Y/N", "", "?"),
         (4, "type_mismatch", "d: not a date DD/MM/YYYY; ok: not a boolean Y/N", "x", "y"),
     ]
+    assert certificate.checksum_table == certificate.checksum_file
     assert check(house, manifest) == ()
     house.rows("DELETE FROM supplyline.rejected_rows WHERE row_number = 2 RETURNING 1")
     assert check(house, manifest) != ()
@@ -181,9 +182,11 @@ def test_a_table_in_quarantine_takes_what_fits_and_sets_the_rest_aside(house: Ho
     house.conn.commit()
     manifest = house.land(
         ["sku", "qty", "note"],
-        [["a", "2", ""], ["b", "many", ""], ["c", "3", "new"], ["d", None, None], ["", "5", ""]],
+        [["a", "2", ""], ["b", "many", None], ["c", "3", "new"], ["d", None, None], ["", "5", ""]],
+        extra={2: ["more"]},
     )
     (certificate,) = house.load()
+    assert certificate.checksum_table == certificate.checksum_file
     assert (certificate.updated, certificate.inserted, certificate.rejected) == (1, 1, 3)
     assert certificate.verdict == "partial"
     assert house.rows("SELECT sku, qty FROM products ORDER BY 1") == [("a", 2), ("d", None)]
