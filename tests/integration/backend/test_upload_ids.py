@@ -82,18 +82,23 @@ def test_a_refused_upload_leaves_the_accepted_one_with_its_id_alone(
         body = {"file": _file("quick.csv", CSV), "table": "products"}
         quick.append(alice.client.post(path, body, format="multipart"))
 
+    folder = Path(urlparse(engine_settings.storage_url).path)
+    before = parts(folder)  # other tests leave uploads unfinished
     slow = send_slowly(alice, meanwhile, path=path, table=table, cut=cut)
 
     assert [a.status_code for a in quick] == [202], quick[0].content
     assert slow.json()["code"] == code
     assert bytes_of(engine_settings, alice.org, file_id) == CSV
-    folder = Path(urlparse(engine_settings.storage_url).path)
     assert sorted(p.name for p in (folder / alice.org / file_id).iterdir()) == [
         ".supplyline.json",
         "quick.csv",
     ]
-    assert not [p for p in (folder / ".incoming").rglob("*") if p.is_file()]
+    assert parts(folder) == before
     assert Run.objects.count() == Upload.objects.count() == 1
+
+
+def parts(folder: Path) -> set[Path]:
+    return {path for path in (folder / ".incoming").rglob("*") if path.is_file()}
 
 
 def _file(name: str, content: bytes) -> Any:
