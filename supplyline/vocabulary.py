@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from supplyline.tenancy.names import column_names
+from supplyline.errors import InvalidName
+from supplyline.tenancy.names import column_names, parse_table_name
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "item": ("sku", "item", "item_id", "item_code", "item_no", "item_number", "product_id",
@@ -230,5 +231,8 @@ def _stem(file_name: str) -> str:
 
 
 def _table_name(stem: str) -> str:
-    name = re.sub(r"^[^a-z]+", "", stem)[:48]
-    return name or "data"
+    name = re.sub(r"^[^a-z]+", "", stem)[:48] or "data"
+    try:
+        return parse_table_name(name)
+    except InvalidName:  # a name that is kept for other tables
+        return f"{re.sub(r'^(pg_+)+', '', name)[:43]}_data"

@@ -46,7 +46,10 @@ def existing_org(text: object) -> OrgId:
 
 
 def require(user: User, role: Role) -> None:
-    """Raises RoleNotSufficient unless the user's role includes `role`."""
+    """Raises RoleNotSufficient unless the user's role includes `role`, which is one within an
+    organization: UserWithoutOrg where there is none."""
+    if user.org is None and not user.is_platform_staff:
+        own_org(user)
     if not user.may(role):
         raise RoleNotSufficient(
             f"This needs the role {role.value}; user {user.username} has {user.role}."

@@ -7,7 +7,7 @@ added by name. The codes are listed in docs/errors.md, which a test holds agains
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -70,6 +70,7 @@ STATUS: dict[str, int] = {
     "tus_version_unsupported": 412,
     "upload_locked": 423,
     "checksum_mismatch": 460,
+    "length_required": 411,
     "file_too_large": 413,
     "unsupported_media_type": 415,
     "unreadable_file": 422,
@@ -187,6 +188,18 @@ def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[
     detail = error.detail if isinstance(error.detail, str) else "The request is not valid."
     body = problem(code, detail=str(detail), next_step=next_step, status=error.status_code)
     return body, headers
+
+
+class NoNulMiddleware:
+    """A NUL is part of no name, and PostgreSQL takes none as a value: such a path is nobody's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info:
+            return not_found(request, Http404())
+        return self.get_response(request)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature

@@ -7,10 +7,22 @@ from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from backend.accounts.models import User
 from backend.api.errors import InvalidPayload
+
+
+class JsonParser(JSONParser):
+    """JSON, of which even the wildest is a bad request at worst."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise InvalidPayload("The JSON is nested too deeply.") from None
+
 
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",

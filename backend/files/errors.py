@@ -15,6 +15,11 @@ class EmptyFile(Terminal):
     next_step = "Check the export: the file that arrived has no bytes. Upload it again."
 
 
+class LengthRequired(Terminal):
+    code = "length_required"
+    next_step = "Send the header Content-Length, or use the resumable uploads of /api/files/tus/."
+
+
 class UploadIncomplete(Terminal):
     code = "upload_incomplete"
     next_step = "The connection broke before the last byte: upload the file again."

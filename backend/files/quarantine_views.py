@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 
 from django.http import Http404
 from django.http.response import HttpResponseBase, StreamingHttpResponse
@@ -53,6 +54,8 @@ class QuarantineView(APIView):
             open_only=not asked["all"],
             settings=supplyline_settings.get(),
         )
+        # The header is asked for now: once the answer has begun, it cannot become a problem.
+        lines = chain([next(lines)], lines)
         name = f"{upload.file_id}-quarantine"
         if file_type == "csv":
             answer = StreamingHttpResponse(_csv(lines), content_type=CSV)

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from django.utils import timezone
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from backend.files.errors import FileTooLarge, NoFile, UploadIncomplete
+from backend.api.errors import InvalidPayload
+from backend.files.errors import FileTooLarge, LengthRequired, NoFile, UploadIncomplete
 from backend.files.models import Upload
 from backend.files.services import key_of_upload, new_file_id
 from backend.files.upload_handler import StorageUploadHandler, StoredUpload
@@ -26,8 +28,11 @@ def received(
     """The file as a draft and the other fields; permission must have been checked before.
 
     Whatever the block raises, the draft goes with it; what is kept under the id stays. Raises
-    NoFile, UploadIncomplete, FileTooLarge, FileIdTaken. Drafts of dead processes are removed.
+    NoFile, LengthRequired, UploadIncomplete, FileTooLarge, FileIdTaken. Drafts of dead processes
+    are removed.
     """
+    if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired("The upload does not say how many bytes it has.")
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.max_upload_bytes:
         raise FileTooLarge(f"A file may have {settings.max_upload_bytes:,} bytes at most.")
     file_id = wanted_id(request.query_params.get("file_id"), org, key=key)
@@ -37,6 +42,16 @@ def received(
     request._request.upload_handlers = [handler]
     try:
         form: Mapping[str, Any] = cast("Mapping[str, Any]", request.data)
+    except ParseError as error:
+        handler.abort()
+        raise InvalidPayload(
+            f"The request's body cannot be read: {error.detail}.",
+            next_step="Send multipart/form-data with the boundary that its Content-Type names.",
+        ) from None
+    except BaseException:
+        handler.abort()
+        raise
+    try:
         yield _file_in(form, handler), form
     except BaseException:
         handler.abort()

@@ -47,7 +47,7 @@ class ForecastPayload(serializers.Serializer[None]):
 
 class PageQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(min_value=1, max_value=500, required=False, default=50)
-    offset = serializers.IntegerField(min_value=0, required=False, default=0)
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
     org_id = serializers.CharField(max_length=40, required=False)
 
 
