@@ -76,15 +76,16 @@ def read(
 ) -> tuple[Reading, Layout]:
     """Opens a mended table, and the layout of its rows: that of the file which it corrects.
 
-    Raises UnreadableFile when it lacks the column `row` or has none of the file's columns.
+    Raises UnreadableFile when it lacks the column `row` or one of the file's.
     """
     said = {"header_row": 1, "skip_footer": 0, **options.as_json()}
     reading = open_file(source, name=name, options=ParseOptions(**said))
     headers = [c.header.strip() for c in reading.layout.columns]
     wanted = header([c["name"] for c in columns])[len(HEAD) :]
-    if "row" not in headers or not set(wanted) & set(headers):
+    # A column left out would be emptied in every row; so none may be.
+    if missing := [name for name in ("row", *wanted) if name not in headers]:
         raise UnreadableFile(
-            "The corrections lack the column `row` or the columns of the file.",
+            f"The corrections lack the columns {', '.join(missing)}.",
             next_step="Download the quarantine, correct its rows, keep its header, upload it.",
         )
     own = tuple(Column(header=c["header"], name=c["name"]) for c in columns)

@@ -160,6 +160,19 @@ def test_a_row_is_corrected_once_also_within_one_file_and_a_retry_changes_nothin
     assert shop.rows("SELECT line, qty FROM sales ORDER BY line") == [(1, 5), (2, 6), (4, 2)]
 
 
+def test_corrections_without_one_of_the_columns_are_refused(shop: Shop) -> None:
+    """Its cells would be emptied."""
+    shop.agree(rules=RULES)
+    shop.put("f1", SALES)
+    shop.ingest("f1")
+    shop.put("r1", "row,line,sku,qty,day\n2,2,B,6,\n", replay_of="f1")
+
+    with pytest.raises(UnreadableFile, match="line_2"):
+        shop.ingest("r1")
+
+    assert [q.row for q in shop.quarantine("f1")] == [2, 3]
+
+
 def test_a_correction_does_not_win_over_a_later_file(shop: Shop) -> None:
     shop.agree(rules=RULES, key=("line",), key_source="configured")
     shop.put("f1", SALES)
