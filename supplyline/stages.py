@@ -271,13 +271,18 @@ def publish_forecast(
     settings: Settings | None = None,
     now: Clock = utc_now,
 ) -> Json:
-    """Makes all parts visible at once. Answers the run's report."""
-    from supplyline.forecast import publish
+    """Makes all parts visible at once. Answers the run's report.
+
+    Parts whose results a crash of PostgreSQL took out of staging are done again first.
+    """
+    from supplyline.forecast import forecast_chunk, missing_chunks, publish
 
     config = settings or environment.get()
     org = parse_client_id(client_id)
     owner = replace(run, attempt=max((p["attempt"] for p in parts), default=run.attempt))
     with session(org, settings=config) as conn:
+        for chunk in missing_chunks(conn, run=owner):
+            forecast_chunk(org, conn=conn, run=owner, chunk=chunk)
         return publish(org, conn=conn, now=now(), run=owner).as_json()
 
 

@@ -15,6 +15,7 @@ from supplyline.forecast.jobs import (
     ChunkResult,
     ForecastReport,
     forecast_chunk,
+    missing_chunks,
     publish,
     run_all,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "forecast_chunk",
     "load_settings",
+    "missing_chunks",
     "plan_summary",
     "prepare",
     "publish",

@@ -255,6 +255,13 @@ def _prepared(conn: Connection, run: RunRef) -> store.RunRow:
     return row
 
 
+def missing_chunks(conn: Connection, *, run: RunRef) -> list[int]:
+    """Chunks of a prepared run that are not in staging. Staging is not logged: a crash of
+    PostgreSQL empties it, and the histories are still there to do them again."""
+    row = _prepared(conn, run)
+    return [] if row.state == "published" else list(publishing.missing(conn, run.run_id))
+
+
 def publish(org: OrgId, *, conn: Connection, now: datetime, run: RunRef) -> ForecastReport:
     """Makes the staged results the ones that readers see, in one transaction. Commits.
 
@@ -262,7 +269,7 @@ def publish(org: OrgId, *, conn: Connection, now: datetime, run: RunRef) -> Fore
     """
     row = _prepared(conn, run)
     if row.state != "published":
-        missing = publishing.missing(conn, run.run_id)
+        missing = sum(publishing.missing(conn, run.run_id).values())
         if missing:
             raise NotEnoughHistory(
                 f"{missing} of {row.items} items of run {run.run_id} were not forecast.",

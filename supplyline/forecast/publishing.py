@@ -53,15 +53,15 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, allow_nan=False) if isinstance(value, dict) else value
 
 
-def missing(conn: Connection, run_id: str) -> int:
-    """Items of a prepared run that are neither staged nor to be carried over."""
-    row = conn.execute(
-        "SELECT count(*) FROM supplyline.forecast_history h WHERE run_id = %s AND action <> 'keep'"
-        " AND NOT EXISTS (SELECT FROM supplyline.plan_stage s"
-        " WHERE s.run_id = h.run_id AND s.item = h.item)",
+def missing(conn: Connection, run_id: str) -> dict[int, int]:
+    """Chunk → items of it that are neither staged nor to be carried over."""
+    rows = conn.execute(
+        "SELECT chunk, count(*) FROM supplyline.forecast_history h WHERE run_id = %s"
+        " AND action <> 'keep' AND NOT EXISTS (SELECT FROM supplyline.plan_stage s"
+        " WHERE s.run_id = h.run_id AND s.item = h.item) GROUP BY chunk ORDER BY chunk",
         (run_id,),
-    ).fetchone()
-    return int(row[0]) if row else 0
+    ).fetchall()
+    return {int(chunk): int(n) for chunk, n in rows}
 
 
 def publish_run(

@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from supplyline import forecast
+from supplyline import forecast, stages
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import ForecastSettings
+from supplyline.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 FIRST = date(2025, 1, 6)
@@ -234,3 +235,32 @@ def test_a_retried_preparation_compares_with_what_is_published(
         newer = replace(ref, attempt=attempt)
         prepared = forecast.prepare(org, conn=conn, now=NOW, run=newer)
         assert prepared.changes == {"keep": 13}
+
+
+def test_what_a_crash_took_out_of_staging_is_done_again(
+    org: OrgId, conn: Connection, engine_settings: Settings
+) -> None:
+    shop(conn)
+    ref = RunRef(run_id="1")
+    client = f"org_{org}"
+    parts = stages.prepare_forecast(client_id=client, run=ref, settings=engine_settings)
+    done = [
+        stages.forecast_part(client_id=client, part=p, run=ref, settings=engine_settings)
+        for p in parts
+    ]
+    # unlogged tables are empty when PostgreSQL starts after a crash
+    conn.execute("DELETE FROM supplyline.plan_stage")
+    conn.execute("DELETE FROM supplyline.forecast_stage")
+    conn.commit()
+    report = stages.publish_forecast(
+        client_id=client, parts=done, run=ref, settings=engine_settings
+    )
+    assert sum(report["status"].values()) == 13
+    again = RunRef(run_id="2")
+    parts = stages.prepare_forecast(client_id=client, run=again, settings=engine_settings)
+    assert len(parts) == 1  # one part even without work, so that Airflow maps over something
+    stages.forecast_part(client_id=client, part=parts[0], run=again, settings=engine_settings)
+    report = stages.publish_forecast(
+        client_id=client, parts=parts, run=again, settings=engine_settings
+    )
+    assert report["report"]["changes"] == {"keep": 13}
