@@ -35,12 +35,11 @@ from supplyline.landing.documents import (
     file_key,
     quarantine_document,
     row_range,
-    to_documents,
 )
 from supplyline.landing.mapped import mapped
 from supplyline.landing.quarantine import Quarantine
 from supplyline.landing.reading import to_batch
-from supplyline.landing.wire import insert_encoded, insert_new
+from supplyline.landing.wire import insert_new, write_rows
 from supplyline.tenancy.names import manifests_collection, quarantine_collection, rows_collection
 
 
@@ -120,9 +119,13 @@ class Landing:
             return manifest
         columns = [c["name"] for c in manifest.layout["columns"]]
         checksum, read, set_aside = Checksum.over(columns), 0, 0
+        with mapped():
+            begun = (
+                self._rows(org, manifest.table).find_one(all_rows(manifest.file_key)) is not None
+            )
         for batch in batches:
             reach("land.before_batch")
-            self._write(org, manifest, batch)
+            self._write(org, manifest, batch, begun=begun)
             reach("land.after_batch")
             checksum = checksum.plus(batch.data)
             read += batch.data.num_rows + len(batch.quarantined)
@@ -132,13 +135,16 @@ class Landing:
         reach("land.after_close")
         return closed
 
-    def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch) -> None:
+    def _write(self, org: OrgId, manifest: Manifest, batch: RowBatch, *, begun: bool) -> None:
+        """Writes what is not there. `begun`: an earlier attempt has written some of the file."""
         with mapped():
-            rows = self._rows(org, manifest.table)
-            for documents in to_documents(
-                batch.data, key=manifest.file_key, file_id=manifest.file_id
-            ):
-                insert_encoded(rows, documents)
+            write_rows(
+                self._rows(org, manifest.table),
+                batch.data,
+                key=manifest.file_key,
+                file_id=manifest.file_id,
+                begun=begun,
+            )
             insert_new(
                 self._db[quarantine_collection(org)],
                 [

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 
-from supplyline.landing.documents import Document, Documents
+from supplyline import arrays
+from supplyline.contracts import ROW
+from supplyline.landing.documents import Document, Documents, row_range, to_documents
 
 DUPLICATE_KEY = 11000
 
@@ -31,6 +34,25 @@ class _Sequence(RawBSONDocument):  # type: ignore[misc] # bson is not typed here
     @property
     def raw(self) -> bytes | memoryview:
         return self._all
+
+
+def write_rows(
+    collection: Collection, rows: pa.RecordBatch, *, key: str, file_id: str, begun: bool
+) -> None:
+    """Writes the rows that are not there yet.
+
+    `begun`: an earlier attempt has written some of the file; then what it wrote is not sent again.
+    Raises what pymongo raises.
+    """
+    if not rows.num_rows:
+        return
+    if begun:
+        numbers = arrays.numbers(rows.column(ROW))
+        span = row_range(key, int(numbers.min()), int(numbers.max()) + 1)
+        if collection.count_documents(span) == rows.num_rows:
+            return
+    for documents in to_documents(rows, key=key, file_id=file_id):
+        insert_encoded(collection, documents)
 
 
 def insert_encoded(collection: Collection, documents: Documents) -> int:

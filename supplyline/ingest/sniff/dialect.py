@@ -18,9 +18,9 @@ from supplyline.contracts import ParseOptions
 from supplyline.ingest.readers.delimited import DelimitedRows
 from supplyline.ingest.readers.tokens import Tokenizer
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.kinds import weight
+from supplyline.ingest.sniff.kinds import VALUES, kind, weight
 
-_SINGLE = ",;\t|:~^#\x1f\x01 "
+_SINGLE = ",;\t|:~^#\x1f\x01 \u00a7\u00a6\u00ac\u00a4\u00b6*"
 _LONGER = ("||", "::", ";;", "~~", "~|~", "|~|", "^|^", "|^|", "|#|", "#|#", "@@", "\t|\t", "|@|")
 _PRIOR = {
     ",": 1.0,
@@ -133,6 +133,10 @@ def _score(picked: list[tuple[int, str, str]], delimiter: str, quote: str, escap
     penalty = (1 - broken) * (1 - 0.5 * swallowed) * _PRIOR.get(delimiter, 0.95)
     if delimiter == ":" and any(_CLOCK.search(t) for _, t, _ in picked):
         penalty *= 0.2  # colons of times and addresses cut nothing
+    if delimiter == " ":
+        penalty *= _more_than_words(
+            good, quoted=bool(quote) and any(quote in t for _, t, _ in picked)
+        )
     if quote and _stray(good, quote):
         penalty *= 1 - 0.3 * min(1.0, _stray(good, quote) * 3)
     if not escape and quote and any("\\" + quote in t for _, t, _ in picked):
@@ -140,6 +144,15 @@ def _score(picked: list[tuple[int, str, str]], delimiter: str, quote: str, escap
     if len(delimiter) > 1:
         penalty *= 1.08  # a longer one explains what the shorter one leaves as empty cells
     return pattern * _types(good) * penalty
+
+
+def _more_than_words(rows: list[list[str]], *, quoted: bool) -> float:
+    """Words and times have spaces between them: whether a cut at spaces gives more than these."""
+    if quoted:
+        return 1.0
+    values = sum(any(kind(c) in VALUES for c in r) for r in rows) / len(rows)
+    moments = sum(len(r) == 2 and kind(" ".join(r)) == "datetime" for r in rows) / len(rows)
+    return (0.15 + 0.85 * values) * (1 - 0.9 * moments)
 
 
 def _stray(rows: list[list[str]], quote: str) -> float:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+_MONTH = (
+    r"(?:jan|feb|f\u00e9v|mar|m\u00e4r|apr|avr|abr|may|mai|mag|maj|giu|jun|jui|jul|lug|aug|ao\u00fb|ago"
+    r"|sep|set|oct|okt|ott|out|nov|dec|dez|d\u00e9c|dic|ene|gen)[a-z\u00e4\u00e9\u00fb]{0,7}"
+)
+"""A month's name in one of the larger European languages, or its beginning."""
+
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
@@ -15,8 +21,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "date",
-            r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -]?[a-z\u00e4\u00e9\u00fb]{3,9}\.?[ ,-]*"
-            r"\d{2,4}|[a-z]{3,9}\.?[ -]\d{1,2},? \d{4}|[a-z]{3}[-' ]\d{2,4}|\d{4}[-/]\d{2}",
+            r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}[-/]\d{2}"
+            rf"|\d{{1,2}}\.?[ -]?{_MONTH}\.?[ ,-]*\d{{2,4}}"
+            rf"|{_MONTH}\.?[ -]\d{{1,2}},? \d{{4}}|{_MONTH}\.?[-' ]\d{{2,4}}",
         ),
         ("time", r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]\.?m\.?)?"),
         (

@@ -25,7 +25,7 @@ from supplyline.contracts import (
     StoredFile,
 )
 from supplyline.errors import SchemaDrift, StaleWorker
-from supplyline.landing import Landing
+from supplyline.landing import Landing, wire
 from supplyline.load import certificates, claim_attempt, load_files, pending
 from supplyline.settings import Settings
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -221,6 +221,19 @@ def test_a_file_loaded_late_does_not_overwrite_a_later_one(house: House) -> None
     (late,) = house.load()
     assert (late.superseded, late.updated) == (1, 0)
     assert house.rows("SELECT qty FROM products") == [(2,)]
+
+
+def test_a_resumed_landing_sends_only_what_is_missing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [[f"s{i}", str(i)] for i in range(20)]
+    with pytest.raises(KeyboardInterrupt):
+        house.land(["sku", "qty"], rows, stop_after=13, file_id="cut")
+    sent, insert = [], wire.insert_encoded
+    monkeypatch.setattr(wire, "insert_encoded", lambda c, d: sent.append(d.count) or insert(c, d))
+    manifest = house.land(["sku", "qty"], rows, file_id="cut")
+    assert (manifest.state, manifest.landed, manifest.duplicate) == ("closed", 20, 0)
+    assert sent == [1] * 7
 
 
 def test_a_landing_cut_in_the_middle_is_resumed_and_nothing_is_twice(house: House) -> None:
