@@ -28,6 +28,14 @@ def numbers(column: pa.Array) -> Ints:
     return every[column.offset : column.offset + len(column)]
 
 
+def text_bytes(column: pa.Array) -> int:
+    """The bytes of a string array's text."""
+    if not len(column):
+        return 0
+    ends = np.frombuffer(column.buffers()[1], dtype=np.int32)
+    return int(ends[column.offset + len(column)]) - int(ends[column.offset])
+
+
 def booleans(values: Mask) -> pa.Array:
     """A bool array without nulls."""
     bits = np.packbits(values, bitorder="little")

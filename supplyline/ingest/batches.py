@@ -49,6 +49,8 @@ def build(
     number = 0
     for piece in pieces:
         if isinstance(piece, Chunk):
+            if batch.rows > max_rows // 4:  # a smaller batch costs less than putting two together
+                yield batch.take()
             whole = _from_chunk(piece, number + 1, batch.schema)
             number += whole.num_rows
             weight = _weight(whole) / whole.num_rows
@@ -115,11 +117,11 @@ class _Collected:
 
 def _weight(batch: pa.RecordBatch) -> int:
     """About the bytes of its text, and of its cells."""
-    import pyarrow.compute as pc
+    from supplyline.arrays import text_bytes
 
     cells = batch.columns[2:-1]
-    text = sum(pc.sum(pc.binary_length(c)).as_py() or 0 for c in cells)
-    return int(text + batch.num_rows * (16 + _CELL_BYTES * len(cells)))
+    fixed = int(batch.num_rows) * (16 + _CELL_BYTES * len(cells))
+    return fixed + sum(map(text_bytes, cells))
 
 
 def _from_chunk(chunk: Chunk, first: int, shape: pa.Schema) -> pa.RecordBatch:

@@ -51,7 +51,7 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
         return _empty(options)
     guess = dialect.detect(_skipped(pairs, options), options=options)
     tokens = guess.tokenizer
-    rows = _records(_events(tokens, pairs))
+    rows = _records(_events(tokens, pairs[: dialect.MAX_SAMPLE_ROWS]))
     width = structure.usual_width(rows) if rows else 1
     events = _events(tokens, pairs, width=width)
     rows = _records(events)

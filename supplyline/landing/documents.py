@@ -98,14 +98,10 @@ def to_documents(batch: pa.RecordBatch, *, key: str, file_id: str) -> Iterator[D
         batch = batch.drop_columns([EXTRA])
     names = [n for n in batch.schema.names if n not in (ROW, LINE)]
     overhead = sum(len(n.encode()) + 7 for n in names) + 200
-    size = overhead * batch.num_rows + sum(_text_bytes(batch.column(n)) for n in names)
+    size = overhead * batch.num_rows + sum(arrays.text_bytes(batch.column(n)) for n in names)
     step = max(1, batch.num_rows * MAX_PAYLOAD // max(size, 1))
     for first in range(0, batch.num_rows, step):
         yield _encoded(batch.slice(first, step), names, key=key, file_id=file_id)
-
-
-def _text_bytes(column: pa.Array) -> int:
-    return int(pc.sum(pc.binary_length(column)).as_py() or 0)
 
 
 def _encoded(batch: pa.RecordBatch, names: Sequence[str], *, key: str, file_id: str) -> Documents:
