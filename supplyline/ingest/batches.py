@@ -9,6 +9,7 @@ import numpy as np
 
 from supplyline.contracts import EXTRA, LINE, ROW, Layout, QuarantinedRow, RowBatch
 from supplyline.ingest.readers.columnar import Chunk
+from supplyline.ingest.readers.lines import MAX_LINE
 from supplyline.ingest.records import Event, Record, Refused
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class _Collected:
 
     def add(self, number: int, event: Event) -> None:
         self.rows += 1
+        if isinstance(event, Record) and sum(map(len, event.cells)) > MAX_LINE:
+            event = _too_long(event)
         if isinstance(event, Refused):
             self._aside.append(quarantined(event, row=number, layout=self.layout))
             self.size += len(event.raw)
@@ -113,6 +116,12 @@ class _Collected:
         out = RowBatch(data=data, quarantined=tuple(self._aside))
         self._parts, self._aside, self.rows, self.size = [], [], 0, 0
         return out
+
+
+def _too_long(record: Record) -> Refused:
+    """A row that no document can hold; what is set aside of it must fit into one, too."""
+    reason = f"The row has more than {MAX_LINE} characters; these are the first of them."
+    return Refused(record.line, "row_too_long", reason, "\t".join(record.cells)[:MAX_LINE])
 
 
 def _weight(batch: pa.RecordBatch) -> int:

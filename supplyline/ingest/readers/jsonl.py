@@ -14,7 +14,7 @@ from typing import Any
 from supplyline.contracts import Layout
 from supplyline.errors import UnreadableFile
 from supplyline.ingest.plan import columns
-from supplyline.ingest.readers.lines import BAD, decoded, lines, readable
+from supplyline.ingest.readers.lines import BAD, MAX_LINE, decoded, lines, readable
 from supplyline.ingest.records import Event, Record, Refused
 from supplyline.ingest.sniff import encoding
 from supplyline.ingest.source import Opened
@@ -97,7 +97,15 @@ def _items(opened: Opened, name: str) -> Iterator[Item]:
     if opened.format == "json":
         yield from _array(pieces)
         return
-    for number, (line, _) in enumerate(lines(pieces, line_end="\n"), start=1):
+    following, cut = 1, False
+    for line, end in lines(pieces, line_end="\n"):
+        too_long, cut = cut or len(line) > MAX_LINE, not end
+        if too_long:
+            reason = f"The line has more than {MAX_LINE} characters."
+            yield Refused(following, "row_too_long", reason, readable(line))
+            following += bool(end)
+            continue
+        number, following = following, following + 1
         if not line.strip():
             continue
         if BAD.search(line):

@@ -161,3 +161,21 @@ def test_a_workbook_that_lies_about_its_size_is_refused() -> None:
     blank = workbook(" " * (200 << 20) + '<row r="1"><c r="A1"><v>1</v></c></row>')
     with pytest.raises(UnreadableFile, match="unreasonable size"):
         opened(blank, "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kept", "aside"),
+    [
+        (b"a,b\n1,2\n" + b"x" * (4 << 20) + b",y\n3,4\n", "a.csv", 2, 2),
+        (b'{"a": 1}\n{"a": "' + b"x" * (4 << 20) + b'"}\n{"a": 2}\n', "a.jsonl", 2, 2),
+        (b'[{"a": 1}, {"a": "' + b"x" * (4 << 20) + b'"}, {"a": 2}]', "a.json", 2, 1),
+    ],
+)
+def test_what_fits_no_document_is_set_aside(data: bytes, name: str, kept: int, aside: int) -> None:
+    reading = opened(data, name)
+    batches = list(reading.batches())
+    assert sum(b.data.num_rows for b in batches) == kept
+    refused = [q for b in batches for q in b.quarantined]
+    assert [q.code for q in refused] == ["row_too_long"] * aside
+    assert max(len(q.raw) for q in refused) <= (3 << 20) + 1
+    assert reading.rows_read == kept + aside
