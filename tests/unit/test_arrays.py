@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplyline import arrays
@@ -15,6 +15,7 @@ from supplyline import arrays
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | TEXT), st.integers(0, 9))
 def test_strings_and_what_is_there(values: list[str | None], cut: int) -> None:
     made, own = arrays.strings(values), pa.array(values, pa.string())
@@ -23,6 +24,7 @@ def test_strings_and_what_is_there(values: list[str | None], cut: int) -> None:
     assert arrays.valid(made.slice(cut)).tolist() == [v is not None for v in values[cut:]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.lists(TEXT, max_size=3)))
 def test_lists(values: list[list[str] | None]) -> None:
     made = arrays.lists(values)
@@ -30,6 +32,7 @@ def test_lists(values: list[list[str] | None]) -> None:
     assert made.equals(pa.array(values, pa.list_(pa.string())))
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.booleans()), st.integers(0, 9))
 def test_booleans(values: list[bool | None], cut: int) -> None:
     own = pa.array(values, pa.bool_()).slice(cut)
@@ -38,6 +41,7 @@ def test_booleans(values: list[bool | None], cut: int) -> None:
     assert arrays.booleans(np.array(plain, dtype=np.bool_)).to_pylist() == plain
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1)), st.integers(0, 9))
 def test_integers(values: list[int], cut: int) -> None:
     made = arrays.integers(values)

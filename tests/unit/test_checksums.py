@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplyline.checksums import SEEDS, Checksum, hash_bytes, hash_texts, row_text
@@ -38,6 +38,7 @@ def summed(*rows: tuple, columns: tuple = COLUMNS) -> str:
     return total.text
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(0, 10))
 def test_order_and_cut_do_not_matter(rows: list, cut: int) -> None:
     whole = Checksum.over(COLUMNS).plus(batch(rows))
@@ -45,12 +46,14 @@ def test_order_and_cut_do_not_matter(rows: list, cut: int) -> None:
     assert whole.text == apart.text == summed(*reversed(rows))
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_a_slice_of_a_batch_is_summed_alone(rows: list) -> None:
     cut = batch(rows).slice(1)
     assert Checksum.over(COLUMNS).plus(cut).text == summed(*rows[1:])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60)))
 def test_array_hash_equals_single_hash(texts: list[bytes]) -> None:
     hashes = hash_texts(texts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplyline.landing import documents
@@ -53,6 +53,7 @@ def built(given_batch: pa.RecordBatch) -> list[dict]:
     return sorted(found, key=lambda d: d["_row"])
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(0, 3), st.sampled_from([1, 99_999_990, 9_999_999_900]))
 def test_documents_are_those_built_one_by_one(rows: list[tuple], cut: int, first: int) -> None:
     whole = batch(rows, first)
@@ -66,6 +67,7 @@ def test_field_order_is_kept() -> None:
     assert list(document) == ["_id", "_key", "_file", "_row", "_line", "a", "c"]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_what_is_sent_at_once_is_bounded(rows: list[tuple]) -> None:
     whole = batch([(a, b, c, None) for a, b, c, _ in rows])
