@@ -97,11 +97,20 @@ def to_documents(batch: pa.RecordBatch, *, key: str, file_id: str) -> Iterator[D
             batch = batch.filter(pc.invert(surplus))
         batch = batch.drop_columns([EXTRA])
     names = [n for n in batch.schema.names if n not in (ROW, LINE)]
-    overhead = sum(len(n.encode()) + 7 for n in names) + 200
-    size = overhead * batch.num_rows + sum(arrays.text_bytes(batch.column(n)) for n in names)
-    step = max(1, batch.num_rows * MAX_PAYLOAD // max(size, 1))
-    for first in range(0, batch.num_rows, step):
-        yield _encoded(batch.slice(first, step), names, key=key, file_id=file_id)
+    for part in _bounded(batch, names):
+        yield _encoded(part, names, key=key, file_id=file_id)
+
+
+def _bounded(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Halves of the batch, and halves of these, until each fits into MAX_PAYLOAD."""
+    rows = batch.num_rows
+    overhead = sum(len(n.encode()) + 8 for n in names) + 200
+    size = overhead * rows + sum(arrays.text_bytes(batch.column(n)) for n in names)
+    if rows > 1 and size > MAX_PAYLOAD:
+        yield from _bounded(batch.slice(0, rows // 2), names)
+        yield from _bounded(batch.slice(rows // 2), names)
+    elif rows:
+        yield batch
 
 
 def _encoded(batch: pa.RecordBatch, names: Sequence[str], *, key: str, file_id: str) -> Documents:

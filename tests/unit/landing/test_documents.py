@@ -75,7 +75,7 @@ def test_what_is_sent_at_once_is_bounded(rows: list[tuple]) -> None:
         patch.setattr(documents, "MAX_PAYLOAD", 1000)
         assert built(whole) == expected(whole)
         for part in to_documents(whole, key=KEY, file_id=FILE):
-            assert part.count == 1 or len(part.data) < 3000
+            assert part.count == 1 or len(part.data) <= 1000
 
 
 def test_rows_beyond_ten_digits_are_refused() -> None:
