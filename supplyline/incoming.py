@@ -19,7 +19,7 @@ from supplyline.contracts import OrgId, StoredFile
 from supplyline.errors import Terminal
 from supplyline.storage import Storage, storage_mapped
 
-CHUNK = 1 << 16
+CHUNK = 1 << 15
 
 
 class UploadLost(Terminal):
