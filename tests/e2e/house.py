@@ -40,10 +40,12 @@ class House:
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **self.variables, "SUPPLYLINE_NEW_PASSWORD": PASSWORD}
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=env, capture_output=True, text=True, check=check, timeout=120,
+            cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
+        assert done.returncode == 0 or not check, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done
 
     def client(self, user: str | None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.tokens[user]}"} if user else {}

@@ -147,7 +147,7 @@ def test_logs_hold_no_secret_and_no_cell_of_any_organization(house: House) -> No
 @pytest.mark.parametrize(
     ("user", "path", "body", "status", "code"),
     [
-        ("dora", "forecast-inventory", {"client_id": "org_123"}, 403, "permission_denied"),
+        ("dora", "forecast-inventory", {"client_id": "org_123"}, 403, "user_without_org"),
         ("bob", "forecast-inventory", {"client_id": "org_123"}, 403, "permission_denied"),
         ("alice", "forecast-inventory", {"client_id": "org_999"}, 404, "org_not_found"),
         ("alice", "forecast-inventory", {}, 400, "invalid_payload"),

@@ -35,6 +35,10 @@ class Structure:
     reasons: tuple[str, ...]
 
 
+ROWS_TO_JUDGE_BY = 6
+"""Fewer rows cannot tell a second header row from data with a wrong value, unless it has gaps."""
+
+
 def detect(rows: Sequence[Record]) -> Structure:
     """`rows`: the first rows of the file, at least one."""
     width = usual_width(rows)
@@ -59,6 +63,7 @@ def detect(rows: Sequence[Record]) -> Structure:
         count < MAX_HEADER_ROWS
         and start + count < len(rows) - 1
         and _continues_header(rows[start], rows[start + count], values)
+        and (len(body) >= ROWS_TO_JUDGE_BY or not all(rows[start + count].cells))
     ):
         count += 1
     names = join_header([r.cells for r in rows[start : start + count]])

@@ -163,3 +163,8 @@ def test_what_stands_above_the_header_that_was_named_is_left_out() -> None:
     (batch,) = list(reading.batches())
     assert [q.line for q in batch.quarantined] == [3]
     assert batch.data.column("a").to_pylist() == ["3"]
+
+
+def test_a_wrong_value_in_the_first_of_a_few_rows_is_no_second_header() -> None:
+    reading = read(b"sku,name,price\nA1,Kettle,broken\n1,\xff,2\n3\n")
+    assert reading.names == ("sku", "name", "price")
