@@ -264,6 +264,8 @@ def test_one_request_at_a_time(alice: Person, engine_settings: Settings) -> None
     ) as other:  # fmt: skip
         other.execute("SELECT pg_advisory_lock(%s)", (number,))
         answer = patch(alice, url, CSV, offset=0)
+        # Given back by name: closing the connection lets go a moment later.
+        other.execute("SELECT pg_advisory_unlock(%s)", (number,))
     assert (answer.status_code, answer.json()["code"]) == (423, "upload_locked")
     assert patch(alice, url, CSV, offset=0).status_code == 204
 
