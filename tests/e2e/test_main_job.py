@@ -263,10 +263,12 @@ def test_a_run_started_in_airflow_itself_is_adopted_by_its_conf(house: House) ->
 
 
 def test_why_a_run_failed_is_said_without_a_login_to_airflow(house: House) -> None:
-    """Organization 123 has products and no sales, so there is nothing to forecast from."""
-    asked = house.post(
-        "alice", "/api/airflow/trigger/forecast-inventory/", {"client_id": "org_123"}
-    )
-    run = house.finished("alice", asked.json()["status_url"])
-    assert (run["state"], run["problem"]["code"]) == ("failed", "insufficient_history")
+    house.manage("create_organization", "125")  # nothing was uploaded for it
+    done = house.manage(
+        "manage_enhanced_pipeline", "trigger-forecast", "--client-id", "org_125",
+        "--wait", "--json", check=False,
+    )  # fmt: skip
+    run = as_json(done)
+    assert (done.returncode, run["state"]) == (1, "failed")
+    assert run["problem"]["code"] == "insufficient_history"
     assert "sales" in run["problem"]["next_step"]
