@@ -154,7 +154,11 @@ class MongoServer:
     def stop(self) -> None:
         if self.process:
             self.process.send_signal(mongo.STOP_SIGNAL)
-            self.process.wait(30)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:  # it may hang on its way out, as in production:
+                self.process.kill()  # the supervisor uses force then, too
+                self.process.wait(30)
             self.process = None
 
     def kill(self) -> None:
