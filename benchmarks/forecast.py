@@ -132,7 +132,7 @@ def peer(work: tuple[str, np.ndarray, int, int]) -> tuple[np.ndarray, bool]:
         warnings.simplefilter("ignore")
         try:
             found = getattr(m, cls)(season_length=season).forecast(past, horizon)["mean"]
-        except Exception:
+        except Exception:  # a peer that fails is forecast naively, counted and shown (`failed`)
             return np.full(horizon, past[-1]), True
     if not np.isfinite(found).all():
         return np.full(horizon, past[-1]), True
