@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from pymongo import MongoClient
 
@@ -86,7 +85,7 @@ def main() -> None:
         path = write_csv(here.folder / "orders.csv", rows=args.rows)
         uri, database = here.settings.mongo_uri, here.settings.mongo_database
         if args.swallow:
-            uri = _through_swallow(uri)
+            uri = swallow.through(uri, swallow.start(*swallow.address(uri)))
         for name in args.only or WAYS:
             work = ours_swallowed if args.swallow and name == "supplyline" else WAYS[name]
             r = measured(work, str(path), uri, database)
@@ -102,13 +101,6 @@ def main() -> None:
         mine = results["supplyline"]["client_cpu_s_per_million"]
         summary["cpu_ratio_to_dictreader"] = round(mine / base, 3)
     print(json.dumps(summary))
-
-
-def _through_swallow(uri: str) -> str:
-    parts = urlsplit(uri)
-    port = swallow.start(parts.hostname or "127.0.0.1", parts.port or 27017)
-    login = parts.netloc.rpartition("@")[0]
-    return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
 """MongoDB → keyed, published, certified table, beside raw COPY of the same CSV in the same run.
 
     python -m benchmarks.load --rows 1000000 --json
+    python -m benchmarks.load --rows 1000000 --recording /tmp/recorded    # again in a minute
 
-`ratio_to_copy`: rows/s of the client's side, which is the run without the time in which it waited
-for the MongoDB server's answers (`mongo_s`, as the driver reports it for every command); COPY of
-the CSV into a table without key = 1. `half_changed_to_keyed_copy`: the same for a file of which
-half the rows are changed, COPY into a table with the same primary key = 1. COPY is timed before
-and after, and the mean counts. Peers (dlt, pandas, sling) run in an environment of their own, made
-for this run, on `--peer-rows` rows of the same file; one that cannot be had is named with the
+Each file is loaded twice, into an organization each, by the same code in a process of its own:
+
+- from the real MongoDB server (`runs`); `mongo_s` is the time in which the driver waited for its
+  answers. A recorder stands between them and writes the answers down;
+- from a server that gives these same answers at once (`benchmarks.replay`; `replayed`): the wall
+  clock of the client's side with all that overlaps, without the cost of the MongoDB server itself.
+  That server's own work (some 0.3 CPU s per million rows) counts against the load.
+
+`ratio_to_copy`: rows/s of the replayed first file; COPY of the CSV into a table without key = 1.
+`half_changed_to_keyed_copy`: the same for a file of which half the rows are changed, COPY into a
+table with the same primary key = 1. COPY is timed before, between and after, and the mean counts.
+`--recording FOLDER` keeps the answers there; what is there already is replayed and not landed
+again, and then there are no `runs`. Peers (dlt, pandas, sling) run in an environment of their own,
+made for this run, on `--peer-rows` rows of the same file; one that cannot be had is named with the
 reason.
 """
 
@@ -15,10 +24,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
@@ -27,17 +38,20 @@ from typing import Any
 from psycopg import sql
 from pymongo import MongoClient, monitoring
 
+from benchmarks import replay, swallow
 from benchmarks.common import COLUMNS, Place, measured, place, write_csv
-from supplyline.contracts import Manifest, ParseOptions, RunRef, StoredFile
+from supplyline.contracts import Manifest, OrgId, ParseOptions, RunRef, StoredFile
 from supplyline.ingest import open_file
 from supplyline.landing import Landing
 from supplyline.load import load_files
 from supplyline.settings import Settings
 from supplyline.tenancy.connections import connect, connect_admin
-from supplyline.tenancy.names import parse_org_id, parse_table_name
+from supplyline.tenancy.names import parse_org_id, parse_table_name, rows_collection
 from supplyline.tenancy.provisioning import provision
 
 ORG, TABLE, KEY = parse_org_id("bench"), parse_table_name("orders"), ("order_id", "line")
+REPLAYED = parse_org_id("replayed")
+LANDED = rows_collection(ORG, TABLE)
 
 
 def land(settings: Settings, path: Path, file_id: str) -> Manifest:
@@ -73,11 +87,12 @@ class Waiting(monitoring.CommandListener):
         self.seconds += event.duration_micros / 1e6
 
 
-def ours(settings: Settings, manifest: Manifest) -> dict[str, float]:
+def ours(settings: Settings, manifest: Manifest, into: OrgId) -> dict[str, float]:
+    """Loads a landed file of ORG into the database of an organization."""
     waiting = Waiting()
     client: MongoClient = MongoClient(settings.mongo_uri, event_listeners=[waiting])
     landing = Landing(client[settings.mongo_database])
-    with connect(ORG, settings=settings) as conn:
+    with connect(into, settings=settings) as conn:
         (certificate,) = load_files(
             ORG, conn=conn, table=TABLE, manifests=[manifest],
             stream=lambda m: landing.stream(ORG, manifest=m),
@@ -160,6 +175,47 @@ def _database(settings: Settings) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
+class Copies:
+    """COPY of files into a table without and with key: seconds, as often as it was timed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.plain: list[float] = []
+        self.keyed: list[float] = []
+
+    def add(self, path: Path) -> None:
+        self.plain.append(measured(copy, self.settings, str(path), False)["seconds"])
+        self.keyed.append(measured(copy, self.settings, str(path), True)["seconds"])
+
+
+def recorded(here: Place, folder: Path, name: str, path: Path) -> tuple[Manifest, Any]:
+    """The file's manifest; and, unless its reading was recorded before, the run that did it."""
+    kept = folder / f"{name}.manifest"
+    if kept.exists():
+        return pickle.loads(kept.read_bytes()), None
+    settings = here.settings
+    manifest = land(settings, path, name.replace(" ", "-"))
+    with replay.record(
+        *swallow.address(settings.mongo_uri), collections=LANDED, into=folder / name
+    ) as port:
+        uri = swallow.through(settings.mongo_uri, port)
+        run = measured(ours, replace(settings, mongo_uri=uri), manifest, ORG)
+    kept.write_bytes(pickle.dumps(manifest))
+    return manifest, run
+
+
+def replayed(here: Place, folder: Path, name: str, manifest: Manifest) -> dict[str, float]:
+    settings = here.settings
+    with replay.answering(
+        *swallow.address(settings.mongo_uri), collections=LANDED, of=folder / name
+    ) as (port, missed):
+        uri = swallow.through(settings.mongo_uri, port)
+        run = measured(ours, replace(settings, mongo_uri=uri), manifest, REPLAYED)
+        if missed.value:
+            raise SystemExit(f"{missed.value} requests were not recorded: record anew")
+    return run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -169,39 +225,52 @@ def main() -> None:
     parser.add_argument("--peer-rows", type=int, default=100_000, help="0: no peers")
     parser.add_argument("--peers-python", help="a Python that has the peers' packages already")
     parser.add_argument("--only-first", action="store_true", help="no later files, no peers")
+    parser.add_argument("--recording", type=Path, help="keep or take MongoDB's answers here")
     args = parser.parse_args()
     with place() as here:
-        settings, rows = here.settings, args.rows
-        provision(ORG, settings=settings)
+        rows = args.rows
+        for org in (ORG, REPLAYED):
+            provision(org, settings=here.settings)
         path = write_csv(here.folder / "orders.csv", rows=rows)
         files = [("first", path)]
         if not args.only_first:
             half = write_csv(here.folder / "half.csv", rows=rows, changed=rows // 2)
             files += [("same again", path), ("half changed", half)]
-        plain, keyed, runs = [], [], {}
+        folder = (args.recording or here.folder / "recording") / str(rows)
+        folder.mkdir(parents=True, exist_ok=True)
+        copies = Copies(here.settings)
+        runs, again = {}, {}
         for name, file in files:
-            manifest = land(settings, file, name.replace(" ", "-"))
-            plain.append(measured(copy, settings, str(path), False)["seconds"])
-            keyed.append(measured(copy, settings, str(path), True)["seconds"])
-            runs[name] = measured(ours, settings, manifest)
-            plain.append(measured(copy, settings, str(path), False)["seconds"])
-            keyed.append(measured(copy, settings, str(path), True)["seconds"])
-            print(name, _figures(runs[name], plain, keyed, rows), flush=True, file=sys.stderr)
-        found = {name: _figures(r, plain, keyed, rows) for name, r in runs.items()}
+            copies.add(file)
+            manifest, run = recorded(here, folder, name, file)
+            if run is not None:
+                runs[name] = run
+                copies.add(file)
+            again[name] = replayed(here, folder, name, manifest)
+            copies.add(file)
+            for what, found in (("replayed", again), ("MongoDB", runs)):
+                if name in found:
+                    figures = _figures(found[name], copies, rows, waited=what == "MongoDB")
+                    print(name, what, figures, flush=True, file=sys.stderr)
         others = {}
         if args.peer_rows and not args.only_first:
             others = peers(here, rows=min(rows, args.peer_rows), python=args.peers_python)
-    summary = _summary(rows, plain, keyed, found, others)
+    summary = _summary(
+        rows,
+        copies,
+        {name: _figures(r, copies, rows, waited=False) for name, r in again.items()},
+        {name: _figures(r, copies, rows, waited=True) for name, r in runs.items()},
+        others,
+    )
     print(json.dumps(summary) if args.json else f"{summary['ratio_to_copy']} of COPY")
 
 
-def _figures(
-    r: dict[str, float], plain: list[float], keyed: list[float], rows: int
-) -> dict[str, Any]:
-    client = r["seconds"] - r["mongo_s"]
+def _figures(r: dict[str, float], copies: Copies, rows: int, *, waited: bool) -> dict[str, Any]:
+    """`waited`: a MongoDB server was waited for, and that time is taken away."""
+    client = r["seconds"] - (r["mongo_s"] if waited else 0)
     return {
-        "ratio_to_copy": round(mean(plain) / client, 3),
-        "ratio_to_keyed_copy": round(mean(keyed) / client, 3),
+        "ratio_to_copy": round(mean(copies.plain) / client, 3),
+        "ratio_to_keyed_copy": round(mean(copies.keyed) / client, 3),
         "rows_per_s": round(rows / client),
         "client_cpu_s_per_million": round(r["cpu_s"] / rows * 1e6, 2),
         "peak_mb": round(r["peak_mb"]),
@@ -212,27 +281,32 @@ def _figures(
 
 
 def _summary(
-    rows: int, plain: list[float], keyed: list[float], found: dict[str, Any], others: dict[str, Any]
+    rows: int,
+    copies: Copies,
+    again: dict[str, Any],
+    runs: dict[str, Any],
+    others: dict[str, Any],
 ) -> dict[str, Any]:
-    first = found["first"]
+    first = again["first"]
     times = {
         f"times_{way}": round(first["rows_per_s"] / other["rows_per_s"], 1)
         for way, other in others.items()
         if "rows_per_s" in other
     }
     more = (
-        {"half_changed_to_keyed_copy": found["half changed"]["ratio_to_keyed_copy"]}
-        if "half changed" in found
+        {"half_changed_to_keyed_copy": again["half changed"]["ratio_to_keyed_copy"]}
+        if "half changed" in again
         else {}
     )
     return {
         "rows": rows,
-        "copy_rows_per_s": round(rows / mean(plain)),
-        "keyed_copy_rows_per_s": round(rows / mean(keyed)),
+        "copy_rows_per_s": round(rows / mean(copies.plain)),
+        "keyed_copy_rows_per_s": round(rows / mean(copies.keyed)),
         **{k: first[k] for k in ("ratio_to_copy", "client_cpu_s_per_million", "peak_mb")},
         **more,
         **times,
-        "runs": found,
+        "replayed": again,
+        "runs": runs,
         "peers": others,
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from urllib.parse import urlsplit, urlunsplit
 
 import bson
 
@@ -22,6 +23,19 @@ def start(host: str, port: int) -> int:
     return int(listener.getsockname()[1])
 
 
+def address(uri: str) -> tuple[str, int]:
+    """Host and port of a MongoDB URI."""
+    parts = urlsplit(uri)
+    return parts.hostname or "127.0.0.1", parts.port or 27017
+
+
+def through(uri: str, port: int) -> str:
+    """The URI by way of a server on a port of loopback."""
+    parts = urlsplit(uri)
+    login = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
+
+
 def _accept(listener: socket.socket, host: str, port: int) -> None:
     while True:
         client, _ = listener.accept()
@@ -30,13 +44,13 @@ def _accept(listener: socket.socket, host: str, port: int) -> None:
 
 
 def _serve(client: socket.socket, behind: socket.socket) -> None:
-    while (message := _receive(client)) is not None:
+    while (message := receive(client)) is not None:
         sent = _documents(message) if len(message) > LARGE else 0
         if sent:
             client.sendall(_answer(message, sent))
             continue
         behind.sendall(message)
-        reply = _receive(behind)
+        reply = receive(behind)
         if reply is None:
             break
         client.sendall(reply)
@@ -44,7 +58,8 @@ def _serve(client: socket.socket, behind: socket.socket) -> None:
     behind.close()
 
 
-def _receive(source: socket.socket) -> bytes | None:
+def receive(source: socket.socket) -> bytes | None:
+    """One message of the wire protocol; None when the other side has gone."""
     head = source.recv(4, socket.MSG_WAITALL)
     if len(head) < 4:
         return None
