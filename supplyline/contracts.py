@@ -123,7 +123,7 @@ class QuarantinedRow:
     """A row that could not be taken, with everything needed to mend and replay it."""
 
     row: int
-    line: int
+    line: int | None
     column: str | None
     code: str
     reason: str
@@ -187,8 +187,8 @@ class Certificate:
     read = landed + quarantined + duplicate, and
     landed + duplicate = inserted + updated + unchanged + superseded + rejected.
     `verdict` is `partial` when rows were quarantined or rejected, or when a count or checksum
-    differs; `differences` says which. When every quarantined row was corrected and replayed, it is
-    `success` again.
+    differs; `differences` says which. When every row that was set aside was corrected and replayed,
+    it is `success` again.
     """
 
     org: OrgId
@@ -208,7 +208,7 @@ class Certificate:
     superseded: int
     rejected: int
     replayed: int = 0
-    """Of the quarantined rows, those whose corrections are loaded."""
+    """Of the quarantined and rejected rows, those whose corrections are loaded."""
     deleted: int = 0
     checksum_file: str = ""
     checksum_landing: str = ""

@@ -6,7 +6,7 @@ with what the first one recorded, whatever was decided meanwhile. Writes nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,6 +22,8 @@ from supplyline.contracts import (
     TableSettings,
 )
 from supplyline.errors import UnreadableFile
+from supplyline.settings import Settings
+from supplyline.tenancy.connections import session
 
 if TYPE_CHECKING:
     from supplyline.landing import Landing
@@ -47,6 +49,7 @@ def understand(
     table: TableName,
     agreed: TableSettings,
     landing: Landing,
+    settings: Settings,
 ) -> Intake:
     """Opens `source`, the bytes of `file`. Raises UnreadableFile."""
     found = landing.manifest(org, file.file_id)
@@ -59,7 +62,7 @@ def understand(
     if file.replay_of:
         return _corrections(
             org, source=source, file=file, table=table, options=options, asked=asked,
-            landing=landing,
+            landing=landing, settings=settings,
         )  # fmt: skip
     first = landing.manifest(org, file.origin) if file.origin else None
     place = first.sequence if first is not None and first.table == table else None
@@ -95,6 +98,7 @@ def _corrections(
     options: ParseOptions,
     asked: Json,
     landing: Landing,
+    settings: Settings,
 ) -> Intake:
     from supplyline.ingest import checks, corrections
 
@@ -117,11 +121,51 @@ def _corrections(
             reading,
             layout=layout,
             asked=rules,
-            claim=lambda rows: landing.quarantine.claim(
-                org, manifest=corrected, corrections=rows, by=file.file_id
+            claim=lambda rows: _claim(
+                org, rows, corrected=corrected, by=file.file_id, landing=landing,
+                settings=settings,
             ),
         ),
-    )
+    )  # fmt: skip
+
+
+def _claim(
+    org: OrgId,
+    rows: Mapping[int, int],
+    *,
+    corrected: Manifest,
+    by: str,
+    landing: Landing,
+    settings: Settings,
+) -> Mapping[int, str]:
+    """`ingest.corrections.Claim`: rows that the ingest set aside, and rows that a load did."""
+    from supplyline.load import corrected as loaded
+
+    with session(org, settings=settings) as conn:
+        failed = loaded.failed(conn, file_key=corrected.file_key)
+        refused = landing.quarantine.claim(
+            org, manifest=corrected, corrections=rows, by=by, failed=failed
+        )
+        if others := [row for row, code in refused.items() if code == "not_in_quarantine"]:
+            own = loaded.claim(
+                conn,
+                file_key=corrected.file_key,
+                corrections={row: rows[row] for row in others},
+                by=by,
+            )
+            refused = {r: c for r, c in refused.items() if r not in others} | own
+    return refused
+
+
+def release_claims(
+    org: OrgId, *, corrected: Manifest, by: str, landing: Landing, settings: Settings
+) -> None:
+    """Opens the rows again that the file `by`, which was refused, had claimed."""
+    from supplyline.load import corrected as loaded
+
+    landing.quarantine.release(org, manifest=corrected, by=by)
+    with session(org, settings=settings) as conn:
+        loaded.release(conn, by=by)
 
 
 def earlier(org: OrgId, file: StoredFile, landing: Landing) -> Manifest | None:

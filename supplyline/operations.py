@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, OrgId, RunRef, TableName
+from supplyline.contracts import Certificate, Json, OrgId, RunRef, TableName
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.stages import open_landing
-from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
@@ -57,7 +56,7 @@ def verify(org: str, table: str, file_id: str | None, as_json: bool) -> None:
     ):
         loaded = loaded_file_ids(conn, name) - undone_file_ids(conn, name)
         chosen = loaded if file_id is None else {parse_file_id(file_id)}
-        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
+        rows = Rows(owner, landing=landing, settings=settings)
         for manifest in landing.manifests(owner, table=name):
             if manifest.file_id in chosen:
                 one = load.verify(conn, manifest=manifest, stream=rows)
@@ -129,7 +128,7 @@ def undo_load(
 
     with open_landing(settings) as landing, session(org, settings=settings) as conn:
         closed = landing.manifests(org, table=table, state="closed") if later == "replay" else []
-        rows = Rows(org, landing=landing, storage=Storage(settings.storage_url))
+        rows = Rows(org, landing=landing, settings=settings)
         return load.undo(
             org,
             conn=conn,
@@ -153,36 +152,56 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
     org: str, table: str, keys: tuple[str, ...], no_key: bool, user: str, as_json: bool
 ) -> None:
     """Make a table again from the landed files, in one transaction. Undone loads stay out."""
-    from supplyline import load
-
     if keys and no_key:
         raise click.UsageError("Name columns with --key, or say --no-key; not both.")
-    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
-    with (
-        unavailable_mapped(),
-        open_landing(settings) as landing,
-        connect(owner, settings=settings) as conn,
-    ):
-        rows = Rows(owner, landing=landing, storage=Storage(settings.storage_url))
-        certificates = load.rebuild(
-            owner,
-            conn=conn,
-            table=name,
-            manifests=landing.manifests(owner, table=name, state="closed"),
-            stream=rows,
-            run=_run("rebuild", user),
-            now=_now,
-            key=() if no_key else keys or None,
-        )
+    name = parse_table_name(table)
+    certificates, reread = rebuild_table(
+        parse_org_id(org),
+        table=name,
+        key=() if no_key else keys or None,
+        user=user,
+        settings=environment.get(),
+    )
     partial = sum(c.verdict == "partial" for c in certificates)
     done: Json = {
-        "table": name, "files": len(certificates), "partial": partial, "reread": rows.reread,
+        "table": name, "files": len(certificates), "partial": partial, "reread": reread,
     }  # fmt: skip
     lines = [f"{len(certificates)} files loaded again, {partial} partial."]
-    lines += [f"read again from storage, landing released: {one}" for one in rows.reread]
+    lines += [f"read again from storage, landing released: {one}" for one in reread]
     _say(done, "\n".join(lines), as_json=as_json)
     if partial:
         raise SystemExit(1)
+
+
+def rebuild_table(
+    org: OrgId,
+    *,
+    table: TableName,
+    key: tuple[str, ...] | None = None,
+    user: str,
+    settings: Settings,
+) -> tuple[list[Certificate], list[str]]:
+    """Makes a table again (see `load.rebuild`). Answers the certificates, and the files whose rows
+    were read from storage again."""
+    from supplyline import load
+
+    with (
+        unavailable_mapped(),
+        open_landing(settings) as landing,
+        connect(org, settings=settings) as conn,
+    ):
+        rows = Rows(org, landing=landing, settings=settings)
+        certificates = load.rebuild(
+            org,
+            conn=conn,
+            table=table,
+            manifests=landing.manifests(org, table=table, state="closed"),
+            stream=rows,
+            run=_run("rebuild", user),
+            now=_now,
+            key=key,
+        )
+    return certificates, rows.reread
 
 
 def _say(data: Json, sentence: str, *, as_json: bool) -> None:

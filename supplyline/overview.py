@@ -8,17 +8,20 @@ At the level of `stages`: it looks into landing, load, quality and forecast and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from supplyline.contracts import Certificate, Json, Manifest, OrgId
+from supplyline.contracts import Certificate, Json, Manifest, OrgId, QuarantinedRow
 from supplyline.settings import Settings
 from supplyline.stages import open_landing
 from supplyline.tenancy.catalog import tables
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import parse_table_name
+
+if TYPE_CHECKING:
+    from supplyline.load.corrected import SetAside
 
 
 def organization_overview(org: OrgId, *, settings: Settings) -> Json:
@@ -52,7 +55,7 @@ def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
     newest = certificates(conn, table=table, limit=1)
     closed = current(manifests)
     aside = sum(m.quarantined for m in closed if not m.replay_of)
-    corrected = sum(m.landed + m.duplicate for m in closed if m.replay_of)
+    corrected = _corrected(conn, table, closed).total()
     last_loaded = max(loaded.values(), default=None)
     return {
         "table": table,
@@ -146,25 +149,59 @@ def quarantined_rows(org: OrgId, *, file_id: str, settings: Settings) -> Iterabl
 def quarantine_lines(
     org: OrgId, *, file_id: str, open_only: bool, settings: Settings
 ) -> Iterator[list[str]]:
-    """The rows set aside as a table to mend: its header, then a line a row; no cap.
+    """The rows set aside as a table to mend: its header, then a line a row; no cap. First those
+    that the ingest set aside, then those that a load did.
 
     Columns as in `ingest.corrections`; no cell is a formula for a spreadsheet.
     """
     from supplyline.ingest import corrections
+    from supplyline.load import corrected as set_aside
 
-    with open_landing(settings) as landing:
+    with open_landing(settings) as landing, session(org, settings=settings) as conn:
         manifest = landing.manifest(org, file_id)
-        layout: Json = manifest.layout if manifest else {"columns": []}
+        if manifest is None:
+            yield corrections.header(())
+            return
+        layout, key = manifest.layout, manifest.file_key
         yield corrections.header([c["name"] for c in layout["columns"]])
-        for row in landing.quarantined(org, file_id=file_id, open_only=open_only):
+        failed = set_aside.failed(conn, file_key=key)
+        for row in landing.quarantined(org, file_id=file_id, open_only=open_only, failed=failed):
             yield corrections.line(row, layout=layout)
+        for each in set_aside.rows_set_aside(conn, file_key=key, open_only=open_only):
+            yield _line(each, layout)
+
+
+def _line(row: SetAside, layout: Json) -> list[str]:
+    from supplyline.ingest import checks, corrections
+
+    known = [row.cells.get(c["name"]) for c in layout["columns"]]
+    raw = row.cells.get("_raw")
+    extra = raw.get("extra", []) if isinstance(raw, dict) else []
+    cells = ["" if cell is None else str(cell) for cell in (*known, *extra)]
+    told = QuarantinedRow(
+        row=row.row,
+        line=None,
+        column=None,
+        code=row.code,
+        reason=row.reason,
+        raw=checks.raw_of(cells, delimiter=checks.raw_delimiter(layout)),
+    )
+    return corrections.line(told, layout=layout, cells=cells)
 
 
 def has_quarantine(org: OrgId, *, file_id: str, settings: Settings) -> bool:
     """Whether a landed file, which is not itself one of corrections, has rows set aside."""
+    from supplyline.load import corrected
+
     with open_landing(settings) as landing:
         manifest = landing.manifest(org, file_id)
-    return manifest is not None and not manifest.replay_of and manifest.quarantined > 0
+    if manifest is None or manifest.replay_of:
+        return False
+    if manifest.quarantined:
+        return True
+    with session(org, settings=settings) as conn:
+        found = corrected.rows_set_aside(conn, file_key=manifest.file_key, open_only=False)
+        return next(found, None) is not None
 
 
 def audit_trail(org: OrgId, *, settings: Settings, limit: int = 50, **filters: Any) -> Json:
@@ -204,8 +241,9 @@ def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now
 
     name = parse_table_name(table)
     with open_landing(settings) as landing:
-        manifests = [_with_zone(m) for m in _counted(landing.manifests(org, table=name))]
+        landed = landing.manifests(org, table=name)
     with session(org, settings=settings) as conn:
+        manifests = [_with_zone(m) for m in _counted(conn, name, landed)]
         issued = certificates(conn, table=name, limit=10_000)
         made = report(
             conn,
@@ -242,15 +280,28 @@ def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now
     }  # fmt: skip
 
 
-def _counted(manifests: list[Manifest]) -> list[Manifest]:
+def _corrected(conn: Connection, table: str, closed: Sequence[Manifest]) -> Counter[str]:
+    """File → how many of its rows in quarantine were corrected by the rows of `closed` files."""
+    from supplyline.load import corrected
+    from supplyline.load.records import undone_file_ids
+
+    name = parse_table_name(table)
+    elsewhere = corrected.corrections_elsewhere(conn, table=name)
+    undone = undone_file_ids(conn, name)
+    out = Counter[str]()
+    for m in closed:
+        if m.replay_of and m.file_id not in undone:
+            out[m.replay_of] += m.landed + m.duplicate - elsewhere.get(m.file_id, 0)
+    return out
+
+
+def _counted(conn: Connection, table: str, manifests: list[Manifest]) -> list[Manifest]:
     """Without readings of a file that a later one replaced, and with what was corrected since
     taken off what was set aside."""
     from supplyline.load import current
 
     kept = current(manifests)
-    corrected = Counter[str]()
-    for m in kept:
-        corrected[m.replay_of] += m.landed + m.duplicate
+    corrected = _corrected(conn, table, kept)
     refused = [m for m in manifests if m.state != "closed"]
     return [
         replace(m, quarantined=m.quarantined - corrected[m.file_id])

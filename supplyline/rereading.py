@@ -14,6 +14,7 @@ import pyarrow as pa
 from supplyline.contracts import Manifest, OrgId, TableSettings
 from supplyline.errors import UnreadableFile
 from supplyline.intake import understand
+from supplyline.settings import Settings
 from supplyline.storage import Storage
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 class Rows:
     """Called with a manifest, it streams the file's rows. `reread`: files taken from storage."""
 
-    def __init__(self, org: OrgId, *, landing: Landing, storage: Storage) -> None:
-        self._org, self._landing, self._storage = org, landing, storage
+    def __init__(self, org: OrgId, *, landing: Landing, settings: Settings) -> None:
+        self._org, self._landing, self._settings = org, landing, settings
         self.reread: list[str] = []
 
     def __call__(self, manifest: Manifest) -> Iterator[pa.RecordBatch]:
@@ -33,19 +34,20 @@ class Rows:
             yield from self._landing.stream(self._org, manifest=manifest)
             return
         self.reread.append(manifest.file_id)
-        yield from stored_rows(self._org, manifest, landing=self._landing, storage=self._storage)
+        yield from stored_rows(self._org, manifest, landing=self._landing, settings=self._settings)
 
 
 def stored_rows(
-    org: OrgId, manifest: Manifest, *, landing: Landing, storage: Storage
+    org: OrgId, manifest: Manifest, *, landing: Landing, settings: Settings
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a landed file, read from storage as they were read when it was landed."""
+    storage = Storage(settings.storage_url)
     file = storage.find(org, manifest.file_id)
     columns = [c["name"] for c in manifest.layout["columns"]]
     with storage.open(file) as source:
         intake = understand(
             org, source=source, file=file, table=manifest.table,
-            agreed=TableSettings(table=manifest.table), landing=landing,
+            agreed=TableSettings(table=manifest.table), landing=landing, settings=settings,
         )  # fmt: skip
         if [c.name for c in intake.layout.columns] != columns:
             raise UnreadableFile(

@@ -24,7 +24,6 @@ from supplyline.faults import reach
 from supplyline.rereading import Rows, stored_rows
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
-from supplyline.storage import Storage
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import parse_org_id
 
@@ -69,7 +68,6 @@ def release(
     Answers `{landing_days, released: [{file_id, table, rows}], kept: [{file_id, why}]}`; `say` is
     told about each file as it is done.
     """
-    storage = Storage(settings.storage_url)
     with open_landing(settings) as landing, session(org, settings=settings) as conn:
         manifests = landing.manifests(org)
         if not dry_run:
@@ -81,7 +79,7 @@ def release(
             return answer
         due = _due(conn, before=now() - timedelta(days=days))
         conn.commit()
-        work = _Release(org, conn, landing, storage, run)
+        work = _Release(org, conn, landing, settings, run)
         for group in _by_content([m for m in manifests if not m.released_at]):
             if not any(m.file_id in due for m in group):
                 continue
@@ -119,9 +117,9 @@ class _Release:
     """The release of one file's rows, or of several files of the same content."""
 
     def __init__(
-        self, org: OrgId, conn: Connection, landing: Landing, storage: Storage, run: RunRef
+        self, org: OrgId, conn: Connection, landing: Landing, settings: Settings, run: RunRef
     ) -> None:
-        self.org, self.conn, self.landing, self.storage = org, conn, landing, storage
+        self.org, self.conn, self.landing, self.settings = org, conn, landing, settings
         self.run = run
 
     def obstacle(self, group: Sequence[Manifest], due: set[str]) -> str:
@@ -136,7 +134,7 @@ class _Release:
         for manifest in group:
             if is_undone(self.conn, manifest.file_id):
                 continue
-            rows = Rows(self.org, landing=self.landing, storage=self.storage)
+            rows = Rows(self.org, landing=self.landing, settings=self.settings)
             verified = load.verify(self.conn, manifest=manifest, stream=rows)
             self.conn.commit()
             if verified.differences:
@@ -149,7 +147,7 @@ class _Release:
 
     def _read_again(self, manifest: Manifest) -> str:
         checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
-        for batch in stored_rows(self.org, manifest, landing=self.landing, storage=self.storage):
+        for batch in stored_rows(self.org, manifest, landing=self.landing, settings=self.settings):
             checksum = checksum.plus(batch)
         return checksum.text
 

@@ -97,13 +97,14 @@ def _land(
     config: Settings,
     now: Clock,
 ) -> Manifest:
-    from supplyline.intake import earlier, understand
+    from supplyline.intake import earlier, release_claims, understand
 
     with Storage(config.storage_url).open(file) as source:
         try:
             intake = understand(
-                org, source=source, file=file, table=table, agreed=agreed, landing=landing
-            )
+                org, source=source, file=file, table=table, agreed=agreed, landing=landing,
+                settings=config,
+            )  # fmt: skip
             manifest = landing.open_manifest(
                 org,
                 table=table,
@@ -121,7 +122,9 @@ def _land(
                 org, table=table, file=file, reason=error.detail, run=run, now=now()
             )
             if (corrected := earlier(org, file, landing)) is not None:
-                landing.quarantine.release(org, manifest=corrected, by=file.file_id)
+                release_claims(
+                    org, corrected=corrected, by=file.file_id, landing=landing, settings=config
+                )
             _record_ingest(org, refused, run, config, now)
             raise
 
@@ -184,7 +187,7 @@ def run_load(
                 conn=conn,
                 table=name,
                 manifests=manifests if redo else waiting,
-                stream=Rows(org, landing=landing, storage=Storage(config.storage_url)),
+                stream=Rows(org, landing=landing, settings=config),
                 run=run,
                 now=now,
                 key_candidates=lambda columns: key_candidates(name, columns),

@@ -113,24 +113,32 @@ def rejected_rows(
     file_id: str | None = None,
     limit: int = 100,
     offset: int = 0,
+    open_only: bool = False,
     settings: Settings,
 ) -> Json:
     """Rows that loads that stand set aside, in the order of loads and rows.
 
     `{total, results: [{file_id, row, code, reason, cells}]}`; `cells`: column → text as it came,
-    null for a cell that was absent.
+    null for a cell that was absent. `open_only`: without those whose correction is loaded.
     """
-    where = (
+    from psycopg import sql
+
+    from supplyline.load.corrected import STILL_OPEN
+
+    where = sql.SQL(
         " FROM supplyline.rejected_rows r JOIN supplyline.loads l USING (load_id)"
         " WHERE l.table_name = %(t)s AND l.undone_at IS NULL"
         " AND (%(f)s::text IS NULL OR l.file_id = %(f)s)"
-    )
+        " {}"
+    ).format(STILL_OPEN if open_only else sql.SQL(""))
     values = {"t": table, "f": file_id, "n": limit, "o": offset}
     with session(org, settings=settings) as conn:
-        total = conn.execute(f"SELECT count(*) {where}".encode(), values).fetchone()
+        total = conn.execute(sql.SQL("SELECT count(*) {}").format(where), values).fetchone()
         rows = conn.execute(
-            f"SELECT l.file_id, r.row_number, r.code, r.reason, r.cells - '_raw' - '_extra' {where}"
-            " ORDER BY l.ordinal, r.row_number LIMIT %(n)s OFFSET %(o)s".encode(),
+            sql.SQL(
+                "SELECT l.file_id, r.row_number, r.code, r.reason, r.cells - '_raw' - '_extra' {}"
+                " ORDER BY l.ordinal, r.row_number LIMIT %(n)s OFFSET %(o)s"
+            ).format(where),
             values,
         ).fetchall()
     names = ("file_id", "row", "code", "reason", "cells")
@@ -148,11 +156,16 @@ def rejected_rows(
     "--json", "as_json", is_flag=True, help="Print one JSON object a row, with its cells."
 )
 def rejected(org: str, table: str, file_id: str | None, as_json: bool) -> None:
-    """Show the rows that loads set aside, with their reasons. Exit code 1 when there are any."""
+    """Show the rows that loads set aside and nobody corrected since, with their reasons.
+
+    Exit code 1 when there are any.
+    """
     owner, name, config = parse_org_id(org), parse_table_name(table), environment.get()
     one, at, total = None if file_id is None else parse_file_id(file_id), 0, 1
     while at < total:
-        page = rejected_rows(owner, name, file_id=one, limit=1000, offset=at, settings=config)
+        page = rejected_rows(
+            owner, name, file_id=one, limit=1000, offset=at, open_only=True, settings=config
+        )
         total = page["total"]
         for row in page["results"]:
             plain = f"{row['file_id']} row {row['row']}: {row['reason']}"

@@ -59,12 +59,11 @@ def header(columns: Sequence[str]) -> list[str]:
     return list(column_names([*HEAD, *columns]))
 
 
-def line(row: QuarantinedRow, *, layout: Mapping[str, Any]) -> list[str]:
-    """One row set aside, as a line below `header`; cells are given where they could be read."""
+def line(row: QuarantinedRow, *, layout: Mapping[str, Any], cells: Sequence[str] = ()) -> list[str]:
+    """One row set aside, as a line below `header`; with its cells where they could be read."""
     told = asdict(row)
     out = ["" if told[name] is None else harmless(str(told[name])) for name in HEAD]
-    cells: list[str] = []
-    if row.code in checks.CODES:
+    if not cells and row.code in checks.CODES:
         cells = checks.cells_of(row.raw, delimiter=checks.raw_delimiter(layout))
     width = len(layout["columns"])
     shown = [harmless(cell) for cell in cells]

@@ -6,12 +6,12 @@ asks at the same time; the entry names the file and the row of its correction, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
-from supplyline.contracts import Manifest, OrgId, QuarantinedRow
+from supplyline.contracts import Json, Manifest, OrgId, QuarantinedRow
 from supplyline.landing.documents import Document, id_range, row_id
 from supplyline.landing.mapped import mapped
 from supplyline.tenancy.names import quarantine_collection
@@ -26,38 +26,52 @@ class Quarantine:
         self._db = database
 
     def rows(
-        self, org: OrgId, *, manifest: Manifest, open_only: bool = False
+        self,
+        org: OrgId,
+        *,
+        manifest: Manifest,
+        open_only: bool = False,
+        failed: Container[Json] = (),
     ) -> Iterator[QuarantinedRow]:
-        """A file's rows that were set aside, in order; no cap."""
+        """A file's rows that were set aside, in order; no cap.
+
+        `failed`: corrections, `{file_id, row}`, that came to nothing; their rows are open.
+        """
         query: Document = id_range(manifest.file_key)
-        if open_only:
-            query["replayed"] = None  # also where the field is not there
         with mapped():
             for document in self._db[quarantine_collection(org)].find(query).sort("_id", 1):
+                if open_only and not _is_open(document, failed):
+                    continue
                 known = {name: document[name] for name in _FIELDS}
                 yield QuarantinedRow(**known, replayed=document.get("replayed"))
 
     def claim(
-        self, org: OrgId, *, manifest: Manifest, corrections: Mapping[int, int], by: str
+        self,
+        org: OrgId,
+        *,
+        manifest: Manifest,
+        corrections: Mapping[int, int],
+        by: str,
+        failed: Container[Json] = (),
     ) -> dict[int, str]:
         """Links entries to their corrections: row in `manifest`'s file → row in the file `by`.
 
         Answers the rows that cannot be: row → `not_in_quarantine` or `already_replayed`. May be
-        repeated with the same arguments.
+        repeated with the same arguments. `failed` as in `rows`.
         """
         collection = self._db[quarantine_collection(org)]
         ids = {row_id(manifest.file_key, row): row for row in corrections}
         with mapped():
-            collection.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": one, "replayed": None},
-                        {"$set": {"replayed": {"file_id": by, "row": corrections[row]}}},
-                    )
-                    for one, row in ids.items()
-                ],
-                ordered=False,
-            )
+            changes = [
+                UpdateOne(
+                    {"_id": d["_id"], "replayed": d.get("replayed")},  # None: or not there
+                    {"$set": {"replayed": {"file_id": by, "row": corrections[ids[d["_id"]]]}}},
+                )
+                for d in collection.find({"_id": {"$in": list(ids)}})
+                if _is_open(d, failed)
+            ]
+            if changes:
+                collection.bulk_write(changes, ordered=False)
             found = {d["_id"]: d for d in collection.find({"_id": {"$in": list(ids)}})}
         out = {}
         for one, row in ids.items():
@@ -78,3 +92,8 @@ class Quarantine:
                     )
                 ]
             )
+
+
+def _is_open(document: Document, failed: Container[Json]) -> bool:
+    replayed = document.get("replayed")
+    return replayed is None or replayed in failed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -272,13 +272,18 @@ class Landing:
                         yield to_batch(wire, columns=columns)
 
     def quarantined(
-        self, org: OrgId, *, file_id: str, open_only: bool = False
+        self,
+        org: OrgId,
+        *,
+        file_id: str,
+        open_only: bool = False,
+        failed: Container[Json] = (),
     ) -> Iterator[QuarantinedRow]:
-        """Every row that was set aside of a file, in order; no cap."""
+        """Every row that was set aside of a file, in order; no cap. See `Quarantine.rows`."""
         manifest = self.manifest(org, file_id)
         if manifest is None:
             return
-        yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only)
+        yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only, failed=failed)
 
     def begin_release(self, org: OrgId, manifests: Sequence[Manifest], *, now: datetime) -> None:
         """From here on the files' rows are read from storage; `finish_release` deletes them."""

@@ -47,15 +47,22 @@ def draft(
 
 
 def judge(
-    draft: Certificate, fates: Fates, in_table: Checksum, key: Key, misfits: int
+    draft: Certificate,
+    fates: Fates,
+    in_table: Checksum,
+    key: Key,
+    *,
+    misfits: int = 0,
+    corrected: int = 0,
 ) -> Certificate:
+    """`misfits`, `corrected`: rows set aside before the merge, by reason (see `corrected`)."""
     c = replace(
         draft,
         inserted=fates.inserted,
         updated=fates.updated,
         unchanged=fates.unchanged,
         superseded=fates.superseded,
-        rejected=fates.rejected + misfits,
+        rejected=fates.rejected + misfits + corrected,
         deleted=fates.deleted,
         checksum_table=in_table.text,
     )
@@ -73,13 +80,13 @@ def judge(
     if c.checksum_landing != c.checksum_table:
         out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
     if c.quarantined:
-        out.append(records.quarantine_difference(c.quarantined))
+        out.append(f"{c.quarantined}{records.IN_QUARANTINE}")
     if misfits:
-        out.append(f"{misfits} rows do not fit the table's columns and were set aside")
+        out.append(f"{misfits}{records.MISFITS}")
     if fates.rejected:
-        out.append(
-            f"{fates.rejected} rows were rejected: their key {', '.join(key.columns)} is empty"
-        )
+        out.append(f"{fates.rejected}{records.NO_KEY} {', '.join(key.columns)} is empty")
+    if corrected:
+        out.append(f"{corrected}{records.AWAITED}")
     if c.superseded and key.source == "proposed":
         out.append(
             f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"

@@ -16,6 +16,7 @@ from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
+from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
@@ -160,7 +161,7 @@ def _load(
     )
     work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
     candidates = key_candidates(work.incoming.columns)
-    if schema.exists(conn, manifest.table):
+    if schema.exists(conn, manifest.table) or any_corrected(conn, file_key=manifest.file_key):
         create_staging(conn, work.incoming.columns)
         certificate = work.merge_in(candidates)
     else:
@@ -209,7 +210,7 @@ class _Work:
         found = sums.checksum_all(
             self.conn, self._target(loaded.plan), separated=self.incoming.separated
         )
-        return judge(certificate, merge.Fates(inserted=loaded.rows), self._sum(found), key, 0)
+        return judge(certificate, merge.Fates(inserted=loaded.rows), self._sum(found), key)
 
     def merge_in(self, candidates: Sequence[tuple[str, ...]]) -> Certificate:
         """The file into its table by way of staging, where some of its rows may be already."""
@@ -232,13 +233,16 @@ class _Work:
         target = self._target(plan)
         certificate = self._receipt(plan)
         misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
+        corrected = set_aside_corrected(conn, file_key=manifest.file_key, load_id=self.load_id)
         fates = merge.publish(conn, target, now=self.now)
         gone = replace_earlier(conn, target, file_name=manifest.name, now=self.now)
         fates = replace(fates, deleted=gone)
         reach("load.published")
         # 4. reconcile
         found = sums.checksum_parts(conn, target, separated=self.incoming.separated)
-        return judge(certificate, fates, self._sum(found), key, misfits)
+        return judge(
+            certificate, fates, self._sum(found), key, misfits=misfits, corrected=corrected
+        )
 
     def _sum(self, found: tuple[int, int, int]) -> Checksum:
         rows, high, low = found

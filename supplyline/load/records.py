@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from psycopg import sql
+
 from supplyline.contracts import Certificate, Json, Manifest, RunRef, TableName
 from supplyline.errors import StaleWorker
+from supplyline.load import corrected
 from supplyline.tenancy.connections import Connection
 
 
@@ -193,42 +197,64 @@ def certificates(
     limit: int = 100,
 ) -> list[Certificate]:
     """Certificates, newest first."""
-    rows = conn.execute(
-        "SELECT c.body, (SELECT coalesce(sum(r.rows_in), 0) FROM supplyline.loads r"
+    query = sql.SQL(
+        "SELECT c.body, (SELECT coalesce(sum(r.rows_in - (SELECT count(*) FROM"
+        " supplyline.rejected_rows x WHERE x.load_id = r.load_id)), 0) FROM supplyline.loads r"
         " JOIN supplyline.loads o ON o.file_id = r.replay_of"
-        " WHERE o.file_key = l.file_key AND r.undone_at IS NULL)"
+        " WHERE o.file_key = l.file_key AND r.undone_at IS NULL),"
+        " {corrected}"
         " FROM supplyline.certificates c JOIN supplyline.loads l USING (load_id)"
         " WHERE (%(t)s::text IS NULL OR c.table_name = %(t)s)"
         " AND (%(f)s::text IS NULL OR c.file_id = %(f)s)"
         " AND (%(r)s::text IS NULL OR c.run_id = %(r)s)"
-        " ORDER BY c.issued_at DESC, c.load_id LIMIT %(n)s",
-        {"t": table, "f": file_id, "r": run_id, "n": limit},
-    ).fetchall()
-    return [closed(_from_json(body), replayed=int(replayed)) for body, replayed in rows]
+        " ORDER BY c.issued_at DESC, c.load_id LIMIT %(n)s"
+    ).format(corrected=corrected.BY_CODE)
+    rows = conn.execute(query, {"t": table, "f": file_id, "r": run_id, "n": limit}).fetchall()
+    return [
+        closed(_from_json(body), quarantined=int(all_) - sum(rejected.values()), rejected=rejected)
+        for body, all_, rejected in rows
+    ]
 
 
-def quarantine_difference(rows: int) -> str:
-    return f"{rows} rows are in quarantine"
+IN_QUARANTINE = " rows are in quarantine"
+MISFITS = " rows do not fit the table's columns and were set aside"
+NO_KEY = " rows were rejected: their key"
+AWAITED = " rows wait for their correction, whose load was undone"
+_SET_ASIDE = {
+    MISFITS: (corrected.WRONG_KIND, corrected.NO_COLUMN),
+    NO_KEY: (corrected.EMPTY_KEY,),
+    AWAITED: (corrected.CORRECTED,),
+}
 
 
-def closed(certificate: Certificate, *, replayed: int) -> Certificate:
-    """The certificate with what was corrected since: quarantined = replayed + still open.
+def closed(
+    certificate: Certificate, *, quarantined: int, rejected: Mapping[str, int]
+) -> Certificate:
+    """The certificate with what was corrected since: of the rows in quarantine, and of those that
+    the load set aside, by code.
 
     Counted anew each time, so that undoing a replay opens it again.
     """
+    replayed = quarantined + sum(rejected.values())
     if not replayed:
         return certificate
-    issued = quarantine_difference(certificate.quarantined)
-    left = certificate.quarantined - replayed
-    differences = tuple(
-        quarantine_difference(left) if d == issued else d
-        for d in certificate.differences
-        if d != issued or left
-    )
+    done = {IN_QUARANTINE: quarantined} | {
+        sentence: sum(rejected.get(code, 0) for code in codes)
+        for sentence, codes in _SET_ASIDE.items()
+    }
+    differences = []
+    for difference in certificate.differences:
+        number = difference.split(" ", 1)[0]
+        rest = difference[len(number) :]
+        off = next((n for sentence, n in done.items() if rest.startswith(sentence)), None)
+        if off is None:
+            differences.append(difference)
+        elif int(number) > off:
+            differences.append(f"{int(number) - off}{rest}")
     return replace(
         certificate,
         replayed=replayed,
-        differences=differences,
+        differences=tuple(differences),
         verdict="partial" if differences else "success",
     )
 
