@@ -9,7 +9,6 @@ simply works.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,10 +22,10 @@ from supplyline.settings import Settings
 from supplyline.stages import open_landing
 from supplyline.tenancy.catalog import save_table_settings, table_settings, tables
 from supplyline.tenancy.connections import Connection, session
+from supplyline.tenancy.names import column_names
 from supplyline.vocabulary import FIELDS, field_columns, key_candidates, recognise
 
 PARTS = ("options", "mapping", "rules", "aliases", "key", "types", "drift")
-_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def list_contracts(org: OrgId, *, settings: Settings) -> list[Json]:
@@ -202,7 +201,7 @@ def _columns(
                 next_step=f"Known are {', '.join(sorted(keys))}.",
             )
         for text in (column,) if keys is not None else (name, column):
-            if not _COLUMN.fullmatch(text):
+            if column_names([text]) != (text,):
                 raise InvalidContract(
                     f"`{part}` names {text[:60]!r}, which is no column's name.",
                     next_step="Columns are named as GET .../contract/ lists them.",

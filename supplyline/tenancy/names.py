@@ -8,9 +8,10 @@ Refuses (`InvalidName`) whatever cannot be such a name; nothing is silently chan
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from supplyline.contracts import OrgId, TableName
 from supplyline.errors import InvalidName
@@ -103,29 +104,85 @@ _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 
 
 def column_names(headers: Sequence[str]) -> tuple[str, ...]:
-    """SQL names for headers: `["Order ID", "Größe", "", "order id"]` →
-    `("order_id", "groesse", "column_3", "order_id_2")`.
+    """SQL names for headers: `["Order ID", "Größe", "", "Цена", "Price €", "Price $", "Größe"]` →
+    `("order_id", "groesse", "column_3", "цена", "price_eur", "price_usd", "groesse_2")`.
 
-    Lower case; accents off; what is no letter or digit becomes one `_`; camelCase is split;
-    at most 63 bytes; never empty, never repeated, never beginning with `_` (kept for ours), never
-    one that PostgreSQL keeps for itself (`ctid` → `c_ctid`).
-    Deterministic, so the same header gives the same columns in every file.
+    Lower case; accents of Latin letters off, other scripts as they are; what is no letter or digit
+    becomes one `_`; camelCase is split; at most 63 bytes; never empty, never repeated, never
+    beginning with `_` (kept for ours), never one that PostgreSQL keeps for itself (`ctid` →
+    `c_ctid`). A header gives the same name wherever it stands: headers that only differ in what a
+    name cannot hold are told apart by their signs, or by four digits of their hash; only headers
+    that are equal, or empty, are numbered.
     """
-    taken: set[str] = set()
+    texts = [header.strip() for header in headers]
+    chosen = _told_apart({text for text in texts if text})
+    taken = set(chosen.values())
+    seen: set[str] = set()
     out: list[str] = []
-    for position, header in enumerate(headers, start=1):
-        base = _slug(header) or f"column_{position}"
-        if base[0].isdigit() or base in _SYSTEM_COLUMNS:
-            base = f"c_{base}"
-        base = base[:56]
+    for position, text in enumerate(texts, start=1):
+        base = chosen.get(text) or f"column_{position}"
         name, n = base, 1
-        while name in taken:
+        while name in (seen if n == 1 and text in chosen else seen | taken):
             n += 1
-            name = f"{base}_{n}"
-        taken.add(name)
+            name = _with(base, f"_{n}")
+        seen.add(name)
         out.append(name)
     return tuple(out)
 
+
+def _told_apart(texts: Iterable[str]) -> dict[str, str]:
+    """Header → name, each another, whatever the order of the headers."""
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        name = _name(text) or _name(text.translate(_SIGNS)) or f"column_{_digest(text)}"
+        alike.setdefault(name, []).append(text)
+    out: dict[str, str] = {}
+    for name, group in alike.items():
+        if len(group) == 1:
+            out[group[0]] = name
+            continue
+        # The plain name is that of the header which is written most like it.
+        first, *others = sorted(group, key=lambda t: (t != name, t.lower() != name, len(t), t))
+        spoken = [_name(text.translate(_SIGNS)) for text in group]
+        if "" not in spoken and len({*spoken}) == len(group) and not {*spoken} & {*alike} - {name}:
+            out |= dict(zip(group, spoken, strict=True))
+            continue
+        out[first] = name
+        out |= {text: _with(name, f"_{_digest(text)}") for text in others}
+    return out
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+
+
+def _name(text: str) -> str:
+    base = _slug(text)
+    if base[:1].isdigit() or base in _SYSTEM_COLUMNS:
+        base = f"c_{base}"
+    return _with(base, "")
+
+
+def _with(base: str, ending: str) -> str:
+    room = MAX_IDENTIFIER - len(ending)
+    return base.encode()[:room].decode(errors="ignore").rstrip("_") + ending
+
+
+_SIGNS = str.maketrans(
+    {
+        "€": " eur ",
+        "$": " usd ",
+        "£": " gbp ",
+        "¥": " jpy ",
+        "%": " percent ",
+        "#": " number ",
+        "&": " and ",
+        "+": " plus ",
+        "Δ": " delta ",
+        "²": "2",
+        "³": "3",
+    }
+)
 
 _UMLAUTS = str.maketrans(
     {
@@ -147,7 +204,14 @@ _UMLAUTS = str.maketrans(
 
 
 def _slug(text: str) -> str:
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.strip().translate(_UMLAUTS))
-    text = unicodedata.normalize("NFKD", text)
-    text = "".join(c for c in text if not unicodedata.combining(c)).lower()
-    return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.translate(_UMLAUTS))
+    kept: list[str] = []
+    base = ""
+    for c in unicodedata.normalize("NFKD", text):
+        kind = unicodedata.category(c)
+        if kind[0] == "M":  # an accent, or in other scripts a part of the letter
+            kept.append("" if base.isascii() else c)
+        elif kind != "Cf":
+            base = c if c.isalnum() else ""
+            kept.append(c.lower() if c.isalnum() else "_")
+    return re.sub(r"_+", "_", unicodedata.normalize("NFC", "".join(kept))).strip("_")
