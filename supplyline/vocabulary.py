@@ -80,6 +80,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
                       "required_date"),
     "carrier": ("carrier", "shipper", "ship_via", "spediteur"),
     "country": ("country", "land", "pays", "pais", "country_region"),
+    "status": ("order_status", "line_status", "sale_status", "sales_status", "invoice_status",
+               "transaction_status", "item_status", "status", "financial_status", "payment_status",
+               "fulfillment_status", "fulfilment_status", "delivery_status", "shipping_status",
+               "auftragsstatus", "bestellstatus", "rechnungsstatus", "lieferstatus",
+               "zahlungsstatus", "statut", "statut_commande", "statut_facture", "estatus",
+               "estado_pedido", "estado_del_pedido", "estado_venta", "etat_commande",
+               "order_state", "state", "zustand", "etat", "estado", "stato"),
+    "cancelled": ("cancelled", "canceled", "is_cancelled", "is_canceled", "cancelled_at",
+                  "canceled_at", "cancelled_on", "voided", "is_void", "is_voided", "storniert",
+                  "ist_storniert", "storno", "annule", "annulee", "est_annule", "cancelado",
+                  "cancelada", "anulado", "anulada", "esta_cancelado"),
 }  # fmt: skip
 """Standard field → names of columns (as `tenancy.names.column_names` makes them)."""
 
@@ -171,6 +182,17 @@ def field_columns(columns: Sequence[str]) -> dict[str, str]:
                     out[name] = column
                     break
     return {name: out[name] for name in FIELDS if name in out}
+
+
+def spelled(field: str, columns: Sequence[str]) -> list[str]:
+    """All columns that are called like a field, not only the surest."""
+    return [
+        column
+        for spelling in FIELDS[field]
+        for column in columns
+        if column.replace("_", "") == spelling.replace("_", "")
+        or _plain(column) == _plain(spelling)
+    ]
 
 
 def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:

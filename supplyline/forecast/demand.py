@@ -1,9 +1,8 @@
-"""Demand from sales lines: buckets, returns, fees, and when an item was on sale.
+"""Demand from sales lines: buckets, and when an item was on sale.
 
-Promises: every line is either demand or counted under a reason (`Demand.report`): nothing is
-dropped silently. A return takes back the sale it belongs to (same item, customer and quantity,
-latest before it); a return without its sale is counted, not subtracted, since what was bought was
-wanted. A gap is zero demand from the item's first sale on, and nothing before it.
+Promises: every line is either demand or counted under a reason (`Lines.report`, `Lines.statuses`):
+nothing is dropped silently. Cancelled lines are left out (`statuses`), returns taken off
+(`returns`). A gap is zero demand from the item's first sale on, and nothing before it.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import cells
 from supplyline.forecast.series import Floats
+from supplyline.forecast.statuses import Statuses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,9 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Sales lines as columns; `day` counts from 1970-01-01, `customer` -1 is unknown."""
+    """Sales lines as columns; `day` counts from 1970-01-01, `customer` and `order` -1 are unknown
+    (`order` may be empty: none is known). `notes`: what is to be said of an item, by its number;
+    `statuses`: lines left out, and unknown ones counted, by status."""
 
     items: tuple[str, ...]
     names: dict[int, str]
@@ -39,7 +41,10 @@ class Lines:
     quantity: Floats
     price: Floats
     customer: Ints
+    order: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     report: dict[str, int] = field(default_factory=dict)
+    notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def last_day(self) -> date:
@@ -89,13 +94,16 @@ class ItemDemand:
     notes: tuple[str, ...]
 
 
-def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
+def collect(
+    blocks: Iterable[pd.DataFrame], *, today: date, statuses: Statuses | None = None
+) -> Lines:
     """Lines from blocks of text columns; what cannot be read is counted by reason."""
+    said = statuses or Statuses()
     codes: dict[str, int] = {}
     customers: dict[str, int] = {}
     named: Counter[tuple[int, str]] = Counter()
     report: dict[str, int] = defaultdict(int)
-    parts: list[tuple[Ints, Ints, Floats, Floats, Ints]] = []
+    parts: list[tuple[Ints, Ints, Floats, Floats, Ints, Ints]] = []
     limit = (today - EPOCH).days + 1
     for block in blocks:
         report["lines"] += len(block)
@@ -116,14 +124,22 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
             sold = block[["name"]].assign(item=item)[good & (quantity > 0)]
             counts: Any = sold.value_counts(["item", "name"])
             named.update(counts.to_dict())
+        kept = said.demand(block, item=item, quantity=quantity, among=good)
+        report["left_out_by_status"] += int(good.sum() - kept.sum())
         parts.append(
-            (item[good], day[good].astype(np.int64), quantity[good], price[good], who[good])
-        )
+            (
+                item[kept], day[kept].astype(np.int64), quantity[kept], price[kept], who[kept],
+                _orders(block)[kept],
+            )
+        )  # fmt: skip
     if not parts or not sum(p[0].size for p in parts):
+        by_status = report["left_out_by_status"]
         raise NotEnoughHistory(
-            "The sales table has no line with a readable item, date and quantity."
+            f"All {by_status} readable lines of the sales table are left out by their status."
+            if by_status
+            else "The sales table has no line with a readable item, date and quantity."
         )
-    columns = [np.concatenate([p[i] for p in parts]) for i in range(5)]
+    columns = [np.concatenate([p[i] for p in parts]) for i in range(6)]
     return Lines(
         items=tuple(codes),
         names=_usual(named),
@@ -132,8 +148,22 @@ def collect(blocks: Iterable[pd.DataFrame], *, today: date) -> Lines:
         quantity=columns[2],
         price=columns[3],
         customer=columns[4],
+        order=columns[5],
         report={k: v for k, v in report.items() if v},
+        notes=said.notes(),
+        statuses=said.report(),
     )
+
+
+def _orders(block: pd.DataFrame) -> Ints:
+    """The same number for the same order in every block; -1 where none is said."""
+    if "order" not in block:
+        return np.full(len(block), -1, dtype=np.int64)
+    from pandas.util import hash_array
+
+    texts = np.asarray([str(c).strip() for c in block["order"].cat.categories], dtype=object)
+    table = np.append(hash_array(texts).view(np.int64) >> 1 & (2**62 - 1), -1)
+    return np.asarray(table[block["order"].cat.codes.to_numpy()], dtype=np.int64)
 
 
 def _usual(named: Counter[tuple[int, str]]) -> dict[int, str]:
@@ -166,54 +196,6 @@ def _prices(block: pd.DataFrame, quantity: Floats) -> Floats:
             with np.errstate(divide="ignore", invalid="ignore"):
                 return np.abs(value / quantity)
     return np.full(len(block), np.nan)
-
-
-def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
-    """Takes matched returns out of the sales, and lines without a price (corrections of stock
-    where everything else is sold at a price)."""
-    report: dict[str, int] = {}
-    quantity = lines.quantity.copy()
-    back = np.flatnonzero(quantity < 0)
-    if back.size:
-        keys = set(zip(lines.item[back], lines.customer[back], strict=True))
-        sold: dict[tuple[int, int, float], list[tuple[int, int]]] = defaultdict(list)
-        candidates = np.flatnonzero((quantity > 0) & np.isin(lines.item, lines.item[back]))
-        for i in candidates:
-            if (lines.item[i], lines.customer[i]) in keys:
-                key = (int(lines.item[i]), int(lines.customer[i]), float(quantity[i]))
-                sold[key].append((int(lines.day[i]), int(i)))
-        for stack in sold.values():
-            stack.sort()
-        matched = 0
-        for i in back[np.argsort(lines.day[back], kind="stable")]:
-            key = (int(lines.item[i]), int(lines.customer[i]), float(-quantity[i]))
-            stack = sold.get(key, [])
-            before = [e for e in stack if e[0] <= lines.day[i]]
-            if before:
-                stack.remove(before[-1])
-                quantity[before[-1][1]] = 0.0
-                matched += 1
-        quantity[back] = 0.0
-        report = {"returns_matched": matched, "returns_without_sale": int(back.size) - matched}
-    priced = np.isfinite(lines.price)
-    free = priced & (lines.price <= 0) & (lines.quantity > 0)
-    if priced.mean() > 0.9 and 0 < free.mean() < 0.05:
-        report["free_of_charge"] = int(free.sum())
-        quantity[free] = 0.0
-    kept = quantity > 0
-    return (
-        Lines(
-            items=lines.items,
-            names=lines.names,
-            item=lines.item[kept],
-            day=lines.day[kept],
-            quantity=quantity[kept],
-            price=lines.price[kept],
-            customer=lines.customer[kept],
-            report=lines.report,
-        ),
-        report,
-    )
 
 
 def choose_bucket(
@@ -298,7 +280,7 @@ def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
             values=values[first:].astype(float),
             revenue=float(money),
             price=float(np.median(known[-50:])) if known.size else float("nan"),
-            notes=(),
+            notes=lines.notes.get(code, ()),
         )
 
 

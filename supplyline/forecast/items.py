@@ -59,6 +59,7 @@ def collect(
     numbers = _numeric(beside.facts)
     found = {d.item: d for d in demand.by_item(sold, bucket)}
     names = {item: lines.names.get(code, "") for code, item in enumerate(lines.items)}
+    said = {item: sold.notes.get(code, ()) for code, item in enumerate(lines.items)}
     fees = _fees(names, beside.facts, chosen)
     values = {i: d.revenue or float(d.values.sum()) for i, d in found.items() if i not in fees}
     grades = abc(values)
@@ -69,8 +70,8 @@ def collect(
         known = Facts(
             name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
-            notes=d.notes if d else (),
-            **_status_of(has_demand=d is not None, fee=item in fees),
+            notes=said.get(item, ()),
+            **_status_of(has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
             **numbers.get(item, {}),
         )
         known = _with_lead_time(known, item, texts.get("supplier", "").strip(), beside)
@@ -138,7 +139,7 @@ def _fees(
     }
 
 
-def _status_of(*, has_demand: bool, fee: bool) -> dict[str, Any]:
+def _status_of(*, has_demand: bool, fee: bool, said: tuple[str, ...] = ()) -> dict[str, Any]:
     if fee:
         return {
             "status": "not_a_product",
@@ -147,7 +148,9 @@ def _status_of(*, has_demand: bool, fee: bool) -> dict[str, Any]:
     if not has_demand:
         return {
             "status": "no_history",
-            "why": "No sale of this item is left in the periods, returns taken off.",
+            "why": " ".join(
+                ("No sale of this item is left in the periods, returns taken off.", *said)
+            ),
         }
     return {}
 

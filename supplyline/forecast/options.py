@@ -13,6 +13,9 @@ class BadForecastSettings(Terminal):
     next_step = "Correct the setting that is named; docs/replenishment.md lists them."
 
 
+LISTS = ("not_products", "products", "statuses_left_out", "statuses_counted")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForecastSettings:
     """`bucket`: day, week, month, or empty to find out. Times in days. `fill_rate`: share of
@@ -37,6 +40,10 @@ class ForecastSettings:
     """Codes that are no product, beside those recognised."""
     products: tuple[str, ...] = ()
     """Codes that are a product although they look like a fee."""
+    statuses_left_out: tuple[str, ...] = ()
+    """Statuses of sales lines that are no demand, beside those recognised."""
+    statuses_counted: tuple[str, ...] = ()
+    """Statuses of sales lines that are demand although they look like a cancellation."""
 
     def refit(self, bucket: str) -> int:
         """Periods after which a fit is made anew at the latest: 1 but for daily histories."""
@@ -62,7 +69,7 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     if unknown:
         raise BadForecastSettings(f"Unknown forecast settings: {', '.join(unknown)}.")
     kinds: dict[str, type | tuple[type, ...]] = {
-        "bucket": str, "fill_rate": dict, "not_products": (list, tuple), "products": (list, tuple),
+        "bucket": str, "fill_rate": dict, **dict.fromkeys(LISTS, (list, tuple)),
     }  # fmt: skip
     for name, value in data.items():
         if isinstance(value, bool) or not isinstance(value, kinds.get(name, (int, float))):
@@ -70,7 +77,7 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     for name in ("horizon", "season", "refit_days", "chunk_items", "keep_runs"):
         if data.get(name, 1) != int(data.get(name, 1)) or data.get(name, 1) > 100_000:
             raise BadForecastSettings(f"`{name}` is no whole number up to 100000.")
-    lists = {k: tuple(map(str, data[k])) for k in ("not_products", "products") if k in data}
+    lists = {k: tuple(map(str, data[k])) for k in LISTS if k in data}
     merged: dict[str, Any] = data | lists
     found = ForecastSettings(**merged)
     if found.bucket not in ("", "day", "week", "month"):

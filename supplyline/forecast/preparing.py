@@ -20,6 +20,8 @@ from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import changes, demand, items, masters, overrides, sources, store
 from supplyline.forecast.decisions import load_settings
 from supplyline.forecast.options import ForecastSettings
+from supplyline.forecast.returns import without_returns
+from supplyline.forecast.statuses import Statuses, folded
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +68,15 @@ def prepare(
         latest = store.latest_run(conn)
         base = store.find_run(conn, latest) if latest and latest != run.run_id else None
         found = sources.find(conn)
-        lines = demand.collect(sources.read_lines(conn, found), today=now.astimezone(UTC).date())
-        sold, counts = demand.without_returns(lines)
+        lines = demand.collect(
+            sources.read_lines(conn, found),
+            today=now.astimezone(UTC).date(),
+            statuses=Statuses(
+                counted=frozenset(map(folded, chosen.statuses_counted)),
+                left_out=frozenset(map(folded, chosen.statuses_left_out)),
+            ),
+        )
+        sold, counts = without_returns(lines)
         if not sold.item.size:
             raise NotEnoughHistory("The sales hold no line with a positive quantity.")
         bucket = demand.choose_bucket(
@@ -91,6 +100,7 @@ def prepare(
         report = {
             "sources": found.as_json(),
             "lines": demand.summary(lines, bucket, counts),
+            "statuses": lines.statuses,
             "not_products": fees,
             "changes": counted,
         }

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from supplyline.errors import NotEnoughHistory
 from supplyline.tenancy.catalog import table_settings, tables
-from supplyline.vocabulary import field_columns
+from supplyline.vocabulary import field_columns, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,14 +173,16 @@ def _largest(conn: Connection, among: list[Source]) -> Source:
 def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
     """The sales lines in blocks; every column is text, as a category, null where empty."""
     sales, orders = sources.sales, sources.orders
-    wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name")
+    wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name", "order")
     parts = [
         sql.SQL("s.{}::text AS {}").format(sql.Identifier(sales.columns[f]), sql.Identifier(f))
         for f in wanted
         if f in sales.columns
     ]
+    parts += _statuses(conn, sales, alias="s")
     source = sql.SQL("public.{} s").format(sql.Identifier(sales.table))
     if orders is not None:
+        parts += _statuses(conn, orders, alias="o")
         parts.append(sql.SQL("o.{}::text AS date").format(sql.Identifier(orders.columns["date"])))
         source = sql.SQL("{} JOIN public.{} o ON o.{}::text = s.{}::text").format(
             source,
@@ -192,6 +194,24 @@ def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
         sql.SQL(", ").join(parts), source
     )
     yield from _copied(conn, query)
+
+
+def _statuses(conn: Connection, source: Source, *, alias: str) -> list[sql.Composed]:
+    """Columns that may say that a line is no sale: `status:NAME`, `cancelled:NAME`."""
+    taken = {c for f, c in source.columns.items() if f not in ("status", "cancelled")}
+    found = {}
+    for kind in ("cancelled", "status"):
+        columns = [source.columns[kind]] if kind in source.columns else []
+        for name in dict.fromkeys([*columns, *spelled(kind, columns_of(conn, source.table))]):
+            if name not in taken:
+                found[name] = kind
+    prefix = "" if alias == "s" else f"{source.table}."
+    return [
+        sql.SQL("{}.{}::text AS {}").format(
+            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{kind}:{prefix}{name}")
+        )
+        for name, kind in found.items()
+    ]
 
 
 def _copied(conn: Connection, query: sql.Composed) -> Iterator[pd.DataFrame]:

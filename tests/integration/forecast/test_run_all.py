@@ -13,6 +13,7 @@ from supplyline.audit.chain import verify
 from supplyline.audit.events import events
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory, StaleWorker
+from supplyline.forecast.explain_text import render
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -151,3 +152,35 @@ def test_lines_find_their_dates_in_the_table_of_orders(org: OrgId, conn: Connect
     (row,) = forecast.read_plan(conn)
     assert row["item"] == "11"
     assert row["demand_per_day"] == pytest.approx(2, rel=0.1)
+
+
+def test_cancelled_lines_are_no_demand_and_are_said(org: OrgId, conn: Connection) -> None:
+    """An item that sells 8 a week, with a cancelled line of 200 a week; one only ever cancelled."""
+    conn.execute(
+        "CREATE TABLE sales (invoice_no text, stock_code text, invoice_date date, quantity int,"
+        " order_status text)"
+    )
+    rows: list[tuple[Any, ...]] = []
+    for n in range(104):
+        day = date(2024, 1, 1) + timedelta(days=7 * n)
+        rows += [(f"i{n}", "008", day, 8, "Completed"), (f"j{n}", "008", day, 200, "Cancelled")]
+        rows.append((f"k{n}", "009", day, 3, "Cancelled"))
+        rows.append((f"l{n}", "010", day, 4, "Parked"))
+    with conn.cursor() as cursor:
+        cursor.executemany("INSERT INTO sales VALUES (%s, %s, %s, %s, %s)", rows)
+    conn.commit()
+    done = forecast.run_all(org, conn=conn, now=NOW, run=RUN)
+    assert done.report["statuses"] == {
+        "left_out": [
+            {"column": "order_status", "status": "Cancelled", "lines": 208, "units": 21112.0}
+        ],
+        "unknown_counted": [
+            {"column": "order_status", "status": "Parked", "lines": 104, "units": 416.0}
+        ],
+    }
+    plan = {row["item"]: row for row in forecast.read_plan(conn)}
+    assert plan["008"]["demand_per_day"] == pytest.approx(8 / 7, rel=0.1)
+    assert "104 lines of 20800 units" in render(forecast.explain(conn, item="008"))
+    assert plan["009"]["status"] == "no_history"
+    assert "104 lines of 312 units" in plan["009"]["why"]
+    assert "which is not known" in render(forecast.explain(conn, item="010"))
