@@ -42,6 +42,9 @@ def erase(org: str, yes_erase: str, as_json: bool) -> None:
         click.echo(json.dumps(proof))
     else:
         was, left = proof["was"], proof["left"]
+        if not proof["found"]:
+            click.echo(f"Nothing of {owner} was found: no file, no document, no database, no role.")
+            return
         click.echo(
             f"{owner}: {was['files']} files of {was['bytes']} bytes, {was['documents']} landed"
             f" documents, {len(was['tables'])} tables, database and role: gone at {proof['at']}"
@@ -57,8 +60,9 @@ def erase_organization(
 ) -> Json:
     """Removes everything of an organization outside the control database, then looks again.
 
-    Answers `{org, was: {files, bytes, file_list: [{path, size}], documents, collections, tables:
-    {name: rows}, audit_head}, left: {files, collections, database, role}, gone, at}`. `audit_head`
+    Answers `{org, found, was: {files, bytes, file_list: [{path, size}], documents, collections,
+    tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone, at}`.
+    `found`: whether there was anything of it, which an id that was mistyped has not; `audit_head`
     is the number and hash of the last event: it seals the trail that went with the database.
     """
     owner, config = parse_org_id(org), settings or environment.get()
@@ -74,6 +78,7 @@ def erase_organization(
             "documents": sum(collections.values()),
             **_database(owner, config),
         }
+        found = any([files, collections, *_left(owner, config).values()])
         # The database goes last: while it is there, what was begun can be seen and repeated.
         storage.erase(owner)
         reach("erase.files_gone")
@@ -87,6 +92,7 @@ def erase_organization(
         }
     return {
         "org": owner,
+        "found": found,
         "was": was,
         "left": left,
         "gone": not any(left.values()),

@@ -15,9 +15,10 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from supplyline.contracts import OrgId
 from supplyline.errors import DatabaseUnavailable, OrganizationNotFound, SchemaBehind
@@ -31,12 +32,51 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_TIMEOUT_S = 10
 MAINTENANCE_DB = "postgres"
 
-_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c client_encoding=UTF8"
-_PROVISIONED = """
-SELECT EXISTS (
-  SELECT FROM pg_database d JOIN pg_roles r ON r.rolname = %(role)s
-  WHERE d.datname = %(database)s AND has_database_privilege(r.oid, d.oid, 'CONNECT'))
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "timezone=UTC",
+        "datestyle=ISO,MDY",
+        "client_encoding=UTF8",
+        # A role may set any of these for its own sessions (ALTER ROLE ... SET); not for ours.
+        "statement_timeout=0",
+        "lock_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+        "idle_session_timeout=0",
+        "default_transaction_read_only=off",
+        "default_transaction_deferrable=off",
+        r"default_transaction_isolation=read\ committed",
+        "synchronous_commit=on",
+        "search_path=public",
+        "role=none",
+        "standard_conforming_strings=on",
+        "bytea_output=hex",
+        "intervalstyle=postgres",
+        "extra_float_digits=1",
+        "transform_null_equals=off",
+        "array_nulls=on",
+        "row_security=on",
+        "default_table_access_method=heap",
+    )
+)
+_TRANSACTION_TIMEOUT_SINCE = 170000
+
+COMPLETE: LiteralString = """
+  d.datallowconn AND r.rolcanlogin
+  AND EXISTS (SELECT FROM aclexplode(d.datacl) a
+    WHERE a.grantee = r.oid AND a.privilege_type = 'CONNECT')
+  AND NOT EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+    WHERE a.grantee = 0)
 """
+"""SQL: whether the database `d` of the role `r` is provisioned completely.
+
+The role's own right to connect is granted last, after the schema and the first event: that it may
+enter because PUBLIC may, or that the database is closed, says that something is missing.
+"""
+_PROVISIONED = sql.SQL(
+    "SELECT EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.rolname = %(role)s"
+    " WHERE d.datname = %(database)s AND {})"
+).format(sql.SQL(COMPLETE))
 
 
 def connect(
@@ -53,7 +93,7 @@ def connect(
     """
     role = role_name(org, prefix=settings.pg_db_prefix)
     try:
-        return psycopg.connect(
+        conn: Connection = psycopg.connect(
             host=settings.pg_host,
             port=settings.pg_port,
             dbname=database_name(org, prefix=settings.pg_db_prefix),
@@ -81,6 +121,9 @@ def connect(
             f"`supplyline provision --org {org}` sets the role's password anew.",
             org=org,
         ) from error
+    if conn.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        conn.pgconn.exec_(b"SET transaction_timeout = 0")  # older servers refuse it as an option
+    return conn
 
 
 def connect_admin(

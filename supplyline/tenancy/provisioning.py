@@ -25,6 +25,7 @@ from supplyline.errors import ConfigurationError, InvalidName
 from supplyline.settings import Settings
 from supplyline.tenancy import migrate
 from supplyline.tenancy.connections import (
+    COMPLETE,
     MAINTENANCE_DB,
     Connection,
     connect_admin,
@@ -60,32 +61,32 @@ def provision(org: OrgId, *, settings: Settings) -> bool:
         connect_admin(settings=settings) as conn,
         _one_at_a_time(conn, database),
     ):
+        complete = is_complete(conn, role=role, database=database)
         # 1. The role, which may not connect anywhere yet.
         _ensure_role(conn, role, settings=settings)
         # 2. The database, closed to everybody from its first moment.
         _ensure_database(conn, database, settings=settings)
         # 3. The schema. 4. The first event. 5. Only now the role may enter.
-        migrate.migrate(org, settings=settings)
-        complete = is_complete(conn, role=role, database=database)
+        stepped = migrate.migrate(org, settings=settings)
+        recorded = _record(org, database=database, settings=settings)
         if not complete:
-            _record(org, database=database, settings=settings)
             conn.execute(
                 sql.SQL("GRANT CONNECT, TEMP ON DATABASE {} TO {}").format(
                     sql.Identifier(database), sql.Identifier(role)
                 )
             )
         close_to_public(conn, settings=settings)
-    return not complete
+    return bool(stepped or recorded or not complete)
 
 
 def list_organizations(*, settings: Settings) -> tuple[OrgId, ...]:
     """Every completely provisioned organization, sorted. Raises DatabaseUnavailable."""
-    query = """
+    query = sql.SQL("""
         SELECT d.datname FROM pg_database d JOIN pg_roles r ON r.rolname = d.datname
         WHERE starts_with(d.datname, %s) AND pg_get_userbyid(d.datdba) = %s
-          AND has_database_privilege(r.oid, d.oid, 'CONNECT')
+          AND {complete}
         ORDER BY d.datname COLLATE "C"
-    """
+    """).format(complete=sql.SQL(COMPLETE))
     prefix = settings.pg_db_prefix
     with unavailable_mapped(), connect_admin(settings=settings) as conn:
         rows = conn.execute(query, (prefix, settings.app_db_user)).fetchall()
@@ -221,6 +222,7 @@ def _ensure_role(conn: Connection, role: str, *, settings: Settings) -> None:
                 "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT {}"
             ).format(name, sql.Literal(ROLE_CONNECTIONS))
         )
+    _reset_settings(conn, role)
     # The verifier is computed here: the password itself never stands in a statement or a log.
     verifier = conn.pgconn.encrypt_password(
         settings.role_password(role).encode(), role.encode(), b"scram-sha-256"
@@ -233,6 +235,21 @@ def _ensure_role(conn: Connection, role: str, *, settings: Settings) -> None:
         if conn.info.server_version >= 160000
         else sql.SQL("GRANT {} TO CURRENT_USER").format(name)
     )
+
+
+def _reset_settings(conn: Connection, role: str) -> None:
+    """What the role set for its own sessions, such as a timeout of 1 ms, goes."""
+    name = sql.Identifier(role)
+    everywhere = conn.execute(
+        "SELECT d.datname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+        " LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s",
+        (role,),
+    ).fetchall()
+    for (database,) in everywhere:
+        where = (
+            sql.SQL("IN DATABASE {}").format(sql.Identifier(database)) if database else sql.SQL("")
+        )
+        conn.execute(sql.SQL("ALTER ROLE {} {} RESET ALL").format(name, where))
 
 
 def _ensure_database(conn: Connection, database: str, *, settings: Settings) -> None:
@@ -272,13 +289,14 @@ def _check_owner(conn: Connection, database: str, *, settings: Settings) -> None
         )
 
 
-def _record(org: OrgId, *, database: str, settings: Settings) -> None:
-    """The chain's first event. An interrupted call may have written it already."""
+def _record(org: OrgId, *, database: str, settings: Settings) -> bool:
+    """Writes the chain's first event unless it is there; True when it was written now."""
     with connect_admin(settings=settings, dbname=database, autocommit=False) as conn:
         row = conn.execute(
             "SELECT count(*) FROM supplyline.audit_events WHERE kind = 'organization.provisioned'"
         ).fetchone()
-        if row is None or row[0] == 0:
+        missing = row is None or row[0] == 0
+        if missing:
             append(
                 conn,
                 org=org,
@@ -287,3 +305,4 @@ def _record(org: OrgId, *, database: str, settings: Settings) -> None:
                 subject=database,
                 detail={"steps": [step.name for step in migrate.steps()]},
             )
+    return missing

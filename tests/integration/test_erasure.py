@@ -51,8 +51,10 @@ def test_everything_is_gone_and_the_proof_says_what_was(
     assert proof["left"] == {"files": 0, "collections": 0, "database": 0, "role": 0}
     assert storage.everything(full) == []
     assert storage.find(other, "theirs").name == "x.csv"
+    assert proof["found"] is True
     again = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full])
     assert again.exit_code == 0
+    assert again.stdout.startswith(f"Nothing of {full} was found")  # nor of an id mistyped
 
 
 @pytest.mark.parametrize("point", ["erase.files_gone", "erase.documents_gone"])

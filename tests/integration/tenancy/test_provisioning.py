@@ -17,7 +17,7 @@ from supplyline.errors import (
     OrganizationNotFound,
 )
 from supplyline.settings import Settings
-from supplyline.tenancy import connections, migrate, provisioning
+from supplyline.tenancy import bulk, connections, migrate, provisioning
 from supplyline.tenancy.names import database_name
 from tests.servers import PostgresServer
 
@@ -218,3 +218,79 @@ def test_control_database_is_closed_to_organizations(
             user=role,
             password=engine_settings.role_password(role),
         )
+
+
+def state_of(pg: PostgresServer, name: str) -> tuple[object, ...] | None:
+    with pg.connect() as conn:
+        return conn.execute(
+            "SELECT datallowconn, (SELECT count(*) FROM aclexplode(coalesce(datacl,"
+            " acldefault('d', datdba))) WHERE grantee = 0), has_database_privilege(%s, oid,"
+            " 'CONNECT') FROM pg_database WHERE datname = %s",
+            (name, name),
+        ).fetchone()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_database_that_a_killed_provision_left_is_completed(
+    new_org: NewOrg, engine_settings: Settings, pg: PostgresServer, opened: bool
+) -> None:
+    """CREATE DATABASE goes on when its client is killed: closed, and with PUBLIC's own rights."""
+    org = new_org(provisioned=False)
+    name = database_name(org, prefix=engine_settings.pg_db_prefix)
+    with connections.connect_admin(settings=engine_settings) as conn:
+        conn.execute(f'CREATE ROLE "{name}" LOGIN'.encode())
+        conn.execute(f'CREATE DATABASE "{name}" ALLOW_CONNECTIONS {opened}'.encode())
+    assert not connections.exists(org, settings=engine_settings)
+    assert org not in provisioning.list_organizations(settings=engine_settings)
+    assert bulk.provision_many([org], settings=engine_settings).done == 1
+    assert state_of(pg, name) == (True, 0, True)
+    assert bulk.provision_many([org], settings=engine_settings).skipped == 1
+    with connections.session(org, settings=engine_settings) as session:
+        assert session.execute("SELECT count(*) FROM supplyline.audit_events").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'ALTER DATABASE "{}" ALLOW_CONNECTIONS false',
+        'GRANT CONNECT ON DATABASE "{}" TO PUBLIC',
+        'REVOKE CONNECT ON DATABASE "{0}" FROM "{0}"',
+    ],
+)
+def test_what_is_not_as_it_should_be_is_not_complete(
+    new_org: NewOrg, engine_settings: Settings, pg: PostgresServer, broken: str
+) -> None:
+    org = new_org()
+    name = database_name(org, prefix=engine_settings.pg_db_prefix)
+    with connections.connect_admin(settings=engine_settings) as conn:
+        conn.execute(broken.format(name).encode())
+    assert not connections.exists(org, settings=engine_settings)
+    assert provisioning.provision(org, settings=engine_settings) is True
+    assert state_of(pg, name) == (True, 0, True)
+    assert provisioning.provision(org, settings=engine_settings) is False
+
+
+def test_what_a_role_sets_for_its_sessions_stops_neither_us_nor_stays(
+    new_org: NewOrg, engine_settings: Settings, pg: PostgresServer
+) -> None:
+    org = new_org()
+    name = database_name(org, prefix=engine_settings.pg_db_prefix)
+    with connections.connect(org, settings=engine_settings, autocommit=True) as conn:
+        for own in (
+            "SET statement_timeout = '1ms'",
+            "SET default_transaction_read_only = on",
+            f'IN DATABASE "{name}" SET search_path = nowhere',
+            f'IN DATABASE "{name}" SET synchronous_commit = off',
+        ):
+            conn.execute(f'ALTER ROLE "{name}" {own}'.encode())
+    with connections.session(org, settings=engine_settings) as conn:
+        conn.execute("CREATE TABLE t AS SELECT pg_sleep(0.05)::text AS slept")
+        assert conn.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        assert conn.execute("SHOW search_path").fetchone() == ("public",)
+    provisioning.provision(org, settings=engine_settings)
+    with pg.connect() as conn:
+        assert conn.execute(
+            "SELECT count(*) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+            " WHERE rolname = %s",
+            (name,),
+        ).fetchone() == (0,)
