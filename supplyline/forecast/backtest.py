@@ -15,6 +15,7 @@ from supplyline.forecast.classes import Pattern, classify
 from supplyline.forecast.methods import level
 from supplyline.forecast.pools import (
     POOLS,
+    SHARES,
     bounded,
     least_length,
     pool_of,
@@ -172,12 +173,12 @@ def weigh(raw: Raw, *, season: int, prior: Floats) -> Fit:
     means, naive, spreads = np.empty(shape), np.empty(shape), np.empty(len(raw.past))
     for k, view in enumerate(raw.past):
         # An origin's weights rest on the other origins, so that they are not chosen in hindsight.
-        weights = _weights(raw.pool, view, np.delete(own, k, axis=0), prior)
+        weights = _weights(raw, view, np.delete(own, k, axis=0), prior)
         past = raw.values[: view.seen]
         means[k] = bounded(_mixed(view.methods, weights), past)
         naive[k] = seasonal_naive(past, horizon, m)
         spreads[k] = spread_of(past, means[k], pool=raw.pool, error=view.error, season=m)
-    weights = _weights(raw.pool, raw.now, own, prior)
+    weights = _weights(raw, raw.now, own, prior)
     mean = bounded(_mixed(raw.now.methods, weights), raw.values)
     came = np.reshape(actuals, shape)
     return Fit(
@@ -208,20 +209,21 @@ def _own_errors(raw: Raw, actuals: Sequence[Floats]) -> Floats:
     return out
 
 
-def _weights(pool: str, view: View, own: Floats, prior: Floats) -> Floats:
+def _weights(raw: Raw, view: View, own: Floats, prior: Floats) -> Floats:
     """Shares of the methods: by the evidence for slow movers, else between equal ones and those
     inverse to the series' own errors."""
-    if pool == "slow":
+    if raw.pool == "slow":
         return np.asarray(level.weights(view.evidence[None, :], prior)[0], dtype=float)
     usable = np.isfinite(view.methods).all(axis=1)
-    equal = usable / max(1, int(usable.sum()))
+    share = np.where(usable, [SHARES.get(n, 1.0) for n in raw.names], 0.0)
+    equal = share / max(float(share.sum()), 1.0)
     if usable.sum() < 2 or not own.size:
         return np.asarray(equal, dtype=float)
     seen = np.isfinite(own)
     error = np.where(seen, own, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     error = np.where(seen.any(axis=0), error, error.max())
     floor = 0.05 * float(error.mean()) + 1e-12
-    inverse = np.where(usable, 1.0 / np.maximum(error, floor), 0.0)
+    inverse = share / np.maximum(error, floor)
     trust = own.shape[0] / (own.shape[0] + TRUST)
     return np.asarray(trust * inverse / inverse.sum() + (1 - trust) * equal, dtype=float)
 

@@ -58,7 +58,7 @@ def engine_version() -> str:
     digest = hashlib.sha256()
     for package in ("supplyline.forecast", "supplyline.forecast.methods"):
         for file in sorted(resources.files(package).iterdir(), key=lambda f: f.name):
-            if file.name.endswith((".py", ".csv")):
+            if file.name.endswith((".py", ".npz")):
                 digest.update(file.name.encode() + b"\0" + file.read_bytes())
     for library in ("numpy", "scipy"):
         digest.update(f"{library} {metadata.version(library)}".encode())

@@ -13,6 +13,7 @@ import numpy as np
 
 from supplyline.forecast.classes import Pattern
 from supplyline.forecast.methods import level, smoothing
+from supplyline.forecast.methods.logs import seasonal_theta
 from supplyline.forecast.methods.panel import Panel, panel_of
 from supplyline.forecast.methods.season import profile_of
 from supplyline.forecast.methods.theta import theta
@@ -36,6 +37,10 @@ class Found:
     error: Floats
     evidence: Floats | None = None
 
+
+SHARES = {"windows": 2.0}
+"""Equal weights count the methods of this table so many times: the learned windows already hold
+theta's forecast, and on sets they were not learned from they alone are as good as all others."""
 
 Methods = Callable[[Sequence[Floats], int, int], Found]
 
@@ -80,18 +85,15 @@ def _regular(histories: Sequence[Floats], horizon: int, season: int) -> Found:
 
 def _seasonal(histories: Sequence[Floats], horizon: int, season: int) -> Found:
     panel = panel_of(histories)
-    profile = profile_of(panel, season)
-    line, alpha, error = theta(profile.remove(panel), horizon)
+    told = seasonal_theta(panel, max(horizon, STEPS), season)
     found = {
-        "theta": profile.restore(line),
+        "theta": told.restore(told.ahead)[:, :horizon],
         "ets": smoothing.smoothing(panel, horizon, season),
     }
     if season == MONTHS:
-        found["windows"] = windows(panel, horizon, strength=profile.strength, alpha=alpha)
-        for step in range(STEPS, horizon):  # beyond what was learned, as theta goes on
-            moved = found["theta"][:, step] - found["theta"][:, step - season]
-            found["windows"][:, step] = found["windows"][:, step - season] + moved
-    return _restored(panel, found, error)
+        line = windows(told.panel, told.ahead, strength=told.strength, alpha=told.alpha)
+        found["windows"] = np.where(told.logged[:, None], told.restore(line)[:, :horizon], np.nan)
+    return _restored(panel, found, told.error)
 
 
 def _long_season(histories: Sequence[Floats], horizon: int, season: int) -> Found:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from supplyline.forecast import pools
 from supplyline.forecast.backtest import ORIGINS, origins, run_methods
-from supplyline.forecast.methods import level, windows
+from supplyline.forecast.methods import level, logs, windows
 from supplyline.forecast.methods.panel import panel_of
 from supplyline.forecast.methods.season import profile_of
 from supplyline.forecast.methods.smoothing import smoothing
@@ -100,11 +101,38 @@ def test_evidence_moves_the_weights_of_a_level_that_fell() -> None:
 
 
 def test_windows_need_two_positive_years() -> None:
-    panel = panel_of([np.resize(SHAPE, 60), np.resize(SHAPE, 20), np.r_[np.resize(SHAPE, 30), 0.0]])
-    one = np.ones(3)
-    found = panel.restore(windows.windows(panel, 6, strength=one, alpha=0.3 * one))
-    assert np.isfinite(found[0]).all()
-    assert np.isnan(found[1:]).all()
+    zero = np.r_[np.resize(SHAPE, 30), 0.0]
+    found = pools.POOLS["seasonal"]([np.resize(SHAPE, 60), np.resize(SHAPE, 20), zero], 6, 12)
+    assert np.isfinite(found.methods["windows"][0]).all()
+    assert np.isnan(found.methods["windows"][1:]).all()
+    assert all(np.isfinite(found.methods[name]).all() for name in ("theta", "ets"))
+
+
+def test_windows_go_on_beyond_what_was_learned_as_theta_does() -> None:
+    told = logs.seasonal_theta(panel_of([np.resize(SHAPE, 60)]), 40, 4)
+    line = windows.windows(told.panel, told.ahead, strength=told.strength, alpha=told.alpha)
+    moved = line - told.ahead
+    assert moved[0, windows.STEPS :] == pytest.approx(moved[0, 12 : windows.STEPS].mean())
+
+
+def test_networks_by_hand() -> None:
+    """Hidden: max(0, 2 * 1 + 1 - 2) = 1 and max(0, -2 + 0) = 0; out: 1 * 3 + 0.5 = 3.5; the other
+    network says 0.5, so that the mean is 2."""
+    hidden = (np.array([[2.0, -2.0], [1.0, 0.0]]), np.array([-2.0, 0.0]))
+    one = (hidden, (np.array([[3.0], [9.0]]), np.array([0.5])))
+    other = (hidden, (np.zeros((2, 1)), np.array([0.5])))
+    assert windows.moves(np.array([[1.0, 1.0]]), (one, other)) == pytest.approx(np.array([[2.0]]))
+    back = windows.unpacked(windows.packed((one, other)))
+    assert windows.moves(np.array([[1.0, 1.0]]), back) == pytest.approx(np.array([[2.0]]))
+
+
+def test_theta_on_logarithms_foretells_growth_in_proportion() -> None:
+    grown = np.resize([2.0, 1.0, 0.5, 1.0], 40) * 1.05 ** np.arange(40)
+    told = logs.seasonal_theta(panel_of([grown, np.r_[0.0, grown]]), 4, 4)
+    ahead = told.restore(told.ahead)[np.argsort(told.panel.order)]
+    season = ahead[0] / ahead[0].mean()
+    assert season == pytest.approx(np.array([2.0, 1.0, 0.5, 1.0]) / 1.125, rel=0.15)
+    assert told.logged[np.argsort(told.panel.order)].tolist() == [True, False]
 
 
 def test_the_backtest_uses_what_there_is() -> None:
