@@ -51,7 +51,8 @@ _TOKENS: dict[str, tuple[str, str, str]] = {
 """Token → (part, pattern, PostgreSQL's to_char)."""
 
 _SPLIT = re.compile("|".join(map(re.escape, sorted(_TOKENS, key=len, reverse=True))) + r"|.")
-_ZONE = re.compile(r"(Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)$")
+_OFFSET = "Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?"
+_ZONE = re.compile(rf"({_OFFSET})$")
 _LITERAL = re.compile(r"[-/.:, T]")
 _NEEDED = ({"y", "m", "d"}, {"y", "m", "d", "H", "M"})
 
@@ -165,6 +166,12 @@ class DateFormat:
         return pa.array((of["d"] > 0) & (of["d"] <= days.astype(np.int64)))
 
 
+def dotted(form: str) -> bool:
+    """Whether a format is a day, a month and a year between dots, which names no month."""
+    found = parse(form)
+    return found is not None and "." in found.tokens[:4] and found.parts[:3] == "dmy"
+
+
 def is_part(token: str) -> bool:
     """Whether a token stands for a part of a date, and not for itself."""
     return token in _TOKENS
@@ -231,7 +238,7 @@ _CLOCKS = (
 )  # fmt: skip
 _TIME = re.compile(
     r"(?P<date>.*?[0-9])(?P<join>[ T]|, )(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)"
-    r"(?P<fraction>\.[0-9]{1,6})?(?P<noon> [AaPp][Mm])?(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+    rf"(?P<fraction>\.[0-9]{{1,6}})?(?P<noon> [AaPp][Mm])?(?P<zone>{_OFFSET})?"
 )
 
 

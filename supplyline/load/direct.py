@@ -21,9 +21,9 @@ from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
 from supplyline.load import schema
-from supplyline.load.kinds import BOOLEAN, JSON, TEXT, kind_of
+from supplyline.load.kinds import BOOLEAN, TEXT, kind_of
 from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
-from supplyline.load.types import Evidence, restored
+from supplyline.load.types import Evidence, comparable, restored
 from supplyline.tenancy.connections import Connection
 
 Key = tuple[str, ...]
@@ -95,6 +95,8 @@ class FirstLoad:
         if plan.refusal or plan.strict or not all(map(_sent_as_it_is, plan.types.values())):
             return None
         wanted = [*candidates, ()] if key is None else [key]
+        if not all(comparable(plan.types.get(c, TEXT)) for k in wanted for c in k):
+            return None  # it is text if it is of the key, and the key is not known yet
         self.keys = [k for k in wanted if _may_be_key(batch, plan.types, k)]
         return plan if self.keys else None
 
@@ -187,7 +189,7 @@ def _sent_as_it_is(spec: str) -> bool:
 
 
 def _may_be_key(batch: pa.RecordBatch, types: Mapping[str, str], key: Key) -> bool:
-    if not all(c in types and types[c] != JSON and _complete(batch, c) for c in key):
+    if not all(c in types and _complete(batch, c) for c in key):
         return False
     if not key:
         return True

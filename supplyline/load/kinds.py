@@ -30,6 +30,8 @@ TEXT, BIGINT, NUMERIC, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, JSON = (
 )  # fmt: skip
 
 _HEX = "[0-9a-f]"
+WORDS = ("boolean yes/no", "boolean YES/NO", "boolean Yes/No")
+"""Truth values whose words are others' too: `NO` alone is Norway, an article, a number's mark."""
 _BOOLEANS = ("true/false", "TRUE/FALSE", "True/False", "yes/no", "YES/NO", "Yes/No")
 """Pairs that mean a truth value to everybody; others (`Y/N`, `1/0`, `ja/nein`) are set by hand."""
 
@@ -135,7 +137,7 @@ def _boolean(spec: str, yes: str, no: str) -> Kind:
         )
 
     def write(value: sql.Composable) -> sql.Composable:
-        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+        return sql.SQL("CASE {} WHEN true THEN {} WHEN false THEN {} END").format(
             value, sql.Literal(yes), sql.Literal(no)
         )
 

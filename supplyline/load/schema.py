@@ -22,10 +22,11 @@ from psycopg import sql
 
 from supplyline.contracts import Json, TableName, TableSettings
 from supplyline.errors import SchemaDrift
-from supplyline.load.kinds import JSON, TEXT, kind_of, sql_type
+from supplyline.load.kinds import TEXT, kind_of, sql_type
 from supplyline.load.types import (
     Evidence,
     choose,
+    comparable,
     remember,
     remembered,
     remembered_remarks,
@@ -175,11 +176,9 @@ class _Planning:
         if wanted is not None:
             self._set_by_hand(column, wanted)
         else:
-            fitting = self.evidence.fitting(column)
-            choice = choose(fitting or ())
-            kind = TEXT if column in self.key and sql_type(choice.kind) == JSON else choice.kind
-            self.types[column] = self.added[column] = kind
-            self._remark(column, choice.remark or self.evidence.hint(column))
+            choice = self.evidence.choice(column)
+            self._remark(column, choice.remark)
+            self.types[column] = self._of_a_key(column, choice.kind)
         self.added[column] = self.types[column]
 
     def _set_by_hand(self, column: str, wanted: str) -> None:
@@ -202,21 +201,40 @@ class _Planning:
             if before != TEXT and fitting is not None and before not in fitting:
                 self.strict.append(column)
         else:
-            self.types[column] = self._settled(column, before, fitting)
-            if self.types[column] == TEXT != before:
+            self.types[column] = after = self._of_a_key(
+                column, self._settled(column, before, fitting), before
+            )
+            if after == TEXT != before:
                 self._remark(column, f"a value that is no `{before}` made it text")
+            elif after != before and (choice := choose(fitting or ())).kind == after:
+                self._remark(column, choice.remark)
         if self.types[column] != before:
             self.changed[column] = (before, self.types[column])
 
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
         if before == TEXT and fitting and column not in self.key:
-            choice = choose(fitting)
+            choice = self.evidence.choice(column)
             if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
                 self._remark(column, choice.remark)  # nothing but empty cells until now
                 return choice.kind
         return settle(
             before, fitting, convertible=lambda kind: self._convertible(column, before, kind)
         )
+
+    def _of_a_key(self, column: str, kind: str, before: str = "") -> str:
+        """Keys are compared as values, so that equal values must have equal texts.
+
+        A column that is a number or json already stays so until the table is rebuilt.
+        """
+        if column not in self.key or comparable(kind):
+            return kind
+        if kind == before:
+            self._remark(
+                column, "1.0 and 1.00 are one key; `supplyline rebuild` makes the key text"
+            )
+            return kind
+        self._remark(column, "text, as it is of the key: 1.0 and 1.00 would be one number")
+        return TEXT
 
     def _convertible(self, column: str, before: str, after: str, *, empty: bool = False) -> bool:
         """Whether all that table and history hold fits `after` (`empty`: they hold nothing)."""

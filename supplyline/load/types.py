@@ -9,13 +9,14 @@ guessed: the column stays text and its remark says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
 from supplyline.arrays import EMPTY
+from supplyline.load import dates
 from supplyline.load.kinds import (
     BIGINT,
     DATE,
@@ -24,6 +25,7 @@ from supplyline.load.kinds import (
     TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
+    WORDS,
     fits,
     kind_of,
     kinds_of,
@@ -66,6 +68,7 @@ class Evidence:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._kinds: dict[str, list[str] | None] = dict.fromkeys(columns)
+        self._words: dict[str, set[str]] = {}
         self._hints: dict[str, list[str]] = {c: list(_HINTS) for c in columns}
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -83,6 +86,8 @@ class Evidence:
             else:
                 left = surviving(kinds, values)
             self._kinds[column] = left
+            if len(words := self._words.setdefault(column, set())) < 2 and set(left) & set(WORDS):
+                words.update(pc.unique(values).to_pylist())
             if not left:
                 hints[:] = [h for h in hints if _all(values, _HINTS[h])]
 
@@ -90,6 +95,19 @@ class Evidence:
         """The kinds that all values fit, the narrowest first; None when there was no value."""
         kinds = self._kinds[column]
         return None if kinds is None else tuple(kinds)
+
+    def choice(self, column: str) -> Choice:
+        """The kind of a column that had none yet. One word throughout is no truth value."""
+        fitting, words = self.fitting(column) or (), self._words.get(column, ())
+        pair = next((k for k in fitting if k in WORDS), "")
+        if pair and len(words) == 1:
+            return Choice(
+                kind=TEXT,
+                remark=f"left as text: every value is {next(iter(words))}; if it means a truth"
+                f" value, set the type `{pair}`",
+            )
+        found = choose(fitting)
+        return found if found.remark else replace(found, remark=self.hint(column))
 
     def hint(self, column: str) -> str:
         """What a column that is text nearly was."""
@@ -156,6 +174,8 @@ def _other_reading(first: str, rivals: Sequence[str]) -> str | None:
 
 def _said(kind: str) -> str:
     """What was decided between readings that are often confused, and why."""
+    if sql_type(kind) in _TIMES and dates.dotted(kind.partition(" ")[2]):
+        return f"read as `{kind}`: between dots the day comes first"
     if kind_of(kind).meaning in ("dmy", "mdy") or (sql_type(kind) == NUMERIC and kind != NUMERIC):
         return f"read as `{kind}`: not every value can be read in another way"
     return ""
