@@ -19,6 +19,7 @@ from supplyline.ingest.readers.lines import decoded, lines
 from supplyline.ingest.readers.mixed import MixedRows
 from supplyline.ingest.records import Event
 from supplyline.ingest.source import Opened, unpack
+from supplyline.ingest.storable import storable
 from supplyline.ingest.tables import FirstTable
 
 
@@ -77,7 +78,7 @@ def open_file(source: BinaryIO, *, name: str, options: ParseOptions = _FIND_OUT)
 
         layout, events = read_sheet(opened, options=options)
     names = tuple(c.header for c in layout.columns) if layout.header_row else ()
-    return Reading(layout=layout, names=names, _events=events)
+    return Reading(layout=layout, names=names, _events=lambda: storable(events()))
 
 
 def _delimited(opened: Opened, options: ParseOptions) -> Reading:

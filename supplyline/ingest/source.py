@@ -6,6 +6,7 @@ a stream; growth beyond any reasonable ratio is refused while reading, before it
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -21,6 +22,8 @@ MAX_RATIO = 250
 MAX_UNPACKED = 64 << 30
 FREE_SIZE = 64 << 20
 """Bytes that may come out before the ratio is looked at."""
+MAX_BLANKS = 16 << 20
+"""Bytes of blanks before the first sign by which the format is told."""
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
@@ -121,7 +124,7 @@ def unpack(source: BinaryIO, *, name: str, options: ParseOptions) -> Opened:
 def _known(
     stream: BinaryIO, head: bytes, name: str, options: ParseOptions, *, compression: str | None
 ) -> Opened:
-    form = options.format or _format(head, name)
+    form = options.format or _format(_beginning(stream, head), name)
     form = {"tsv": "csv", "ndjson": "jsonl"}.get(form, form)
     if form not in FORMATS:
         raise UnreadableFile(
@@ -129,6 +132,23 @@ def _known(
             next_step=f"Give one of {', '.join(FORMATS)}.",
         )
     return Opened(stream=stream, format=form, name=name, compression=compression)
+
+
+def _beginning(stream: BinaryIO, head: bytes) -> bytes:
+    """The head without the blanks before (or behind the first bracket of) a text that has many."""
+    begun = head.removeprefix(codecs.BOM_UTF8).strip()
+    if begun.removeprefix(b"["):
+        return head
+    stream.seek(len(head))
+    for _ in range(MAX_BLANKS // len(head) if head else 0):
+        piece = stream.read(len(head))
+        if more := piece.lstrip():
+            begun += more
+            break
+        if not piece:
+            break
+    stream.seek(0)
+    return begun or head
 
 
 def _format(head: bytes, name: str) -> str:

@@ -1,13 +1,15 @@
 """JSON Lines and arrays of objects, streamed; numbers keep the digits they were written with.
 
 Nested values become JSON text, `true`, `false` stay so, null and a missing key are null cells at
-the row's end and empty cells elsewhere. Columns are all keys, in order of first appearance.
+the row's end and empty cells elsewhere. Columns are all keys, in order of first appearance; a key
+that an object has twice is two columns, as a header that a file has twice.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +20,7 @@ from supplyline.ingest.readers.lines import BAD, MAX_LINE, decoded, lines, reada
 from supplyline.ingest.records import Event, Record, Refused
 from supplyline.ingest.sniff import encoding
 from supplyline.ingest.source import Opened
+from supplyline.ingest.storable import NUL
 
 MAX_KEYS = 4_096
 MAX_VALUE = 16 << 20
@@ -33,8 +36,22 @@ def _constant(text: str) -> _Number:
     return _Number(text)
 
 
-_DECODER = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_constant)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+class Repeated(list[tuple[str, Any]]):
+    """An object of which a key comes more than once: its pairs, in order."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else Repeated(pairs)
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_Number,
+    parse_int=_Number,
+    parse_constant=_constant,
+    object_pairs_hook=_pairs,
+)
+_BAD = re.compile("[\0\ud800-\udfff]")
 _SPACE = re.compile(r"[\s,]*")
 
 
@@ -42,13 +59,14 @@ def read_json(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]:
     """Two passes: the first finds all keys, the second gives the rows."""
     opened.stream.seek(0)
     found = encoding.detect(opened.stream.read(1 << 18), whole=False)
-    keys: dict[str, None] = {}
+    keys: dict[Key, None] = {}
     for item in _items(opened, found.name):
         if not isinstance(item, Refused):
             keys.update(dict.fromkeys(item[1]))
             if len(keys) > MAX_KEYS:
                 raise UnreadableFile(f"The objects have more than {MAX_KEYS} different keys.")
-    names = tuple(keys)
+    wanted = tuple(keys)
+    names = tuple(key if isinstance(key, str) else key[0] for key in wanted)
     layout = Layout(
         format=opened.format,
         columns=columns(names, len(names)),
@@ -63,7 +81,7 @@ def read_json(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]:
                 yield item
             else:
                 line, values = item
-                yield Record(line, [text(values.get(n)) for n in names])
+                yield Record(line, [text(values.get(key)) for key in wanted])
 
     return layout, events
 
@@ -80,15 +98,18 @@ def text(value: Any) -> str:
 def _dump(value: Any) -> str:
     if isinstance(value, _Number):
         return str(value)
-    if isinstance(value, dict):
-        inner = (f"{json.dumps(k, ensure_ascii=False)}: {_dump(v)}" for k, v in value.items())
+    if isinstance(value, dict | Repeated):
+        pairs = value.items() if isinstance(value, dict) else value
+        inner = (f"{json.dumps(k, ensure_ascii=False)}: {_dump(v)}" for k, v in pairs)
         return "{" + ", ".join(inner) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_dump, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
-Item = tuple[int, dict[str, Any]] | Refused
+Key = str | tuple[str, int]
+"""A key, with its number from 2 on where an object has it again."""
+Item = tuple[int, dict[Key, Any]] | Refused
 
 
 def _items(opened: Opened, name: str) -> Iterator[Item]:
@@ -121,13 +142,26 @@ def _items(opened: Opened, name: str) -> Iterator[Item]:
 
 
 def _object(number: int, value: object, raw: str) -> Item:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | Repeated):
         return Refused(number, "not_an_object", "The value is no JSON object.", raw)
-    if "\\u0000" in raw and any("\0" in v for v in value.values() if isinstance(v, str)):
-        return Refused(number, "nul_character", "A value has a NUL character.", raw)
-    if "\\u" in raw and any(_SURROGATE.search(text(v)) for v in (*value.values(), *value)):
-        return Refused(number, "undecodable", "A value has half of a surrogate pair.", raw)
-    return number, value
+    values = value if isinstance(value, dict) else _numbered(value)
+    if "\\u" in raw:
+        texts = [k if isinstance(k, str) else k[0] for k in values]
+        found = [m[0] for t in (*texts, *map(text, values.values())) if (m := _BAD.search(t))]
+        if "\0" in found:
+            return Refused(number, "nul_character", NUL, raw)
+        if found:
+            return Refused(number, "undecodable", "A value has half of a surrogate pair.", raw)
+    return number, values
+
+
+def _numbered(pairs: Repeated) -> dict[Key, Any]:
+    out: dict[Key, Any] = {}
+    seen: Counter[str] = Counter()
+    for key, value in pairs:
+        seen[key] += 1
+        out[key if seen[key] == 1 else (key, seen[key])] = value
+    return out
 
 
 def _array(pieces: Iterator[str]) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from supplyline.errors import UnreadableFile
 from supplyline.ingest.plan import columns
 from supplyline.ingest.records import Event, Record
 from supplyline.ingest.source import Opened
+from supplyline.ingest.storable import header
 
 MAX_GROUP = 4 << 30
 
@@ -30,7 +31,7 @@ def read_parquet(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]
     meta = file.metadata
     if any(meta.row_group(i).total_byte_size > MAX_GROUP for i in range(meta.num_row_groups)):
         raise UnreadableFile("A row group of the Parquet file unpacks to an unreasonable size.")
-    names = tuple(file.schema_arrow.names)
+    names = tuple(header(name) for name in file.schema_arrow.names)
     layout = Layout(
         format="parquet",
         columns=columns(names, len(names)),
@@ -42,7 +43,7 @@ def read_parquet(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]
         number = 0
         try:
             for batch in file.iter_batches(batch_size=2_000):
-                made = [[_text(v) for v in column.to_pylist()] for column in _exact(batch).columns]
+                made = [[_text(v) for v in _values(column)] for column in _exact(batch).columns]
                 for cells in zip(*made, strict=True):
                     number += 1
                     yield Record(number, list(cells))
@@ -66,6 +67,27 @@ def _exact(batch: Any) -> Any:
         )
         arrays.append(column.cast(pa.string()) if finer else column)
     return pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
+
+
+def _values(column: Any) -> list[Any]:
+    """Values of Python; one by one where a text is no UTF-8 or a day is beyond Python's years."""
+    try:
+        return list(column.to_pylist())
+    except (UnicodeDecodeError, OverflowError, ValueError):
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        if not isinstance(scalar, pa.StringScalar | pa.LargeStringScalar):
+            raise UnreadableFile("The Parquet file has nested texts that are no UTF-8.") from None
+        return scalar.as_buffer().to_pybytes().decode("utf-8", "supplyline_keep")
+    except (OverflowError, ValueError):
+        return scalar.cast(pa.string()).as_py()
 
 
 def _text(value: Any) -> str:

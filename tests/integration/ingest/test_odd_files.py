@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from supplyline.errors import FileNotLoaded, UnreadableFile
@@ -65,3 +69,22 @@ def test_a_file_that_postgresql_cannot_hold_is_refused_alone(shop: Shop) -> None
     shop.ingest("three")
     assert shop.load()["verdict"] == "success"
     assert [r[0] for r in rows(shop)] == ["A", "B", "D", "E"]
+
+
+def test_a_nul_in_parquet_costs_its_row_and_no_other(shop: Shop) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"sku": ["A", "B\0", "C"], "qty": [1, 2, 3]}), out)
+    shop.put("f1", out.getvalue(), name="sales.parquet")
+    answer = shop.ingest("f1")
+    assert (answer["rows_read"], answer["landed"], answer["quarantined"]) == (3, 2, 1)
+    assert shop.load()["verdict"] == "partial"
+    assert [r[0] for r in rows(shop)] == ["A", "C"]
+    (aside,) = shop.quarantine("f1")
+    assert (aside.row, aside.column, aside.code, aside.raw) == (2, "sku", "nul_character", "B\0,2")
+
+
+def test_both_values_of_a_repeated_key_are_loaded(shop: Shop) -> None:
+    shop.put("f1", b'{"sku":"A","qty":1,"qty":2}\n', name="sales.jsonl")
+    shop.ingest("f1")
+    assert shop.load()["verdict"] == "success"
+    assert rows(shop)[0][:3] == ("A", 1, 2)
