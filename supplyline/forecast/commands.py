@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,34 @@ def _say(report: dict[str, Any], *, as_json: bool) -> None:
 
 
 SOURCE = click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _writable(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    if not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"the folder {value.parent} does not exist.", ctx, param)
+    if not os.access(value.absolute().parent, os.W_OK):
+        raise click.BadParameter(
+            f"in the folder {value.parent} nothing may be written.", ctx, param
+        )
+    return value
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, value: tuple[float, ...]) -> Any:
+    if not all(map(isfinite, value)):
+        raise click.BadParameter("a fill rate is a number between 0 and 1.", ctx, param)
+    return value
+
+
+def _cell(value: float) -> str:
+    """Six digits; no negative zero."""
+    text = f"{value:.6g}"
+    return "0" if text == "-0" else text
+
+
 OUTPUT = click.option(
-    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="CSV to write."
-)
+    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    callback=_writable, help="CSV to write.",
+)  # fmt: skip
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
 
@@ -92,7 +118,8 @@ def forecast_series(
       supplyline forecast-series sales.csv --horizon 18 --season 12 --output forecast.csv
 
     Writes unique_id, ds, mean, lo-80, hi-80, lo-95, hi-95, one row per series and period ahead.
-    Exit code 1 when a series holds no value and so has no rows.
+    Exit code 1 when a series was set aside (no value, values beyond 1e15, a date far out of the
+    others) and so has no rows; the reason is on stderr.
     """
     from supplyline.forecast.engine import LEVELS, forecast_batch
     from supplyline.forecast.series_io import read_series, write_rows
@@ -107,7 +134,7 @@ def forecast_series(
             f.id,
             book.calendar.after(last[f.id], step + 1),
             *(
-                f"{v:.6g}"
+                _cell(v)
                 for v in (
                     f.mean[step],
                     *(end[level][step] for level in LEVELS for end in (f.lo, f.hi)),
@@ -137,7 +164,7 @@ def forecast_series(
 )  # fmt: skip
 @click.option(
     "--fill-rate", "fill_rates", required=True, multiple=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=click.FloatRange(0, 1, min_open=True, max_open=True), callback=_numbers,
     help="Share of demand to be served from the shelf; several may follow.",
 )  # fmt: skip
 @click.option(
@@ -166,35 +193,37 @@ def plan_series(
         --output plan.csv
 
     Writes unique_id, ds, target, S: the stock position to order up to, decided after the last
-    period seen (ds). Exit code 1 when a series holds no value and so has no rows.
+    period seen (ds). Exit code 1 when a series was set aside (no value, values beyond 1e15, a date
+    far out of the others) and so has no rows; the reason is on stderr.
     """
-    from supplyline.forecast.series_io import read_prices, read_series, write_rows
+    from supplyline.forecast.series_io import Prices, read_prices, read_series, write_rows
     from supplyline.forecast.stocking import plan_levels
 
     book = read_series(source)
-    known = read_prices(prices) if prices else {}
+    known = read_prices(prices, items=[s.id for s in book.series]) if prices else Prices()
     targets = tuple(dict.fromkeys(fill_rates))
     levels, notes = plan_levels(
-        book.series, lead_time=lead_time, review=review, targets=targets, prices=known
+        book.series, lead_time=lead_time, review=review, targets=targets, prices=known.known
     )
     rows = [
-        [s.id, book.calendar.after(when, 0), f"{t:g}", f"{levels[s.id][t]:.6g}"]
+        [s.id, book.calendar.after(when, 0), f"{t:g}", _cell(levels[s.id][t])]
         for s, when in zip(book.series, book.last, strict=True)
         if s.id in levels
         for t in targets
     ]
     write_rows(output, header=["unique_id", "ds", "target", "S"], rows=rows)
     items = dict(notes)
-    _finish(ctx, book, items, written=len(levels), as_json=as_json)
+    _finish(ctx, book, items, written=len(levels), as_json=as_json, more=known.notes)
 
 
 def _finish(
-    ctx: click.Context, book: Any, items: dict[str, list[str]], *, written: int, as_json: bool
-) -> None:
+    ctx: click.Context, book: Any, items: dict[str, list[str]], *, written: int, as_json: bool,
+    more: Sequence[str] = (),
+) -> None:  # fmt: skip
     report = {
         "series": len(book.series),
         "written": written,
-        "notes": list(book.notes),
+        "notes": [*book.notes, *more],
         "items": items,
     }
     _say(report, as_json=as_json)

@@ -105,6 +105,8 @@ def forecast_batch(
 
 def _finish(series: Series, found: Fit, table: intervals.Table) -> Forecast:
     lo, hi = intervals.bands(found, table, non_negative=series.non_negative)
+    if not series.values.any():  # without any demand there is nothing that could give a scale
+        lo = hi = {level: np.zeros_like(found.mean) for level in LEVELS}
     notes = list(series.notes)
     if found.pool == "flat" or found.pattern.name in ("new", "dead", "insufficient"):
         notes.append(found.pattern.why)
