@@ -16,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from supplyline.arrays import EMPTY, strings
+from supplyline.arrays import strings
 from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
 from supplyline.load import schema
-from supplyline.load.kinds import BOOLEAN, TEXT, kind_of
-from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
-from supplyline.load.types import Evidence, comparable, restored
+from supplyline.load.kinds import TEXT
+from supplyline.load.staging import Incoming, create_staging
+from supplyline.load.typed_copy import become_staging, complete, copy_typed, fits, sent_as_it_is
+from supplyline.load.types import Evidence, comparable
 from supplyline.tenancy.connections import Connection
 
 Key = tuple[str, ...]
@@ -92,7 +93,7 @@ class FirstLoad:
             return None
         self.incoming.give_back(batch)
         plan, key = self._plan(), self.settings.key
-        if plan.refusal or plan.strict or not all(map(_sent_as_it_is, plan.types.values())):
+        if plan.refusal or plan.strict or not all(map(sent_as_it_is, plan.types.values())):
             return None
         wanted = [*candidates, ()] if key is None else [key]
         if not all(comparable(plan.types.get(c, TEXT)) for k in wanted for c in k):
@@ -117,7 +118,10 @@ class FirstLoad:
                 ),
             )
         )
-        rows = self._copy(types)
+        rows = copy_typed(
+            self.conn, self.incoming, schema="public", relation=self.manifest.table, types=types,
+            accepts=lambda batch: self._fits(types, batch),
+        )  # fmt: skip
         self.conn.execute(
             sql.SQL("ALTER TABLE {} {}").format(
                 table,
@@ -128,27 +132,11 @@ class FirstLoad:
         )
         return rows
 
-    def _copy(self, types: Mapping[str, str]) -> int | None:
-        typed = [c for c, kind in types.items() if kind != TEXT]
-        statement = copy_into(
-            self.manifest.table, self.incoming.columns, schema="public", typed=typed
-        )
-        with self.conn.cursor() as cursor:
-            with cursor.copy(statement) as copy:
-                for batch in self.incoming:
-                    if not self._fits(types, batch):
-                        self.incoming.give_back(batch)
-                        return None
-                    copy.write(self.incoming.text(batch))
-            return cursor.rowcount
-
     def _fits(self, types: Mapping[str, str], batch: pa.RecordBatch) -> bool:
         """Whether the batch, which is part of the evidence already, fits the kinds and a key."""
-        for column, kind in types.items():
-            fitting = self.evidence.fitting(column)
-            if kind != TEXT and fitting is not None and kind not in fitting:
-                return False
-        self.keys = [k for k in self.keys if all(_complete(batch, c) for c in k)]
+        if not fits(self.evidence, types):
+            return False
+        self.keys = [k for k in self.keys if all(complete(batch, c) for c in k)]
         return bool(self.keys)
 
     def _proved(self, plan: schema.Plan) -> bool:
@@ -163,19 +151,11 @@ class FirstLoad:
 
     def _become_staging(self, plan: schema.Plan) -> None:
         """The rows that were written, as texts, in the staging table; the table is gone."""
-        columns = self.incoming.columns
-        create_staging(self.conn, columns)
+        become_staging(
+            self.conn, self.incoming.columns, schema="public", relation=plan.table,
+            types=plan.types,
+        )  # fmt: skip
         table = sql.Identifier("public", plan.table)
-        self.conn.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} t").format(
-                sql.Identifier("pg_temp", STAGING),
-                sql.SQL(", ").join(map(sql.Identifier, [*columns, "_row", "_raw"])),
-                sql.SQL(", ").join(
-                    [*(restored(c, plan.types[c]) for c in columns), sql.SQL("t._row, t._raw")]
-                ),
-                table,
-            )
-        )
         self.conn.execute(
             sql.SQL("DROP TABLE {}, {}").format(
                 table, sql.Identifier("public", f"{plan.table}_history")
@@ -183,20 +163,10 @@ class FirstLoad:
         )
 
 
-def _sent_as_it_is(spec: str) -> bool:
-    """Whether PostgreSQL reads the kind's texts without help."""
-    return spec == BOOLEAN or kind_of(spec).plain
-
-
 def _may_be_key(batch: pa.RecordBatch, types: Mapping[str, str], key: Key) -> bool:
-    if not all(c in types and _complete(batch, c) for c in key):
+    if not all(c in types and complete(batch, c) for c in key):
         return False
     if not key:
         return True
     together = pc.binary_join_element_wise(*(batch.column(c) for c in key), _BETWEEN)
     return bool(pc.count_distinct(together).as_py() == batch.num_rows)
-
-
-def _complete(batch: pa.RecordBatch, column: str) -> bool:
-    cells = batch.column(column)
-    return cells.null_count == 0 and not pc.any(pc.equal(cells, EMPTY)).as_py()

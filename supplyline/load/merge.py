@@ -13,6 +13,7 @@ from datetime import datetime
 from psycopg import sql
 
 from supplyline.contracts import TableName
+from supplyline.load.kinds import NUMERIC, sql_type
 from supplyline.load.records import loads_lacking
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
@@ -141,14 +142,6 @@ def _classify(conn: Connection, target: Target) -> None:
         if target.key and _key_repeats(conn, target)
         else sql.SQL("true")
     )
-    differs = sql.SQL(" OR ").join(
-        [
-            sql.SQL("t._raw IS DISTINCT FROM p._raw"),
-            *(_differs(c, k) for c, k in target.types.items()),
-            # An empty cell is not the same as none: NULL both, where the column is typed.
-            *_came_without(conn, target),
-        ]
-    )
     conn.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(SOURCE)))
     conn.execute(
         sql.SQL(
@@ -163,13 +156,25 @@ def _classify(conn: Connection, target: Target) -> None:
             last=last,
             staging=sql.Identifier(STAGING),
             seq=sql.Literal(target.sequence),
-            differs=differs,
+            differs=differing(conn, target),
             target=target.name,
             same=target.same_row(source="p"),
         )
     )
     known = sql.SQL(", ").join(map(sql.Identifier, (*target.key, "_row", "_fate")))
     conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(SOURCE), known))
+
+
+def differing(conn: Connection, target: Target) -> sql.Composed:
+    """SQL: whether the row `t` of the table says something else than the row `p` of the source."""
+    return sql.SQL(" OR ").join(
+        [
+            sql.SQL("t._raw IS DISTINCT FROM p._raw"),
+            *(_differs(c, k) for c, k in target.types.items()),
+            # An empty cell is not the same as none: NULL both, where the column is typed.
+            *_came_without(conn, target),
+        ]
+    )
 
 
 def _came_without(conn: Connection, target: Target) -> list[sql.Composed]:
@@ -180,9 +185,14 @@ def _came_without(conn: Connection, target: Target) -> list[sql.Composed]:
 
 def _differs(column: str, kind: str) -> sql.Composed:
     """1.0 and 1 are the same number and not the same text; the text is what must come back."""
-    cast = sql.SQL("" if comparable(kind) else "::text")
-    return sql.SQL("t.{c}{cast} IS DISTINCT FROM p.{c}{cast}").format(
-        c=sql.Identifier(column), cast=cast
+    cast = sql.SQL("" if comparable(kind) or sql_type(kind) == NUMERIC else "::text")
+    places = (
+        sql.SQL(" OR scale(t.{c}) IS DISTINCT FROM scale(p.{c})").format(c=sql.Identifier(column))
+        if sql_type(kind) == NUMERIC
+        else sql.SQL("")
+    )
+    return sql.SQL("t.{c}{cast} IS DISTINCT FROM p.{c}{cast}{places}").format(
+        c=sql.Identifier(column), cast=cast, places=places
     )
 
 
@@ -207,7 +217,7 @@ def _keep_history(conn: Connection, target: Target, *, now: datetime) -> None:
     )
 
 
-def _origin(target: Target) -> tuple[sql.Composed, sql.Composed]:
+def origin(target: Target) -> tuple[sql.Composed, sql.Composed]:
     """The hidden columns and their values for rows that this load writes."""
     values = sql.SQL("{}, p._row, {}, {}, p._raw").format(
         sql.Literal(target.file_key), sql.Literal(target.sequence), sql.Literal(target.load_id)
@@ -216,7 +226,7 @@ def _origin(target: Target) -> tuple[sql.Composed, sql.Composed]:
 
 
 def _update(conn: Connection, target: Target) -> None:
-    names, values = _origin(target)
+    names, values = origin(target)
     columns = sql.SQL(", ").join(map(sql.Identifier, target.types))
     sources = sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types)
     conn.execute(
@@ -236,7 +246,7 @@ def _update(conn: Connection, target: Target) -> None:
 
 
 def _insert(conn: Connection, target: Target) -> None:
-    names, values = _origin(target)
+    names, values = origin(target)
     conn.execute(
         sql.SQL(
             "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import psycopg
 import pyarrow as pa
 from psycopg import sql
 
@@ -18,6 +19,7 @@ from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
+from supplyline.load.later import LaterLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
 from supplyline.load.replace import replace_earlier
@@ -161,9 +163,11 @@ def _load(
     )
     work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
     candidates = key_candidates(work.incoming.columns)
-    if schema.exists(conn, manifest.table) or any_corrected(conn, file_key=manifest.file_key):
+    if any_corrected(conn, file_key=manifest.file_key):
         create_staging(conn, work.incoming.columns)
         certificate = work.merge_in(candidates)
+    elif schema.exists(conn, manifest.table):
+        certificate = work.load_later() or work.merge_in(candidates)
     else:
         certificate = work.load_new(candidates) or work.merge_in(candidates)
     _finish(conn, org, certificate, run, now)
@@ -211,6 +215,35 @@ class _Work:
             self.conn, self._target(loaded.plan), separated=self.incoming.separated
         )
         return judge(certificate, merge.Fates(inserted=loaded.rows), self._sum(found), key)
+
+    def load_later(self) -> Certificate | None:
+        """The file compared with its table and merged; None when that takes the usual way."""
+        later = LaterLoad(
+            self.conn,
+            incoming=self.incoming,
+            evidence=self.evidence,
+            manifest=self.manifest,
+            settings=self.settings,
+            key=actual_key(self.conn, self.manifest.table),
+        )
+        if self.settings.key not in (None, later.key):
+            create_staging(self.conn, self.incoming.columns)
+            return None
+        plan = later.stage()
+        if plan is None:
+            return None
+        reach("load.staged")
+        try:
+            with self.conn.transaction():
+                schema.apply(self.conn, plan)
+                certificate = self._receipt(plan)
+                done = later.publish(self._target(plan), now=self.now)
+        except psycopg.errors.UniqueViolation:  # of rows that share a key, one counts
+            later.give_up()
+            return None
+        reach("load.published")
+        key = Key(columns=plan.key, source=self.settings.key_source or "none")
+        return judge(certificate, done.fates, self._sum((done.rows, done.high, done.low)), key)
 
     def merge_in(self, candidates: Sequence[tuple[str, ...]]) -> Certificate:
         """The file into its table by way of staging, where some of its rows may be already."""

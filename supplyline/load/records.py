@@ -69,6 +69,16 @@ def loaded_file_ids(conn: Connection, table: TableName) -> set[str]:
     return {r[0] for r in rows}
 
 
+def has_later(conn: Connection, table: TableName, *, sequence: int) -> bool:
+    """Whether a load of a file behind this place in the order of files stands."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM supplyline.loads WHERE table_name = %s AND sequence > %s"
+        " AND undone_at IS NULL)",
+        (table, sequence),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def undone_file_ids(conn: Connection, table: TableName) -> set[str]:
     rows = conn.execute(
         "SELECT file_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NOT NULL",

@@ -104,7 +104,7 @@ class Plan:
         key = sql.SQL(", ").join(map(sql.Identifier, self.key or ("_file", "_row")))
         return [
             sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(table, key),
-            sql.SQL("CREATE INDEX ON {} (_load)").format(table),
+            sql.SQL("CREATE INDEX ON {} USING brin (_load text_bloom_ops)").format(table),
         ]
 
 

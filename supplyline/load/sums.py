@@ -99,7 +99,22 @@ def _sum(
     alias: str,
     separated: bool,
 ) -> sql.Composed:
-    """SQL: count and both sums of the rows' canonical texts (see `checksums`).
+    """SQL: count and both sums of the rows' canonical texts (see `checksums`)."""
+    return sql.SQL(
+        "SELECT count(*), sum(hashtextextended(m, {high})), sum(hashtextextended(m, {low}))"
+        " FROM (SELECT {text} AS m FROM {source} OFFSET 0) y"
+    ).format(
+        high=sql.Literal(SEEDS[0]),
+        low=sql.Literal(SEEDS[1]),
+        text=canonical(cells, alias=alias, separated=separated),
+        source=source,
+    )
+
+
+def canonical(
+    cells: Mapping[str, tuple[str, sql.Identifier]], *, alias: str, separated: bool
+) -> sql.Composed:
+    """SQL: the canonical text of a row.
 
     `cells`: column → kind and value. A row without `_raw` and with every text is regular, and its
     text is its cells joined. Where no cell of the file holds U+001F that needs no proof: a row
@@ -112,16 +127,10 @@ def _sum(
         ]
     )
     whole = _whole_text({c: _restored(c, kind, alias) for c, (kind, _) in cells.items()}, alias)
+    if separated or not cells:
+        return whole
     joined = _joined([_written(*cells[name]) for name in sorted(cells)])
-    text = (
-        whole
-        if separated or not cells
-        else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(irregular, whole, joined)
-    )
-    return sql.SQL(
-        "SELECT count(*), sum(hashtextextended(m, {high})), sum(hashtextextended(m, {low}))"
-        " FROM (SELECT {text} AS m FROM {source} OFFSET 0) y"
-    ).format(high=sql.Literal(SEEDS[0]), low=sql.Literal(SEEDS[1]), text=text, source=source)
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(irregular, whole, joined)
 
 
 def _joined(cells: Sequence[sql.Composable]) -> sql.Composed:

@@ -1,0 +1,87 @@
+"""COPY of a file straight into typed columns, with the kinds that its first rows suggest.
+
+What the first rows look like is taken for true while the rest arrives. Every batch's cells are part
+of the evidence before they are sent, so that COPY never meets a value that it cannot read. Where
+the suggestion proves wrong, the rows that were written become the staging table: nothing has to be
+read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from supplyline.arrays import EMPTY
+from supplyline.load.kinds import BOOLEAN, TEXT, kind_of
+from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
+from supplyline.load.types import Evidence, restored
+from supplyline.tenancy.connections import Connection
+
+
+def sent_as_it_is(spec: str) -> bool:
+    """Whether PostgreSQL reads the kind's texts without help."""
+    return spec == BOOLEAN or kind_of(spec).plain
+
+
+def complete(batch: pa.RecordBatch, column: str) -> bool:
+    """Whether every cell is there and not empty."""
+    cells = batch.column(column)
+    return cells.null_count == 0 and not pc.any(pc.equal(cells, EMPTY)).as_py()
+
+
+def fits(evidence: Evidence, types: Mapping[str, str]) -> bool:
+    """Whether every cell so far fits the kinds."""
+    return all(
+        kind == TEXT or (fitting := evidence.fitting(column)) is None or kind in fitting
+        for column, kind in types.items()
+    )
+
+
+def copy_typed(
+    conn: Connection,
+    incoming: Incoming,
+    *,
+    schema: str,
+    relation: str,
+    types: Mapping[str, str],
+    accepts: Callable[[pa.RecordBatch], bool],
+) -> int | None:
+    """COPYs the batches; how many rows there were, or None as soon as one is not accepted.
+
+    The batch that was not accepted is given back.
+    """
+    typed = [c for c, kind in types.items() if kind != TEXT]
+    statement = copy_into(relation, incoming.columns, schema=schema, typed=typed)
+    with conn.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for batch in incoming:
+                if not accepts(batch):
+                    incoming.give_back(batch)
+                    return None
+                copy.write(incoming.text(batch))
+        return cursor.rowcount
+
+
+def become_staging(
+    conn: Connection,
+    columns: Sequence[str],
+    *,
+    schema: str,
+    relation: str,
+    types: Mapping[str, str],
+) -> None:
+    """The rows that were written, as texts, in the staging table."""
+    create_staging(conn, columns)
+    conn.execute(
+        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} t").format(
+            sql.Identifier("pg_temp", STAGING),
+            sql.SQL(", ").join(map(sql.Identifier, [*columns, "_row", "_raw"])),
+            sql.SQL(", ").join(
+                [*(restored(c, types[c]) for c in columns), sql.SQL("t._row, t._raw")]
+            ),
+            sql.Identifier(schema, relation),
+        )
+    )
