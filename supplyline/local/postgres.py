@@ -13,8 +13,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,11 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 STOP_SIGNAL = signal.SIGINT
 """PostgreSQL's fast shutdown: sessions are ended, nothing is lost."""
+
+_LIMITS = tuple(
+    Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory/memory.limit_in_bytes")
+)
+"""Where Linux says how much memory a container may use (cgroup 2 and 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +128,31 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
+def sized(memory: int) -> dict[str, str]:
+    """Settings for a machine with so many bytes of memory, which other services share.
+
+    A file of a million rows fits into the buffers, and its write-ahead log into two checkpoints;
+    without, every page is written out several times while the file is loaded.
+    """
+    mb = 1 << 20
+    return {
+        "shared_buffers": f"{min(max(memory // 8 // mb, 128), 1024)}MB",
+        "effective_cache_size": f"{max(memory // 2 // mb, 256)}MB",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
+        "random_page_cost": "1.1",  # no embedded server of today is on a turning disk
+    }
+
+
+def memory(limits: Sequence[Path] = _LIMITS) -> int:
+    """Bytes of memory that this machine, or the container it seems to be, has."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in limits:
+        with suppress(OSError, ValueError):  # there is none, or it says "max"
+            found.append(int(path.read_text()))
+    return min(found)
+
+
 def program(server: Postgres) -> Program:
     """The server as a foreground process; it ends in order on STOP_SIGNAL."""
     drop = privileges.of_existing(server.data)
@@ -135,6 +165,7 @@ def program(server: Postgres) -> Program:
         "log_timezone": "UTC",
         "password_encryption": "scram-sha-256",
         "log_line_prefix": "%m [%p] %q%u@%d ",
+        **sized(memory()),
     }
     if not server.durable:
         settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
