@@ -35,11 +35,11 @@ Importer = Callable[[Path], Rows]
 
 def supplyline(path: Path) -> Rows:
     from supplyline.ingest import open_file
-    from supplyline.ingest.commands import write_csv
+    from supplyline.ingest.commands import SetAside, write_csv
 
-    with path.open("rb") as source:
+    with path.open("rb") as source, SetAside() as aside:
         out = io.StringIO()
-        write_csv(open_file(source, name="file.csv"), out)
+        write_csv(open_file(source, name="file.csv"), out, aside)
     return list(csv.reader(io.StringIO(out.getvalue())))
 
 

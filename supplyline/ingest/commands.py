@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, TextIO
 
 import click
@@ -73,30 +74,60 @@ def parse(file: Path, output: str, report: str | None, **given: Any) -> None:
         out: TextIO = sys.stdout
         if output != "-":
             out = stack.enter_context(Path(output).open("w", encoding="utf-8", newline=""))
-        aside = write_csv(reading, out)
-    if report is not None:
-        text = json.dumps(report_of(reading, aside), ensure_ascii=False, indent=1)
+        aside = stack.enter_context(SetAside())
+        write_csv(reading, out, aside)
         if report == "-":
-            click.echo(text)
-        else:
-            Path(report).write_text(text + "\n", encoding="utf-8")
-    if aside:
-        click.echo(f"{len(aside)} of {reading.rows_read} rows were set aside.", err=True)
-        raise SystemExit(1)
+            write_report(reading, aside, sys.stdout)
+        elif report is not None:
+            with Path(report).open("w", encoding="utf-8") as told:
+                write_report(reading, aside, told)
+        if aside.count:
+            click.echo(f"{aside.count} of {reading.rows_read} rows were set aside.", err=True)
+            raise SystemExit(1)
 
 
-def write_csv(reading: Reading, out: TextIO) -> list[dict[str, Any]]:
-    """Writes header (if the file has one) and rows; gives back the rows set aside."""
-    writer = csv.writer(out, lineterminator="\n")
+class SetAside:
+    """Rows set aside while a file is read, as JSON; many of them are kept on disk."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept = SpooledTemporaryFile(1 << 20, "w+", encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - closed by `__exit__`
+
+    def __enter__(self) -> SetAside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.count += 1
+        self._kept.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def __iter__(self) -> Iterator[str]:
+        self._kept.seek(0)
+        return (line.rstrip("\n") for line in self._kept)
+
+
+class _Lines:
+    """Ends the rows of a `csv.writer`, which quotes only the line ends that it writes, with LF."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, row: str) -> None:
+        self._out.write(row.removesuffix("\r\n") + "\n")
+
+
+def write_csv(reading: Reading, out: TextIO, aside: SetAside) -> None:
+    """Writes header (if the file has one) and rows; adds the rows set aside to `aside`."""
+    writer = csv.writer(_Lines(out), lineterminator="\r\n")
     if reading.names:
         writer.writerow(reading.names)
-    aside = []
     for number, event in reading.events():
         if isinstance(event, Record):
             writer.writerow(event.cells)
         else:
-            aside.append(_aside(number, event, reading))
-    return aside
+            aside.add(_aside(number, event, reading))
 
 
 def _aside(number: int, event: Refused, reading: Reading) -> dict[str, Any]:
@@ -112,19 +143,24 @@ def _aside(number: int, event: Refused, reading: Reading) -> dict[str, Any]:
     }
 
 
-def report_of(reading: Reading, aside: list[dict[str, Any]]) -> dict[str, Any]:
+def write_report(reading: Reading, aside: SetAside, out: TextIO) -> None:
+    """One JSON object: format, dialect, layout, rows, and every row that was set aside."""
     layout = reading.layout.as_json()
-    return {
+    told = {
         "format": layout["format"],
         "dialect": layout["dialect"],
         "layout": layout,
         "rows": {
             "read": reading.rows_read,
-            "parsed": reading.rows_read - len(aside),
-            "quarantined": len(aside),
+            "parsed": reading.rows_read - aside.count,
+            "quarantined": aside.count,
         },
-        "quarantined": aside,
     }
+    out.write(json.dumps(told, ensure_ascii=False, indent=1).removesuffix("\n}"))
+    out.write(',\n "quarantined": [')
+    for at, row in enumerate(aside):
+        out.write(f"{',' if at else ''}\n  {row}")
+    out.write("\n ]\n}\n" if aside.count else "]\n}\n")
 
 
 @click.command()

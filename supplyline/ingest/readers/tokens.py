@@ -18,6 +18,8 @@ import re
 from dataclasses import dataclass, field
 
 MAX_DELIMITERS_TO_MEND = 400
+MAX_PIECES = 64
+"""Of a cell that holds delimiters, while a record is mended."""
 _STRAY, _OPEN, _ACROSS, _WIDTH = 1.0, 3.0, 2.0, 2.5
 
 
@@ -41,8 +43,11 @@ class Tokenizer:
     _cell: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
     _escaped: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
     _closing: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _pairs: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    """An escape and what it stands before."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_pairs", re.compile(re.escape(self.escape) + "[\\s\\S]?"))
         if not self.quote:
             if self.escape:
                 object.__setattr__(self, "_escaped", self._unescape_pattern())
@@ -112,6 +117,42 @@ class Tokenizer:
                 at = stop + step
         return Split(cells, clean=False)
 
+    def open_cell(self, text: str, at: int, *, fits: bool) -> tuple[int, bool] | None:
+        """Where the cell begins whose quote is open at the end of `text`; None if none is.
+
+        `at`: the beginning of a cell, from which to look; `fits`: whether the text before it fits
+        the grammar. Answers that of the cell found, to go on from when there is more text.
+        """
+        if self._cell is None or self._closing is None:
+            return None
+        step, end = len(self.delimiter), len(text)
+        while at <= end:
+            found = self._cell.match(text, at) if fits else None
+            if found is not None:
+                stop = found.end()
+            elif text.startswith(self.quote, at):
+                close = self._closing.search(text, at + 1)
+                if close is None:
+                    return at, fits
+                fits, stop = False, close.end()
+            else:
+                fits, stop = False, text.find(self.delimiter, at)
+                stop = end if stop < 0 else stop
+            if stop >= end:
+                return None
+            at = stop + step
+        return None
+
+    def may_close(self, line: str) -> bool:
+        """Whether an open quote might end in the line."""
+        return self._closing is not None and self._closing.search(line) is not None
+
+    def quotes(self, text: str) -> int:
+        """How many quotes open or close: those that no escape stands before."""
+        if self._escaped is not None and self.escape in text:
+            text = self._pairs.sub("", text)
+        return text.count(self.quote)
+
     def _unquote(self, inside: str) -> str:
         if self.double_quote and self.quote in inside:
             inside = inside.replace(self.quote * 2, self.quote)
@@ -156,12 +197,17 @@ class Tokenizer:
         best: list[dict[int, tuple[float, int]]] = [{} for _ in range(n + 1)]
         best[0][0] = (0.0, 0)
         for i in range(n):
+            if not best[i]:
+                continue
+            # What costs more than the best by all that a wrong width can cost never wins.
+            hopeless = min(cost for cost, _ in best[i].values()) + 4 * _WIDTH
+            hopeful = [(k, cost) for k, (cost, _) in best[i].items() if cost <= hopeless]
             reach = [i + 1]
             if starts[i]:
-                reach += [j + 1 for j in range(i + 1, n) if ends[j]]
+                reach += [j + 1 for j in range(i + 1, min(n, i + MAX_PIECES)) if ends[j]]
             for j in reach:
                 cost = self._cost(pieces[i:j])
-                for k, (so_far, _) in best[i].items():
+                for k, so_far in hopeful:
                     known = best[j].get(k + 1)
                     if known is None or so_far + cost < known[0]:
                         best[j][k + 1] = (so_far + cost, i)

@@ -69,3 +69,27 @@ def test_reasonable_tables_are_sniffed(rows: list[tuple[str, int, str]], delimit
     reading = open_file(io.BytesIO(out.getvalue().encode()), name="t.csv")
     assert list(reading.names) == table[0]
     assert [e.cells for _, e in reading.events() if isinstance(e, Record)] == table[1:]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    table=TABLES,
+    delimiter=st.sampled_from([",", ";", "\t"]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_table_written_with_an_escape_comes_back(
+    table: list[list[str]], delimiter: str, line_end: str
+) -> None:
+    assume(all(any(c.strip() for c in row) for row in table))
+
+    def cell(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    lines = [delimiter.join(map(cell, row)) for row in table]
+    options = ParseOptions(
+        format="csv", encoding="utf-8", delimiter=delimiter, quote='"', escape="\\",
+        header_row=0, skip_footer=0,
+    )  # fmt: skip
+    data = (line_end.join(lines) + line_end).encode()
+    reading = open_file(io.BytesIO(data), name="t.csv", options=options)
+    assert [e.cells for _, e in reading.events() if isinstance(e, Record)] == table
