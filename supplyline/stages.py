@@ -221,7 +221,7 @@ def key_candidates(table: TableName, columns: Sequence[str]) -> Sequence[tuple[s
     from supplyline import vocabulary
 
     proposal = vocabulary.recognise(columns, file_name=f"{table}.csv")
-    return vocabulary.key_candidates(proposal.kind, proposal.mapping)
+    return vocabulary.key_candidates(proposal.kind, vocabulary.field_columns(columns))
 
 
 def _load_answer(table: str, certificates: Sequence[Certificate]) -> Json:

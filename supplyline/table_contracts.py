@@ -107,7 +107,7 @@ def _proposed(agreed: TableSettings, newest: Manifest | None) -> Json | None:
         return None
     names = [c["name"] for c in newest.layout["columns"]]
     found = recognise(names, file_name=f"{agreed.table}.csv")
-    keys = key_candidates(found.kind, found.mapping)
+    keys = key_candidates(found.kind, field_columns(names))
     return {
         "kind": found.kind,
         "confidence": found.confidence,

@@ -31,8 +31,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
               "invoice_number", "invoiceno", "transaction_id", "receipt", "receipt_no",
               "sales_order", "auftrag", "auftragsnummer", "bestellnummer", "rechnungsnummer",
               "commande", "pedido"),
-    "line": ("line", "line_no", "line_number", "line_id", "order_line", "row_id", "position",
-             "pos", "order_item_id", "zeile"),
+    "line": ("line", "line_no", "line_number", "line_id", "order_line", "order_line_id", "row_id",
+             "position", "pos", "order_item_id", "zeile"),
     "unit_price": ("unit_price", "price", "sales_price", "selling_price", "list_price", "msrp",
                    "sell_price", "standard_price", "preis", "verkaufspreis", "prix",
                    "prix_unitaire", "precio"),
@@ -114,9 +114,9 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "products": (("item",),),
     "inventory": (("item", "location", "as_of"), ("item", "location"), ("item", "as_of"),
                   ("item",)),
-    "sales": (("order", "line"), ("line",), ("order", "item")),
-    "orders": (("order",),),
-    "shipments": (("shipment",), ("shipment", "item")),
+    "sales": (("order", "line"), ("line",)),
+    "orders": (("order", "line"), ("order",)),
+    "shipments": (("shipment", "line"), ("shipment",)),
     "suppliers": (("supplier",),),
     "customers": (("customer",),),
     "warehouses": (("location",),),
@@ -236,12 +236,23 @@ def propose_mapping(kind: str, columns: Sequence[str]) -> dict[str, str]:
 
 
 def key_candidates(kind: str, mapping: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Columns that may be the business key, most natural first; to be tested on the data."""
+    """Columns that may be the business key, most natural first; to be tested on the data.
+
+    Lines of documents have one only if a column numbers them: that an order names an item once in
+    the first file does not mean that it never will twice. `mapping`: every field that was found.
+    """
+    lines = "item" in mapping or "quantity" in mapping or "line" in mapping
     return [
         tuple(mapping[f] for f in fields)
         for fields in _KEYS.get(kind, ())
         if all(f in mapping for f in fields)
+        and not (fields == ("line",) and mapping["line"] not in _LINE_IDS)
+        and not (fields in (("order",), ("shipment",)) and lines)
     ]
+
+
+_LINE_IDS = ("line_id", "order_line_id", "order_item_id")
+"""Columns that name a line among those of all documents; a line's number is its document's."""
 
 
 def _stem(file_name: str) -> str:

@@ -92,4 +92,12 @@ def judge(
             f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"
             " row; if they are lines of their own, set another key and rebuild"
         )
+    if c.updated and key.source == "proposed":
+        said = (
+            f"{c.updated} rows took the place of rows of earlier files with the same"
+            f" {', '.join(key.columns)}, a key that was proposed and not confirmed; the earlier"
+            " ones are in history. If they are lines of their own, run `supplyline rebuild"
+            " --no-key`; if the key is right, say so in the table's contract"
+        )
+        c = replace(c, remarks=(*c.remarks, said))
     return replace(c, differences=tuple(out), verdict="partial" if out else "success")

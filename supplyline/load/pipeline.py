@@ -268,8 +268,9 @@ class _Work:
         misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
         corrected = set_aside_corrected(conn, file_key=manifest.file_key, load_id=self.load_id)
         fates = merge.publish(conn, target, now=self.now)
-        gone = replace_earlier(conn, target, file_name=manifest.name, now=self.now)
-        fates = replace(fates, deleted=gone)
+        replaced = replace_earlier(conn, target, file_name=manifest.name, now=self.now)
+        fates = replace(fates, deleted=replaced.rows)
+        certificate = replace(certificate, remarks=(*certificate.remarks, *replaced.remarks))
         reach("load.published")
         # 4. reconcile
         found = sums.checksum_parts(conn, target, separated=self.incoming.separated)

@@ -231,13 +231,14 @@ def test_rebuild_without_the_key_keeps_every_line(house: House) -> None:
 
 
 def test_a_corrected_file_replaces_its_rows_in_a_table_without_key(house: House) -> None:
-    house.land(["d", "q"], [["x", "1"], ["x", "1"], ["y", "2"]])
+    columns, day = ["day", "sku", "qty"], "2025-01-01"
+    house.land(columns, [[day, "x", "1"], [day, "x", "1"], [day, "y", "2"]])
     house.load()
     before = house.rows(STATE)
-    second = house.land(["d", "q"], [["x", "1"], ["x", "1"], ["y", "20"]])
+    second = house.land(columns, [[day, "x", "1"], [day, "x", "1"], [day, "y", "20"]])
     (certificate,) = house.load()
     assert (certificate.inserted, certificate.deleted, certificate.verdict) == (3, 3, "success")
-    assert house.rows("SELECT sum(q), count(*) FROM products") == [(22, 3)]
+    assert house.rows("SELECT sum(qty), count(*) FROM products") == [(22, 3)]
     take_back(house, second.file_id)
     assert house.rows(STATE) == before
 
