@@ -1,11 +1,11 @@
 """A workbook in a process of its own, whose memory and time are limited.
 
 The reader of workbooks holds a whole sheet in memory and ends its process when there is not enough;
-a few hundred bytes can ask for terabytes. So this file runs alone (it imports nothing of
-Supplyline), answers one line of JSON for each line of JSON that it gets, and may die.
+a few hundred bytes can ask for terabytes. So this file runs alone (of Supplyline it imports nothing
+but its neighbour), answers one line of JSON for each line of JSON that it gets, and may die.
 
 Whole numbers are written without `.0`, others with all their digits; dates as ISO text (both date
-systems); errors and booleans as the sheet shows them.
+systems); errors and booleans as the sheet shows them (errors: xlsx alone, see `xlsx_cells`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from supplyline.ingest.readers.xlsx_cells import Cells
 
 MEMORY = 2 << 30
 """Bytes of address space."""
@@ -39,6 +44,8 @@ def _moment(value: datetime) -> str:
 
 
 def _duration(value: timedelta) -> str:
+    if value < timedelta():
+        return f"-{_duration(-value)}"
     seconds = int(value.total_seconds())
     whole = f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
     return whole + (f".{value.microseconds:06d}".rstrip("0") if value.microseconds else "")
@@ -54,40 +61,77 @@ _WRITTEN: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
 )
 
 
+def _doubtful(value: Any) -> bool:
+    """What a number that is no day or time may have become (see `xlsx_cells`)."""
+    if isinstance(value, date):
+        return (value.year, value.month, value.day) == (1900, 2, 28)
+    return isinstance(value, time | timedelta)
+
+
 class Session:
     """What is open, and how far it was read."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, form: str) -> None:
         from python_calamine import CalamineWorkbook
 
         with open(path, "rb") as source:  # noqa: PTH123 - nothing but the file
             self._book = CalamineWorkbook.from_filelike(source)
-        self._rows: Iterator[list[Any]] = iter(())
+        self._path, self._form = path, form
+        self._rows: Iterator[tuple[int, list[str]]] = iter(())
+        self._sheet: Any = None
+        self._cells: Cells | None = None
 
-    def names(self) -> list[str]:
-        return list(self._book.sheet_names)
+    def sheets(self) -> list[tuple[str, bool]]:
+        """Name of each sheet of cells, and whether it is shown."""
+        from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+        return [
+            (about.name, about.visible == SheetVisibleEnum.Visible)
+            for about in self._book.sheets_metadata
+            if about.typ == SheetTypeEnum.WorkSheet
+        ]
 
     def sheet(self, name: str) -> dict[str, int]:
+        """Opens a sheet. `filled`: rows with any cell that is not empty."""
+        self._sheet = self._cells = None
+        self._rows = iter(())
         self._sheet = self._book.get_sheet_by_name(name)
-        start = self._sheet.start
-        return {
-            "height": self._sheet.total_height,
-            "width": self._sheet.total_width,
-            "first": start[0] if start else 0,
-        }
+        if self._form == "xlsx":
+            sys.path.append(str(Path(__file__).parent))
+            self._cells = import_module("xlsx_cells").Cells(self._path, name)
+            sys.path.pop()
+        height, width = self._sheet.total_height, self._sheet.total_width
+        return {"height": height, "width": width, "filled": sum(1 for _ in self._filled())}
 
     def rewind(self) -> None:
-        self._rows = self._sheet.iter_rows()
+        self._rows = ((at + 1, self._texts(at, row)) for at, row in self._filled())
 
-    def rows(self, count: int) -> list[list[str]]:
-        """The next rows; fewer than `count` at the end."""
-        out = []
-        for _, values in zip(range(count), self._rows, strict=False):
-            out.append([text(v) for v in values])
+    def rows(self, count: int) -> list[tuple[int, list[str]]]:
+        """The next rows that are not empty, numbered from 1; fewer than `count` at the end."""
+        return [row for _, row in zip(range(count), self._rows, strict=False)]
+
+    def _filled(self) -> Iterator[tuple[int, list[Any]]]:
+        for at, values in enumerate(self._sheet.iter_rows()):
+            wrong = self._cells is not None and at in self._cells.error_rows
+            if wrong or values.count("") < len(values):
+                yield at, values
+
+    def _texts(self, at: int, values: list[Any]) -> list[str]:
+        out = [text(value) for value in values]
+        cells = self._cells
+        if cells is None:
+            return out
+        first = self._sheet.start[1]
+        for place, value in enumerate(values):
+            if value == "":
+                if at in cells.error_rows:
+                    out[place] = cells.error((at, first + place))
+            elif _doubtful(value):
+                out[place] = cells.no_day((at, first + place)) or out[place]
         return out
 
 
-def main(path: str) -> None:
+def main(path: str, form: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -96,7 +140,7 @@ def main(path: str) -> None:
         name, *arguments = json.loads(line)
         try:
             if session is None:
-                session = Session(path)
+                session = Session(path, form)
             answer = {"ok": getattr(session, name)(*arguments)}
         except BaseException as error:  # noqa: BLE001 - a panic of the Rust reader is no Exception
             answer = {"error": str(error), "kind": type(error).__name__}
@@ -104,4 +148,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
