@@ -10,7 +10,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from backend.accounts.models import User
-from backend.api.errors import IdempotencyKeyReused
 from backend.files.errors import EmptyFile, NotReadAnew
 from backend.files.models import Upload
 from backend.runs.models import Run
@@ -51,13 +50,14 @@ def accept_upload(
     table: str | None,
     options: ParseOptions = _NOTHING_SAID,
     replay_of: Upload | None = None,
+    named: str | None = None,
     idempotency_key: str | None = None,
 ) -> Upload:
     """Keeps the draft `stored` and records it with its intent, in one transaction.
 
     Without `table`, header and file name propose one; `replay_of` is the upload whose quarantined
-    rows this one corrects. What cannot be a table at all is refused now and not kept. Raises
-    EmptyFile, UnreadableFile, InvalidName, FileIdTaken.
+    rows this one corrects; `named`: the file id that was asked for. What cannot be a table at all
+    is refused now and not kept. Raises EmptyFile, UnreadableFile, InvalidName, FileIdTaken.
     """
     try:
         name, reasons = _table_of(stored, storage, table, options)
@@ -71,7 +71,7 @@ def accept_upload(
             stored=stored,
             user=user,
             table=(name, reasons),
-            content=_content(stored, table),
+            content=[*_content(stored, table), *([named] if named else [])],
             keep=lambda: storage.keep(stored),
             idempotency_key=key_of_upload(idempotency_key) if idempotency_key else None,
             triggered_by="replay" if replay_of else "file_upload",
@@ -124,7 +124,7 @@ def read_anew(
     except _Repeated as repeated:
         storage.delete(org, again.file_id)
         return Upload.objects.get(org_id=org, run=repeated.run)
-    except IdempotencyKeyReused:
+    except BaseException:  # nobody will ask for this reading; it is raised again
         storage.delete(org, again.file_id)
         raise
 

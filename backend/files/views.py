@@ -97,6 +97,7 @@ class UploadView(APIView):
                 user=user,
                 table=form.get("table") or None,
                 options=options_among(form),
+                named=request.query_params.get("file_id"),
                 idempotency_key=key,
             )
         return accepted(upload)

@@ -137,9 +137,9 @@ def test_of_parallel_uploads_with_one_id_the_accepted_one_is_kept(
 def test_a_repeated_upload_with_key_and_id_gets_the_first_answer(
     alice: Person, engine_settings: Settings
 ) -> None:
-    def repeat(content: bytes, key: str) -> Any:
+    def repeat(content: bytes, key: str, file_id: str = "twice") -> Any:
         return alice.client.post(
-            f"{URL}?file_id=twice",
+            f"{URL}?file_id={file_id}",
             {"file": _file("p.csv", content), "table": "products"},
             format="multipart",
             headers={"Idempotency-Key": key},
@@ -150,6 +150,7 @@ def test_a_repeated_upload_with_key_and_id_gets_the_first_answer(
     assert (first.status_code, second.status_code) == (202, 202), second.content
     assert first.json() == second.json()
     assert repeat(OTHER, "k1").json()["code"] == "idempotency_key_reused"
+    assert repeat(CSV, "k1", "another").json()["code"] == "idempotency_key_reused"
     assert repeat(CSV, "k2").json()["code"] == "file_id_taken"
     assert bytes_of(engine_settings, alice.org, "twice") == CSV
 
