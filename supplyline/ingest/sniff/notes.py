@@ -1,24 +1,36 @@
 """What stands below a table and is no row of it: notes, sources, stamps.
 
 Reasons: a note fills one cell where the rows fill more, or is cut by chance into another number of
-cells than the table has, none of which is a value. And it reads as a note: it begins as notes
-begin, is a sentence, or a blank line parts it from the table. In doubt it is a row.
+cells than the table has, none of which is a value. And it reads as a note, other than the cells of
+the first column do: it begins with a label of notes, is a longer sentence than any of them, or a
+blank line parts it from the table. In doubt it is a row.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from supplyline.ingest.records import Record
 from supplyline.ingest.sniff.kinds import VALUES, kind
 
 MAX_FOOTER_ROWS = 20
+_RULE = re.compile(r"[-=_+*~#.:─━═|]+")
 _BEGINS = re.compile(
-    r"\W*(?:sources?|notes?|foot-?notes?|remarks?|quellen?|anmerkung|fu(?:ß|ss)note|stand|hinweis"
-    r"|nota?s?|fuentes?|fonti?|fontes?|bron|k[aä]lla|copyright|generated|exported|created|downloaded"
-    r"|printed|end of|last updated|updated|see|data (?:from|source)|legend|disclaimer)\b"
-    r"|\s*(?:\*|†|‡|©|\(c\)|\(?[a-z0-9]{1,2}\)\s+\w|\[\d+\])",
+    r"\W*(?:"
+    # a label, and what shows that it is one
+    r"(?:data )?(?:sources?|notes?|foot-?notes?|remarks?|quellen?|anmerkung(?:en)?|fu(?:ß|ss)noten?"
+    r"|stand|hinweise?|nota?s?|fuentes?|fonti?|fontes?|bron(?:nen)?|k[aä]lla|kilder?|l[aä]hde|zdroj"
+    r"|źródło|источник|disclaimer|legend|legende|updated|note explicative)\s*(?:[:.\uff1a]|\d|$)"
+    r"|(?:generated|exported|created|downloaded|printed|produced|erstellt|gedruckt)"
+    r" (?:on|at|by|from|with|am|von)\b"
+    r"|(?:stand|état|situation) (?:vom|au|am|vom|\d)"
+    r"|copyright\b|last updated?\b|end of (?:report|file|data|table|list|export)\b"
+    r"|see (?:also|notes?|https?)\b|data (?:from|source)\b"
+    r"|注|資料|资料|数据来源|出典|자료|출처"
+    r"|\d+ (?:rows?|records?|lines?|zeilen|datens[aä]tze|lignes|filas|registros|righe)\b"
+    r")|\s*(?:[*†‡©]|\(c\)|\(?[a-z0-9]{1,2}\)\s+\w|\[\d+\])",
     re.IGNORECASE,
 )
 
@@ -32,6 +44,44 @@ def parted(above: Record, below: Record) -> bool:
     return below.line > above.line + 1 + sum(c.count("\n") for c in above.cells)
 
 
+def is_rule(cells: Sequence[str]) -> bool:
+    """A line that is drawn: dashes, equal signs and the like in every cell that is filled."""
+    full = [c.strip() for c in cells if c.strip()]
+    return bool(full) and all(_RULE.fullmatch(c) for c in full) and len("".join(full)) > 2
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What the cells of the table's first column look like; a note looks unlike them."""
+
+    length: int
+    words: int
+    first: frozenset[str]
+    labels: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[Record]) -> _Column:
+        texts = [c for r in rows if r.cells and (c := r.cells[0].strip())]
+        return cls(
+            length=max(map(len, texts), default=0),
+            words=max((len(t.split()) for t in texts), default=0),
+            first=frozenset(t.split()[0].casefold() for t in texts),
+            labels=any(_BEGINS.match(t) for t in texts),
+        )
+
+    def note(self, text: str, *, apart: bool) -> bool:
+        """Whether notes may begin with `text`: it says so, is prose or a rule, or stands apart."""
+        if is_rule([text]) or self.labelled(text):
+            return True
+        prose = len(text) > 40 or len(text.split()) > 5
+        if prose and len(text) > 1.5 * self.length and len(text.split()) > self.words + 2:
+            return True
+        return apart and " " in text and text.split(maxsplit=1)[0].casefold() not in self.first
+
+    def labelled(self, text: str) -> bool:
+        return bool(_BEGINS.match(text)) and not self.labels
+
+
 def footer_rows(tail: Sequence[Record], *, width: int, header: Sequence[str]) -> int:
     """How many of the file's last rows are notes below the table rather than rows of it."""
     if width < 2 or len(tail) < 2:
@@ -43,32 +93,38 @@ def footer_rows(tail: Sequence[Record], *, width: int, header: Sequence[str]) ->
 
 
 def _single_cells(tail: Sequence[Record], *, width: int, header: Sequence[str]) -> int:
-    """Rows at the end that fill only the first of at least three cells, from a note on."""
-    if width < 3 or len(tail) < 2:
+    """Rows at the end that fill only the first cell, from a note on. In a table of two columns
+    only a label tells a note from a row that lacks its value."""
+    if len(tail) < 2:
         return 0
-    count = seen = 0
+    seen = 0
     for row in reversed(tail[-MAX_FOOTER_ROWS:]):
         only_first = filled(row.cells) == 0 or (filled(row.cells) == 1 and row.cells[0].strip())
         if not only_first or len(row.cells) == 1 == len(header):
             break
         seen += 1
-        at = len(tail) - seen
-        if filled(row.cells) == 0 or (at and _note_below(tail[at - 1], row)):
-            count = seen
     rest = tail[: len(tail) - seen]
+    column = _Column.of(rest)
+    count = next((n for n in range(seen, 0, -1) if _notes_from(tail, n, column, width)), 0)
     alike = sum(1 for r in rest if filled(r.cells) <= 1)
     if count and (not rest or alike > 0.05 * len(rest)):
         return 0
     return count
 
 
-def _note_below(above: Record, row: Record) -> bool:
-    """Whether notes may begin with this row: it says so, is prose or a rule, or stands apart."""
-    text = next((c.strip() for c in row.cells if c.strip()), "")
-    if _BEGINS.match(text) or not any(c.isalnum() for c in text):
-        return True
-    prose = len(text) > 40 or len(text.split()) > 5
-    return prose or ((parted(above, row) or not filled(above.cells)) and " " in text)
+def _notes_from(tail: Sequence[Record], count: int, column: _Column, width: int) -> bool:
+    row = tail[len(tail) - count]
+    text = row.cells[0].strip()
+    if not text:
+        return width > 2
+    if width == 2:
+        return is_rule([text]) or column.labelled(text)
+    above = tail[len(tail) - count - 1] if count < len(tail) else None
+    return column.note(text, apart=above is not None and _stands_apart(above, row))
+
+
+def _stands_apart(above: Record, row: Record) -> bool:
+    return parted(above, row) or not filled(above.cells)
 
 
 def _cut_by_chance(tail: Sequence[Record], width: int) -> int:
@@ -80,8 +136,10 @@ def _cut_by_chance(tail: Sequence[Record], width: int) -> int:
     rows = tail[:below]
     if len(rows) < 3 or sum(len(r.cells) == width for r in rows) < 0.9 * len(rows):
         return 0  # the table's own rows are not alike either
+    column = _Column.of(rows)
     for at in range(below, len(tail)):
-        if _note_below(tail[at - 1], tail[at]) and filled(tail[at].cells):
+        text = next((c.strip() for c in tail[at].cells if c.strip()), "")
+        if text and column.note(text, apart=_stands_apart(tail[at - 1], tail[at])):
             return len(tail) - at
     return 0
 

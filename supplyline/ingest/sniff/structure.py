@@ -7,13 +7,21 @@ after the last full row and fills at most one or two cells is footer.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
-from supplyline.ingest.sniff.notes import filled, footer_rows, parted
+from supplyline.ingest.sniff.header import (
+    begins_with_header,
+    continues_header,
+    is_header,
+    join_header,
+    names_groups,
+    usual_width,
+    value_columns,
+)
+from supplyline.ingest.sniff.kinds import VALUES, kind
+from supplyline.ingest.sniff.notes import filled, footer_rows, is_rule, parted
 
 __all__ = ["Structure", "detect", "filled", "footer_rows", "join_header", "usual_width"]
 
@@ -48,8 +56,8 @@ def detect(rows: Sequence[Record]) -> Structure:
     # A header that comes again further down says nothing about the columns below.
     body = [r for r in rows[start + 1 :] if r.cells != rows[start].cells]
     # The first rows may be further header rows, so they do not speak for the columns either.
-    values = _value_columns(body[min(MAX_HEADER_ROWS - 1, len(body) // 2) :], width)
-    if not _is_header(rows[start].cells, body, values):
+    values = value_columns(body[min(MAX_HEADER_ROWS - 1, len(body) // 2) :], width)
+    if not is_header(rows[start].cells, body, values):
         return Structure(
             header=start,
             header_rows=0,
@@ -58,15 +66,16 @@ def detect(rows: Sequence[Record]) -> Structure:
             names=(),
             reasons=(*reasons, "the first row holds values like the rows below"),
         )
-    count = 1
+    count = 1 + (len(body) > 1 and names_groups(rows[start], rows[start + 1]))
     while (
         count < MAX_HEADER_ROWS
         and start + count < len(rows) - 1
-        and _continues_header(rows[start], rows[start + count], values)
+        and continues_header(rows[start], rows[start + count], values)
         and (len(body) >= ROWS_TO_JUDGE_BY or not all(rows[start + count].cells))
     ):
         count += 1
     names = join_header([r.cells for r in rows[start : start + count]])
+    ruled = start + count < len(rows) and is_rule(rows[start + count].cells)
     reasons = (
         *reasons,
         "the header is text above columns of values"
@@ -75,23 +84,16 @@ def detect(rows: Sequence[Record]) -> Structure:
     )
     if count > 1:
         reasons = (*reasons, f"{count} header rows are joined")
+    if ruled:
+        reasons = (*reasons, "a drawn line parts the header from the rows")
     return Structure(
         header=start,
         header_rows=count,
-        data=start + count,
+        data=start + count + ruled,
         width=width,
         names=names,
         reasons=reasons,
     )
-
-
-def usual_width(rows: Sequence[Record]) -> int:
-    """The commonest number of cells, rows that fill one cell or none counting little."""
-    counts: Counter[int] = Counter()
-    for row in rows:
-        counts[len(row.cells)] += 4 if filled(row.cells) > 1 else 1
-    best = max(counts.values())
-    return max(w for w, k in counts.items() if k == best)
 
 
 def _table_start(rows: Sequence[Record], width: int) -> tuple[int, tuple[str, ...]]:
@@ -100,7 +102,9 @@ def _table_start(rows: Sequence[Record], width: int) -> tuple[int, tuple[str, ..
     body = [filled(r.cells) for r in rows if len(r.cells) == width] or [width]
     usual = sorted(body)[len(body) // 2]
     need = max(2, -(-usual // 2)) if usual > 1 else 1
-    begin = max(_below_a_gap(rows, usual), _below_short_rows(rows, width))
+    begin = max(
+        _below_a_gap(rows, usual), _below_short_rows(rows, width), _below_pairs(rows, width)
+    )
     for at, row in enumerate(rows[begin : MAX_PREAMBLE_ROWS + 1], start=begin):
         full = filled(row.cells)
         if full >= need and (len(row.cells) >= need):
@@ -126,7 +130,7 @@ def _below_a_gap(rows: Sequence[Record], usual: int) -> int:
         if len(before) > 2 and not pairs:
             return start
         end = next((b for b in begins if b > begin), len(rows))
-        if end - begin >= 3 and _begins_with_header(rows[begin:end]):
+        if end - begin >= 3 and begins_with_header(rows[begin:end]):
             return begin
         if end - begin >= 3:
             return start
@@ -148,23 +152,32 @@ def _below_short_rows(rows: Sequence[Record], width: int) -> int:
     alike = sum(len(r.cells) == width for r in rows[at:])
     if alike < 0.9 * (len(rows) - at):
         return 0
-    return at if _begins_with_header(rows[at:]) else 0
+    return at if begins_with_header(rows[at:]) else 0
 
 
-def _begins_with_header(rows: Sequence[Record]) -> bool:
-    """Whether the first row is text above columns of values, and fills most of its cells."""
-    first, width = rows[0].cells, usual_width(rows)
-    if len(first) != width or filled(first) * 2 <= width or filled(first) < 2:
-        return False
-    values = _value_columns(rows[1:], width)
-    return bool(values) and not any(
-        kind(first[i]) in VALUES and not _year(first[i].strip()) for i in values
-    )
+def _below_pairs(rows: Sequence[Record], width: int) -> int:
+    """The first row of values, where names with their values stand right above it and no gap
+    parts them: in the first two columns texts turn into values at the same row; else 0."""
+    if width != 2:
+        return 0
+    pairs = [[kind(c) in VALUES for c in r.cells] for r in rows]
+    at = next((i for i, p in enumerate(pairs) if p == [True, True]), 0)
+    if not 3 <= at <= MAX_PREAMBLE_ROWS or len(rows) - at < max(8, at):
+        return 0
+    named = not any(p[0] for p in pairs[:at]) and sum(p[-1] for p in pairs[:at]) * 2 < at
+    alike = sum(p == [True, True] for p in pairs[at:])
+    if not named or alike < 0.9 * (len(rows) - at):
+        return 0
+    above = rows[at - 1].cells
+    return at - (filled(above) == 2 and len(" ".join(above).split()) <= 6)
 
 
 def _title_like(row: Record, following: Sequence[Record], usual: int) -> bool:
     """A comment or a title of several cells, far narrower than all that follows."""
-    if row.cells[0].lstrip().startswith("#") and len(row.cells) < usual:
+    if row.cells[0].lstrip().startswith("#") and (
+        len(row.cells) < usual
+        or (len(following) > 1 and not _comment(following[0]) and begins_with_header(following))
+    ):
         return True
     return (
         bool(following)
@@ -173,73 +186,22 @@ def _title_like(row: Record, following: Sequence[Record], usual: int) -> bool:
     )
 
 
+def _comment(row: Record) -> bool:
+    return row.cells[0].lstrip().startswith("#")
+
+
 def _over(rows: Sequence[Record], at: int, usual: int) -> int:
     """Rows that name groups of columns belong to no preamble; kept simple: the full row counts."""
-    first = rows[at].cells
+    if not at:
+        return 0
+    first, above = rows[at].cells, rows[at - 1]
     values = [kind(c) in VALUES for c in first if c.strip()]
-    if at and values and sum(values) * 2 > len(values):
+    if values and sum(values) * 2 > len(values):
         # The row is data already; a header that fills less may stand right above it.
-        above = rows[at - 1].cells
-        if (
-            len(above) == len(first)
-            and filled(above) >= 2
-            and filled(above) * 3 >= usual
-            and not any(kind(c) in VALUES for c in above)
-        ):
-            return at - 1
-    return at
-
-
-def _value_columns(body: Sequence[Record], width: int) -> frozenset[int]:
-    """Columns whose filled cells are (nearly) all numbers, dates and the like."""
-    found = set()
-    for column in range(width):
-        cells = [r.cells[column] for r in body if len(r.cells) > column and r.cells[column].strip()]
-        if cells and sum(kind(c) in VALUES for c in cells) >= 0.8 * len(cells):
-            found.add(column)
-    return frozenset(found)
-
-
-def _is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[int]) -> bool:
-    texts = [c.strip() for c in first]
-    full = [c for c in texts if c]
-    if not body:
-        return not any(kind(c) in TYPED for c in full)
-    held = [i for i in values if i < len(texts) and texts[i]]
-    if held:
-        as_value = sum(kind(texts[i]) in VALUES and not _year(texts[i]) for i in held)
-        return as_value * 2 < len(held) or (as_value == 0)
-    if any(kind(c) in VALUES - {"number"} for c in full):
-        return False
-    seen = sum(
-        any(len(r.cells) > i and r.cells[i].strip() == c for r in body[:200])
-        for i, c in enumerate(texts)
-        if c
-    )
-    return len(set(full)) >= 0.6 * len(full) and seen * 2 <= len(full)
-
-
-def _year(text: str) -> bool:
-    return len(text) == 4 and text.isdigit() and "1900" <= text <= "2100"
-
-
-def _continues_header(first: Record, row: Record, values: frozenset[int]) -> bool:
-    """A further header row: the same names again, or text in every column of values."""
-    cells = [c.strip() for c in row.cells]
-    if cells == [c.strip() for c in first.cells]:
-        return True
-    if len(values) < 2 or len(cells) != len(first.cells):
-        return False
-    held = [i for i in values if i < len(cells)]
-    if any(kind(c) in VALUES or kind(c) == "missing" for c in cells if c):
-        return False
-    texts = sum(1 for i in held if cells[i])
-    return texts * 2 > len(held) and texts >= 2
-
-
-def join_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """One text per column; several header rows are joined by a space, top to bottom."""
-    if len(rows) == 1:
-        return tuple(rows[0])
-    width = max(len(r) for r in rows)
-    return tuple(" ".join(r[i] for r in rows if i < len(r) and r[i].strip()) for i in range(width))
+        fits = len(above.cells) == len(first) and filled(above.cells) >= 2
+        return at - (
+            fits
+            and filled(above.cells) * 3 >= usual
+            and not any(kind(c) in VALUES for c in above.cells)
+        )
+    return at - names_groups(above, rows[at])

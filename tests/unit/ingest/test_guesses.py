@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-
 import pytest
 
-from supplyline.ingest import open_file
-from supplyline.ingest.records import Record
-
-
-@dataclass(frozen=True)
-class Case:
-    """`rows`: lines of the file that are rows of the table, as they stand there."""
-
-    what: str
-    before: str
-    rows: str
-    after: str
-    delimiter: str
-    names: tuple[str, ...]
-
-
-def numbered(pattern: str, count: int = 9) -> str:
-    return "".join(pattern.replace("#", str(n)) + "\n" for n in range(1, count + 1))
+from tests.unit.ingest.table_cases import Case, check, numbered
 
 
 CASES = [
@@ -118,12 +98,4 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.what)
 def test_the_table_is_found(case: Case) -> None:
-    text = case.before + case.rows + case.after
-    reading = open_file(io.BytesIO(text.encode()), name="file.csv")
-    dialect = reading.layout.dialect
-    assert dialect is not None
-    assert dialect.delimiter == case.delimiter
-    assert reading.names == case.names
-    first = case.before.count("\n") + 1
-    wanted = [n for n, line in enumerate(case.rows.splitlines(), start=first) if line]
-    assert [e.line for _, e in reading.events() if isinstance(e, Record)] == wanted
+    check(case)
