@@ -74,8 +74,11 @@ def detect(lines: Sequence[tuple[str, str]], *, options: ParseOptions) -> Guess:
     ranked.sort(key=lambda r: -r[0])
     score, delimiter, quote, escape = ranked[0]
     other = next((s for s, d, _, _ in ranked if d != delimiter), 0.0)
-    if options.delimiter is None and (score < _NO_ROWS_ALIKE or not delimiter):
-        delimiter, score = _unused(text, picked, quote, escape), max(score, _NO_ROWS_ALIKE)
+    if options.delimiter is None and score < _NO_ROWS_ALIKE:
+        delimiter, score = ",", _NO_ROWS_ALIKE
+        reason = "no delimiter cuts the lines into alike rows, so they are cut at commas"
+    elif not delimiter:
+        delimiter = _unused(text, picked, quote, escape)
         reason = f"one column: whole lines are alike (score {score:.2f}, cut {other:.2f})"
     else:
         reason = f"cut at {delimiter!r} the rows are alike (score {score:.2f}, next {other:.2f})"
@@ -114,13 +117,14 @@ def _one_column(
     quote, escape = max(ranked)[2:]
     score = _ONE_COLUMN * sum(map(_whole, lines)) / len(lines)
     names = [n for n, t in enumerate(lines[:-1]) if kind(t) not in TYPED and _CUT.search(t)]
-    if any(_cuts(lines[n]) == _cuts(lines[n + 1]) for n in names):
+    if any(_cuts(lines[n]) & _cuts(lines[n + 1]) for n in names):
         score *= 0.3  # 1,5 is one value, but not below Year,Births
     return score, "", quote, escape
 
 
-def _cuts(line: str) -> Counter[str]:
-    return Counter(_CUT.findall(line))
+def _cuts(line: str) -> set[tuple[str, int]]:
+    """The delimiters that a line has, with their number."""
+    return {(d, n) for d, n in Counter(_CUT.findall(line)).items() if d != '"'}
 
 
 def _whole(line: str) -> float:

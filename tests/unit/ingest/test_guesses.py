@@ -6,7 +6,6 @@ import pytest
 
 from tests.unit.ingest.table_cases import Case, check, numbered
 
-
 CASES = [
     Case(
         "names and values, then a blank line",

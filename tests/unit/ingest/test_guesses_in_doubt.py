@@ -1,4 +1,4 @@
-"""Where two readings are near each other: one column or several, row or note, header or preamble."""
+"""Where two readings are near each other: one column or several, row or note, header or title."""
 
 from __future__ import annotations
 
