@@ -101,6 +101,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "backend.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # Answers are JSON; `?format=` says how a file is written, not how the answer is.
+    "URL_FORMAT_OVERRIDE": None,
 }
 
 REST_KNOX = {

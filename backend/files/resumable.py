@@ -140,7 +140,12 @@ def append(
     """
     with _alone(key):
         row = find_resumable(org, key)
-        if row.state != ResumableUpload.State.OPEN or row.offset != offset:
+        if row.state != ResumableUpload.State.OPEN:
+            raise OffsetConflict(
+                f"The upload is complete with {row.size:,} bytes.",
+                next_step="Send no further bytes; a GET of the upload says what became of it.",
+            )
+        if row.offset != offset:
             raise OffsetConflict(f"The upload is at {row.offset}, not at {offset}.")
         if length is not None and offset + length > row.size:
             raise FileTooLarge(f"The upload has {row.size:,} bytes, not more.")

@@ -231,7 +231,7 @@ def _answer(row: ResumableUpload, code: int) -> Response:
 
 def _number(request: Request, header: str) -> int:
     text = request.headers.get(header, "")
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not text.isascii() or not text.isdigit() or len(text) > 40:
         raise InvalidPayload(f"The header {header} must be a number of bytes.")
     return int(text)
 

@@ -139,17 +139,22 @@ def _empty(options: ParseOptions) -> Plan:
     )
 
 
+def known_encoding(name: str) -> None:
+    """Raises UnreadableFile for what is the name of no encoding of texts."""
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError, ValueError):
+        raise UnreadableFile(
+            f"{name[:40]!r} is no known encoding.",
+            next_step="Give an encoding such as utf-8, cp1252 or utf-16.",
+        ) from None
+
+
 def _encoding(
     source: BinaryIO, head: bytes, whole: bool, options: ParseOptions
 ) -> encoding.Encoding:
     if options.encoding is not None:
-        try:
-            "".encode(options.encoding)
-        except LookupError:
-            raise UnreadableFile(
-                f"{options.encoding!r} is no known encoding.",
-                next_step="Give an encoding such as utf-8, cp1252 or utf-16.",
-            ) from None
+        known_encoding(options.encoding)
         return encoding.Encoding(name=options.encoding, bom=False, confidence=1.0, reason="given")
     found = encoding.detect(head, whole=whole)
     if found.name != "utf-8" or whole or found.bom:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from supplyline.contracts import Json, ParseOptions
 from supplyline.errors import UnreadableFile
+from supplyline.ingest.plan import known_encoding
 from supplyline.ingest.reading import Reading, open_file
 from supplyline.ingest.records import Record
 from supplyline.vocabulary import recognise
@@ -18,7 +19,8 @@ _CHARACTERS = ("delimiter", "quote", "escape")
 def options_of(given: Mapping[str, Any]) -> ParseOptions:
     """Parse options as a person writes them: `\\t` stands for a tab, an empty quote for none.
 
-    Raises UnreadableFile for an empty delimiter.
+    Raises UnreadableFile for an empty delimiter, an encoding that nobody knows, and a quote or
+    escape of several characters.
     """
     said = {k: v for k, v in given.items() if v is not None}
     for name in _CHARACTERS:
@@ -28,6 +30,14 @@ def options_of(given: Mapping[str, Any]) -> ParseOptions:
         raise UnreadableFile(
             "The delimiter may not be empty.", next_step="Give one or more characters, or none."
         )
+    for name in ("quote", "escape"):
+        if len(said.get(name, "")) > 1:
+            raise UnreadableFile(
+                f"The {name} {said[name]!r} has several characters.",
+                next_step="Give one character, or an empty text for none.",
+            )
+    if said.get("encoding") is not None:
+        known_encoding(said["encoding"])
     return ParseOptions(**said)
 
 

@@ -99,8 +99,20 @@ def test_each_guess_can_be_overruled_in_the_preview(alice: Person, table: str) -
     wrong = alice.client.get(url, {"header_row": -1, "colour": "red"})
     assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_payload")
     assert set(wrong.json()["errors"]) == {"header_row", "colour"}
-    unknown = alice.client.get(url, {"encoding": "klingon"})
-    assert (unknown.status_code, unknown.json()["code"]) == (422, "unreadable_file")
+    for given in ({"encoding": "klingon"}, {"encoding": "rot13"}, {"quote": "ab"}):
+        unknown = alice.client.get(url, given)
+        assert (unknown.status_code, unknown.json()["code"]) == (422, "unreadable_file")
+
+
+def test_the_format_is_that_of_the_file_and_not_of_the_answer(alice: Person, table: str) -> None:
+    file_id = send(alice, b"a,b\n1,x\n2,y\n", table=table).json()["file_id"]
+    url = f"/api/files/{file_id}/preview/"
+
+    told = alice.client.get(url, {"format": "csv"})
+
+    assert (told.status_code, told.json()["options"]) == (200, {"format": "csv"})
+    assert alice.client.get(url, {"format": "xlsx"}).status_code == 422
+    assert alice.client.get(url, {"format": "html"}).json()["code"] == "invalid_payload"
 
 
 def test_options_of_an_upload_are_used_for_it_and_remembered_ones_for_the_next(
@@ -172,6 +184,8 @@ def test_a_contract_is_proposed_confirmed_and_versioned(alice: Person, table: st
         ({"aliases": {"qty": "no column"}}, "invalid_contract"),
         ({"types": {"menge": "money"}}, "invalid_column_type"),
         ({"options": {"delimiter": ""}}, "unreadable_file"),
+        ({"options": {"encoding": "klingon"}}, "unreadable_file"),
+        ({"options": {"quote": "ab"}}, "unreadable_file"),
         ({"options": {"header_row": -3}}, "invalid_payload"),
         ({"drift": "chaos"}, "invalid_payload"),
     ],

@@ -171,6 +171,16 @@ def test_the_wrong_offset_is_a_conflict_and_more_than_was_said_too_large(alice: 
     assert offset_of(alice, url) == 10
 
 
+def test_a_complete_upload_takes_no_further_bytes_and_says_so(alice: Person) -> None:
+    url = begun(alice)
+    patch(alice, url, CSV, offset=0)
+
+    more = patch(alice, url, b"x", offset=len(CSV))
+
+    assert (more.status_code, more.json()["code"]) == (409, "upload_offset_conflict")
+    assert more.json()["detail"] == f"The upload is complete with {len(CSV)} bytes."
+
+
 def test_headers_that_are_missing_or_wrong_are_refused(alice: Person) -> None:
     url = begun(alice)
     no_version = alice.client.head(url)
@@ -186,6 +196,11 @@ def test_headers_that_are_missing_or_wrong_are_refused(alice: Person) -> None:
         assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_payload")
     assert create(alice, size=0).json()["code"] == "empty_file"
     assert create(alice, table="Bad Name!").json()["code"] == "invalid_name"
+    assert create(alice, encoding="klingon").json()["code"] == "unreadable_file"
+    huge = create(alice, size=10**18)
+    assert (huge.status_code, huge.json()["code"]) == (413, "file_too_large")
+    far = patch(alice, url, b"x", offset=10**30)
+    assert (far.status_code, far.json()["code"]) == (409, "upload_offset_conflict")
     assert offset_of(alice, url) == 0
 
 
