@@ -12,6 +12,7 @@ Rows travel in columns: a `pyarrow.RecordBatch` whose fields are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NewType
@@ -116,6 +117,15 @@ class Layout:
 
     def as_json(self) -> Json:
         return asdict(self)
+
+
+def file_remarks(layout: Mapping[str, Any], *, rows_read: int) -> tuple[str, ...]:
+    """What a person should know of how a file was read: sheets left out, no row at all."""
+    left_out = tuple(r for r in layout.get("reasons", ()) if r.startswith("not read: "))
+    if rows_read:
+        return left_out
+    where = f"sheet {layout['sheet']!r}" if layout.get("sheet") else "the file"
+    return (f"no row came out of {where}: it has a header and nothing below it", *left_out)
 
 
 @dataclass(frozen=True, kw_only=True)

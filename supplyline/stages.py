@@ -23,6 +23,7 @@ from supplyline.contracts import (
     StoredFile,
     TableName,
     TableSettings,
+    file_remarks,
 )
 from supplyline.errors import FileNotLoaded, TableNotLanded, UnreadableFile
 from supplyline.rereading import Rows
@@ -149,7 +150,10 @@ def _record_ingest(
 def _ingest_answer(manifest: Manifest) -> Json:
     fields = ("table", "file_id", "name", "sha256", "state", "rows_read", "landed", "quarantined",
               "duplicate", "checksum", "refusal")  # fmt: skip
-    return {name: getattr(manifest, name) for name in fields}
+    answer: Json = {name: getattr(manifest, name) for name in fields}
+    if manifest.state == "closed":
+        answer["remarks"] = list(file_remarks(manifest.layout, rows_read=manifest.rows_read))
+    return answer
 
 
 def run_load(

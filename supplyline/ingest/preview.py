@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from supplyline.contracts import Json, ParseOptions
+from supplyline.contracts import Json, ParseOptions, file_remarks
 from supplyline.errors import UnreadableFile
 from supplyline.ingest.plan import known_encoding
 from supplyline.ingest.reading import Reading, open_file
@@ -52,16 +52,17 @@ def preview(
     """`{layout, table, preview}`: what was understood and why, the table it looks like with the
     mapping of its columns, and the first `rows` rows.
 
-    With `count` the whole file is read and `rows: {read, parsed, quarantined}` added. Writes
-    nothing. Raises UnreadableFile.
+    With `count` the whole file is read and `rows: {read, parsed, quarantined}` added. `remarks`:
+    what to look at, such as sheets left out. Writes nothing. Raises UnreadableFile.
     """
     reading = open_file(source, name=name, options=options)
-    shown, aside = _first(reading, rows=rows, everything=count)
+    shown, aside = _first(reading, rows=max(rows, 1), everything=count)
     headers = [c.header or c.name for c in reading.layout.columns]
     answer: Json = {
         "layout": reading.layout.as_json(),
         "table": asdict(recognise(headers, file_name=name)),
-        "preview": shown,
+        "preview": shown[:rows],
+        "remarks": list(file_remarks(reading.layout.as_json(), rows_read=reading.rows_read)),
     }
     if count:
         read = reading.rows_read

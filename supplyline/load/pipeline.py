@@ -12,7 +12,7 @@ from psycopg import sql
 
 from supplyline.audit import events
 from supplyline.checksums import Checksum
-from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
+from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName, file_remarks
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
@@ -297,7 +297,10 @@ class _Work:
         """Saves receipt and certificate as far as it goes; it is completed at the end."""
         certificate = replace(
             draft(self.manifest, self.load_id, self.run, self.now, self.incoming.checksum),
-            remarks=tuple(f"{column}: {remark}" for column, remark in plan.remarks.items()),
+            remarks=(
+                *file_remarks(self.manifest.layout, rows_read=self.manifest.rows_read),
+                *(f"{column}: {remark}" for column, remark in plan.remarks.items()),
+            ),
         )
         records.save(
             self.conn, certificate, manifest=self.manifest, shape=plan.shape(), now=self.now

@@ -43,7 +43,7 @@ class _Look:
 
     @property
     def told(self) -> str:
-        counted = "" if self.rows is None else f"{self.rows:,} rows"
+        counted = "" if self.rows is None else f"{self.rows:,} row{'s' if self.rows != 1 else ''}"
         notes = ", ".join(part for part in ("" if self.shown else "hidden", counted) if part)
         return f"{self.name!r}" + (f" ({notes})" if notes else "")
 

@@ -7,6 +7,7 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from supplyline.errors import FileNotLoaded, UnreadableFile
 from supplyline.stages import open_landing
@@ -88,3 +89,20 @@ def test_both_values_of_a_repeated_key_are_loaded(shop: Shop) -> None:
     shop.ingest("f1")
     assert shop.load()["verdict"] == "success"
     assert rows(shop)[0][:3] == ("A", 1, 2)
+
+
+def test_a_file_without_a_row_says_so_and_which_sheets_were_left_out(shop: Shop) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        book.add_worksheet("Data").write_row(0, 0, ["sku", "qty"])
+        hidden = book.add_worksheet("Old")
+        hidden.hide()
+        hidden.write_row(0, 0, ["x", "y"])
+    shop.put("f1", out.getvalue(), name="sales.xlsx")
+    expected = [
+        "no row came out of sheet 'Data': it has a header and nothing below it",
+        "not read: 'Old' (hidden, 1 row); give --sheet for another",
+    ]
+    assert shop.ingest("f1")["remarks"] == expected
+    shop.load()
+    assert list(shop.certificate("f1").remarks)[:2] == expected

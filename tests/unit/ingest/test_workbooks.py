@@ -80,6 +80,7 @@ def test_sheets_that_are_not_read_are_named_with_their_rows() -> None:
         "sheet 'Data' of 3",
         "not read: 'Old' (hidden, 5 rows), 'Notes' (2 rows); give --sheet for another",
     )
+    assert told["remarks"] == [told["layout"]["reasons"][1]]
     assert [row[0] for row in cells(read(data, sheet="Old"))] == ["A0", "A1", "A2", "A3"]
 
 
