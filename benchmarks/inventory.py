@@ -5,7 +5,8 @@
 Simulation (Silver, Pyke and Thomas 2017, ch. 6): at the end of every review the position is raised
 to S; the order arrives after L periods; what cannot be served waits. The levels are decided four
 times, from the history up to then and nothing later. Fill rate: units served from the shelf at
-once over units wanted. Stock: mean units on hand after demand. The textbook is
+once over units wanted; also without the first lead time, in which the full shelf of the start
+serves. Stock: mean units on hand after demand. The textbook is
 mean + z * sd * sqrt(L + R) with z of the same target, compared also at the fill that we reached.
 
 The sets carry no prices, so that stock in money is counted at prices drawn once from a lognormal
@@ -30,9 +31,10 @@ PERIODS = {"m5": 112, "auto": 6, "m4w": 26, "m3": 18, "carparts": 12, "braf": 24
 
 
 def simulate_many(
-    demand: np.ndarray, levels: np.ndarray, *, lead_time: int, review: int
+    demand: np.ndarray, levels: np.ndarray, *, lead_time: int, review: int, uncounted: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Units served at once and mean units on the shelf, each (items, plans).
+    """Units served at once (after the first `uncounted` periods) and mean units on the shelf, each
+    (items, plans).
 
     `demand` is (items, periods); `levels` (items, plans, periods), S at the end of the period
     before. Starts full, nothing on order. Events in a period: arrivals, demand (what waits is
@@ -49,7 +51,7 @@ def simulate_many(
         on_hand, waiting = on_hand - back, waiting - back
         wanted = demand[:, t, None]
         now = np.minimum(on_hand, wanted)
-        served += now
+        served += now if t >= uncounted else 0.0
         on_hand, waiting = on_hand - now, waiting + wanted - now
         held += on_hand
         if t % review == 0 and t + 1 < periods:
@@ -88,13 +90,15 @@ def main() -> None:
     parser.add_argument("--lead-time", type=int, default=0)
     parser.add_argument("--review", type=int, default=0)
     parser.add_argument("--periods", type=int, default=0, help="periods simulated")
+    parser.add_argument("--back", type=int, default=0, help="leave out so many last periods")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     daily = args.dataset == "m5"
     lead_time = args.lead_time or (7 if daily else 2)
     review = args.review or (7 if daily else 1)
     test = args.periods or PERIODS[args.dataset]
-    rows = [(i, np.r_[p, f]) for i, p, f in load(args.dataset, sample=args.sample)]
+    found = load(args.dataset, sample=args.sample, back=args.back)
+    rows = [(i, np.r_[p, f]) for i, p, f in found]
     rows = [(i, y) for i, y in rows if y.size >= test + 12 and np.isfinite(y).all()]
     names = [i for i, _ in rows]
     prices = {
@@ -115,6 +119,8 @@ def main() -> None:
         return simulate_many(demand, levels, lead_time=lead_time, review=review)
 
     wanted = demand.sum(axis=1)
+    later, _ = simulate_many(demand, ours, lead_time=lead_time, review=review, uncounted=lead_time)
+    later = later.sum(axis=0) / demand[:, lead_time:].sum()
     grade = abc(price * wanted)
     (served, held), (served_p, held_p), (served_b, held_b) = run(ours), run(priced), run(book)
     fills = served_b.sum(axis=0) / wanted.sum()
@@ -129,6 +135,7 @@ def main() -> None:
         ]
         result[str(target)] = {
             "fill": fill,
+            "fill_after_first_lead_time": float(later[k]),
             "miss_points": 100 * abs(fill - target),
             "stock": float(held[:, k].sum()),
             "textbook_fill": float(fills[k]),

@@ -1,10 +1,10 @@
 """Demand over lead time plus review for many items: mean and variance as foretold today.
 
 The mean is that of `methods.level`. The variance is what forecasts of similar items missed by: on
-origins inside the history the squared error of the foretold sum is regressed, with a log link and
-a gamma error (McCullagh and Nelder 1989, ch. 8), on the mean and on the item's own variance to
-mean ratio, the latter shrunk to what items of that mean usually show. So the variance holds what a
-fitted one leaves out: the error of the mean, and demand that changes.
+origins inside the history the squared error of the foretold sum, relative to the fitted variance,
+is regressed, with a log link and a gamma error (McCullagh and Nelder 1989, ch. 8), on the mean and
+on the item's own variance to mean ratio, the latter shrunk to what items of that mean usually show.
+So the variance holds what a fitted one leaves out: the error of the mean, and demand that changes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ SHRINK = 8.0
 """Periods with demand at which an item's own dispersion counts as much as that of its likes."""
 PULL = 0.05
 """Share of an item's weight with which every item pulls the regression to the fitted variance."""
+ORDINARY = 0.95
+"""Quantile of the regression's inputs above which items count as lying there."""
 WIDEST = 25.0
 """How far the regression may move a variance from the fitted one."""
 
@@ -57,6 +59,9 @@ def fitted(histories: Sequence[Floats], *, periods: int) -> Law:
     panel = panel_of(histories)
     mean = _rates(panel, periods) * periods
     own = panel.restore(_own_variance(panel, periods))
+    usual = panel.restore(down(panel.values) / panel.length) * periods
+    # Demand that fell varies less than it did, in proportion.
+    own = own * np.minimum(1.0, mean / np.maximum(usual, 1e-12))
     seen = panel.restore(down((panel.values != 0).astype(float)))
     good = (mean > 0) & (own > 0)
     variance = np.maximum(own, mean)
@@ -97,11 +102,13 @@ def foretold(histories: Sequence[Floats], *, periods: int) -> Law:
     past, came = _backtest(histories, periods)
     if came.size < 30:
         return now
-    weights = _regression(past, came)
+    bounds = np.quantile(_features(past), ORDINARY, axis=0)
+    weights = _regression(past, came, bounds)
     known = now.mean > 0
+    usual = _features(Law(mean=now.mean[known], variance=now.variance[known]))
+    factor = np.exp(np.clip(_within(usual, bounds) @ weights, -np.log(WIDEST), np.log(WIDEST)))
     variance = now.variance.copy()
-    usual = np.exp(_features(now.mean[known], now.variance[known]) @ weights)
-    variance[known] = np.clip(usual, now.variance[known] / WIDEST, now.variance[known] * WIDEST)
+    variance[known] *= factor
     return Law(mean=now.mean, variance=np.maximum(variance, now.mean))
 
 
@@ -125,20 +132,26 @@ def _backtest(histories: Sequence[Floats], periods: int) -> tuple[Law, Floats]:
     return Law(mean=np.concatenate(means), variance=np.concatenate(variances)), np.concatenate(sums)
 
 
-def _features(mean: Floats, variance: Floats) -> Floats:
-    return np.column_stack([np.ones(mean.size), np.log(mean), np.log(variance / mean)])
+def _features(law: Law) -> Floats:
+    ratio = np.log(law.variance / law.mean)
+    return np.column_stack([np.ones(law.mean.size), np.log(law.mean), ratio])
 
 
-def _regression(past: Law, came: Floats) -> Floats:
-    """Gamma regression of squared errors by Fisher scoring, drawn to (0, 1, 1): the fitted
-    variance itself. An error counts at most fifty times what was expected."""
-    x = _features(past.mean, past.variance)
-    squared = (came - past.mean) ** 2 + 1e-6
-    fitted_law = np.array([0.0, 1.0, 1.0])
+def _within(features: Floats, bounds: Floats) -> Floats:
+    """Features no larger than those of ordinary items, so that no extreme one has a say over the
+    others."""
+    return np.asarray(np.minimum(features, bounds), dtype=float)
+
+
+def _regression(past: Law, came: Floats, bounds: Floats) -> Floats:
+    """Gamma regression of squared errors over the fitted variance by Fisher scoring, drawn to zero:
+    the fitted variance itself. An error counts at most fifty times what was expected."""
+    x = _within(_features(past), bounds)
+    squared = ((came - past.mean) ** 2 + 1e-6) / past.variance
     pull = PULL * came.size * np.eye(3)
-    weights = fitted_law
+    weights = np.zeros(3)
     for _ in range(30):
         expected = np.exp(np.clip(x @ weights, -30.0, 30.0))
         working = x @ weights + np.minimum(squared, 50 * expected) / expected - 1
-        weights = np.linalg.solve(x.T @ x + pull, x.T @ working + pull @ fitted_law)
+        weights = np.linalg.solve(x.T @ x + pull, x.T @ working)
     return np.asarray(weights, dtype=float)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from supplyline.forecast import survival
+from supplyline.forecast.grain import grain_of
 from supplyline.forecast.series import Floats
 
 GRID = 512
@@ -96,6 +97,8 @@ def order_up_to(
     """Target fill rate → order-up-to level S in units (0 where nothing is expected to sell)."""
     if rate <= 0:
         return dict.fromkeys(targets, 0.0)
+    grain = grain_of(values)
+    values, rate = values / grain.size, rate / grain.size
     short_lead, both = spans(
         values, rate=rate, lead_time=lead_time, review=review, lead_time_sd=lead_time_sd
     )
@@ -107,5 +110,5 @@ def order_up_to(
     out = {}
     for target in targets:
         reached = np.flatnonzero(fill >= target)
-        out[target] = float(levels[reached[0]] if reached.size else levels[-1])
+        out[target] = grain.up(float(levels[reached[0]] if reached.size else levels[-1]))
     return out

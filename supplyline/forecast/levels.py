@@ -57,7 +57,12 @@ def pooled(
             continue
         targets = tuple(sorted({terms_of(s.facts, terms).target for s in mine[lead, review]}))
         found, _ = plan_levels(
-            [s.series for s in pool], lead_time=lead, review=review, targets=targets, prices={}
+            [s.series for s in pool],
+            lead_time=lead,
+            review=review,
+            targets=targets,
+            prices={},
+            own_targets={s.series.id: terms_of(s.facts, terms).target for s in pool},
         )
         for one in mine[lead, review]:
             levels = found.get(one.series.id)

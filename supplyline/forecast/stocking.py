@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from supplyline.forecast import survival
+from supplyline.forecast import service
 from supplyline.forecast.classes import classify
+from supplyline.forecast.grain import Grain, grain_of
 from supplyline.forecast.lead_demand import Law, demand_rates, foretold
 from supplyline.forecast.leadtime import order_up_to
 from supplyline.forecast.series import Floats, Series, without_negatives
@@ -46,12 +48,12 @@ LEAST_FACTOR = -0.5
 
 @dataclass(frozen=True)
 class Shelf:
-    """Items to be stocked: `weight` multiplies the probability of running out, `whole` says that
-    they are counted in whole units."""
+    """Items to be stocked, in their grains: `weight` multiplies the probability of running out,
+    `counted` says that demand is a whole number of grains."""
 
     law: Law
     weight: Floats
-    whole: npt.NDArray[np.bool_]
+    counted: npt.NDArray[np.bool_]
 
     def levels(self, factor: Floats) -> Floats:
         """(items, factors): mean plus safety factor times standard deviation, at least zero."""
@@ -59,7 +61,7 @@ class Shelf:
         own = np.maximum(factor[None, :] - TAIL_SCALE * np.log(self.weight)[:, None], least)
         wide = np.sqrt(np.maximum(self.law.variance, self.law.mean))[:, None]
         found = np.maximum(self.law.mean[:, None] + own * wide, 0.0)
-        rounded = np.where(self.whole[:, None], np.ceil(found - 1e-9), found)
+        rounded = np.where(self.counted[:, None], np.ceil(found - 1e-9), found)
         return np.asarray(rounded, dtype=float)
 
 
@@ -70,8 +72,13 @@ def plan_levels(
     review: int,
     targets: tuple[float, ...],
     prices: Mapping[str, float],
+    own_targets: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Levels, dict[str, list[str]]]:
-    """Item → target → S, and what is to be said per item."""
+    """Item → target → S, and what is to be said per item.
+
+    With `own_targets` a target is tuned on the items that have it (where these are enough), so that
+    it is met by them and not by others that sell more.
+    """
     notes: dict[str, list[str]] = {}
     # In the order of their names, so that the order of a file changes nothing, not even rounding.
     clean = [without_negatives(s) for s in sorted(batch, key=lambda s: s.id) if s.values.size]
@@ -88,31 +95,84 @@ def plan_levels(
     window = _window(clean, lead_time=lead_time, review=review)
     past = [s.values[:-window] for s in clean] if window else []
     usable = [i for i, p in enumerate(past) if p.size >= 8 and p.any()]
-    histories = [s.values for s in clean]
     if len(usable) < ENOUGH_ITEMS:
         return _one_by_one(clean, lead_time=lead_time, review=review, targets=targets), notes
-    weight = _price_weights([s.id for s in clean], prices)
-    whole = np.array([not (h % 1).any() for h in histories])
-    span = lead_time + review
-    before = Shelf(foretold([past[i] for i in usable], periods=span), weight[usable], whole[usable])
-    future = np.stack([histories[i][-window:] for i in usable])
-    happened = _fills(future, before.levels(FACTORS), lead_time=lead_time, review=review)
-    now = Shelf(foretold(histories, periods=span), weight, whole)
-    foreseen = _expected_fills(now, lead_time=lead_time, review=review)
-    final = now.levels(_factors(targets, foreseen=foreseen, happened=happened))
+    pool = _pool(clean, window=window, usable=usable, prices=prices)
+    wanted = [own_targets.get(s.id) for s in clean]
+    factors = _factors(pool, targets, wanted, lead_time=lead_time, review=review)
+    final = pool.shelf(pool.histories, lead_time + review).levels(factors)
     levels = {
-        s.id: {t: float(v) for t, v in zip(targets, row, strict=True)}
-        for s, row in zip(clean, final, strict=True)
+        s.id: {t: grain.up(v) for t, v in zip(targets, row, strict=True)}
+        for s, grain, row in zip(clean, pool.grains, final, strict=True)
     }
     return levels, notes
 
 
-def _factors(targets: tuple[float, ...], *, foreseen: Floats, happened: Floats) -> Floats:
-    """The safety factor per target, from the fill rates that FACTORS are foreseen to reach now and
-    those that they reached before; both rise with the factor."""
-    model = np.interp(targets, np.maximum.accumulate(foreseen), FACTORS)
-    fact = np.interp(targets, np.maximum.accumulate(happened), FACTORS)
-    return np.asarray(model + np.clip((fact - model) / 2, -MOVE, MOVE), dtype=float)
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Items set together: `histories` in grains, `window`: periods kept back for tuning, `usable`:
+    positions of those with enough history before it, `weight` as in `Shelf`."""
+
+    histories: list[Floats]
+    grains: list[Grain]
+    weight: Floats
+    window: int
+    usable: list[int]
+
+    def shelf(self, histories: list[Floats], span: int, part: list[int] | None = None) -> Shelf:
+        """The items (or a part of them) after these histories."""
+        at = range(len(histories)) if part is None else part
+        counted = np.array([self.grains[i].counted for i in at])
+        return Shelf(foretold(histories, periods=span), self.weight[list(at)], counted)
+
+
+def _pool(
+    clean: Sequence[Series], *, window: int, usable: list[int], prices: Mapping[str, float]
+) -> Pool:
+    grains = [grain_of(s.values) for s in clean]
+    return Pool(
+        histories=[s.values / g.size for s, g in zip(clean, grains, strict=True)],
+        grains=grains,
+        weight=_price_weights([s.id for s in clean], prices),
+        window=window,
+        usable=usable,
+    )
+
+
+def _factors(
+    pool: Pool,
+    targets: tuple[float, ...],
+    wanted: Sequence[float | None],
+    *,
+    lead_time: int,
+    review: int,
+) -> Floats:
+    """The safety factor per target: from the fill rates that FACTORS are foreseen to reach now and
+    those that they reached before, both of the items that have this target."""
+    span = lead_time + review
+    past = [pool.histories[i][: -pool.window] for i in pool.usable]
+    future = np.stack([pool.histories[i][-pool.window :] for i in pool.usable])
+    before = pool.shelf(past, span, pool.usable)
+    now = pool.shelf(pool.histories, span)
+    was = service.happened(future, before.levels(FACTORS), lead_time=lead_time, review=review)
+    will = service.foreseen(now.law, now.levels(FACTORS), lead_time=lead_time, review=review)
+    size = np.array([g.size for g in pool.grains])
+    sold = np.maximum(before.law.mean / span, future.mean(axis=1))
+    out = []
+    for target in targets:
+        mine = np.array([w is None or w == target for w in wanted])
+        counts = np.where(mine, size, 0.0) if mine.sum() >= ENOUGH_ITEMS else size
+        fact = was.fill(service.weights(sold, counts[pool.usable]))
+        model = will.fill(service.weights(now.law.mean / span, counts))
+        out.append(_factor(target, foreseen=model, happened=fact))
+    return np.asarray(np.maximum.accumulate(out) if not any(wanted) else out, dtype=float)
+
+
+def _factor(target: float, *, foreseen: Floats, happened: Floats) -> float:
+    """Both fill rates rise with the factor."""
+    model = np.interp(target, np.maximum.accumulate(foreseen), FACTORS)
+    fact = np.interp(target, np.maximum.accumulate(happened), FACTORS)
+    return float(model + np.clip((fact - model) / 2, -MOVE, MOVE))
 
 
 def _one_by_one(
@@ -121,8 +181,7 @@ def _one_by_one(
     out: Levels = {}
     rates = demand_rates([s.values for s in clean], periods=lead_time + review)
     for one, expected in zip(clean, rates, strict=True):
-        dead = classify(one.values).name == "dead"
-        rate = 0.0 if dead else float(expected)
+        rate = 0.0 if classify(one.values).name == "dead" else float(expected)
         out[one.id] = order_up_to(
             one.values, rate=rate, lead_time=lead_time, review=review, targets=targets
         )
@@ -146,56 +205,3 @@ def _price_weights(items: Sequence[str], prices: Mapping[str, float]) -> Floats:
         return np.ones(len(items))
     ratio = np.where(known, price / np.median(price[known]), 1.0)
     return np.asarray(np.clip(ratio, *PRICE_BOUNDS), dtype=float)
-
-
-def _fills(future: Floats, levels: Floats, *, lead_time: int, review: int) -> Floats:
-    """Volume fill rate over all items for each column of `levels`, by order-up-to with backorders.
-
-    Events in a period: arrivals, demand (what waits is served first), review. The first lead time
-    is not counted, as the shelf begins full.
-    """
-    on_hand = levels.copy()
-    waiting = np.zeros_like(levels)
-    pipeline = [np.zeros_like(levels) for _ in range(lead_time + 1)]
-    served, wanted = np.zeros(levels.shape[1]), 0.0
-    for t in range(future.shape[1]):
-        on_hand = on_hand + pipeline.pop(0)
-        pipeline.append(np.zeros_like(levels))
-        back = np.minimum(on_hand, waiting)
-        on_hand, waiting = on_hand - back, waiting - back
-        asked = future[:, t, None]
-        now = np.minimum(on_hand, asked)
-        on_hand, waiting = on_hand - now, waiting + asked - now
-        if t >= lead_time:
-            served += now.sum(axis=0)
-            wanted += float(asked.sum())
-        if t % review == 0:
-            position = on_hand - waiting + np.sum(pipeline, axis=0)
-            pipeline[lead_time] = pipeline[lead_time] + np.maximum(0.0, levels - position)
-    return np.asarray(served / wanted if wanted else np.ones(levels.shape[1]), dtype=float)
-
-
-def _expected_fills(shelf: Shelf, *, lead_time: int, review: int) -> Floats:
-    """1 - ESC / E[D_R] over all items for each of FACTORS (see `leadtime`)."""
-    mean, variance, levels = shelf.law.mean, shelf.law.variance, shelf.levels(FACTORS)
-    share = lead_time / (lead_time + review)
-    short = _short(mean, variance, levels) - _short(mean * share, variance * share, levels)
-    wanted = float(mean.sum()) * (1 - share)
-    total = np.asarray(np.maximum(short, 0.0).sum(axis=0), dtype=float)
-    return 1 - total / wanted if wanted else np.ones(levels.shape[1])
-
-
-def _short(mean: Floats, variance: Floats, levels: Floats) -> Floats:
-    """E[(D - S)+] in closed form: k P(D = k) of a negative binomial with size r is mean times the
-    probability of k - 1 with size r + 1, and alike for the gamma."""
-    mu = np.maximum(mean, 1e-9)[:, None]
-    var = np.maximum(variance[:, None], mu * 1.001)
-    p = mu / var
-    size = mu * p / (1 - p)
-    whole = np.ceil(levels)
-    few = mu * survival.negative_binomial(whole - 2, size=size + 1, chance=p)
-    few = few - levels * survival.negative_binomial(whole - 1, size=size, chance=p)
-    shape, scale = mu**2 / var, var / mu
-    many = mu * survival.gamma(levels, shape=shape + 1, scale=scale)
-    many = many - levels * survival.gamma(levels, shape=shape, scale=scale)
-    return np.asarray(np.where(mu > 300, many, few), dtype=float)

@@ -13,7 +13,8 @@ from supplyline.forecast.classes import classify
 from supplyline.forecast.lead_demand import foretold
 from supplyline.forecast.leadtime import Span, expected_short
 from supplyline.forecast.series import Series
-from supplyline.forecast.stocking import _short, plan_levels
+from supplyline.forecast.service import _short
+from supplyline.forecast.stocking import plan_levels
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""Levels set for many items together: who lends whom what, in whatever unit of measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from supplyline.forecast import service
+from supplyline.forecast.grain import grain_of
+from supplyline.forecast.series import Series
+from supplyline.forecast.stocking import Levels, plan_levels
+
+TARGETS = (0.9, 0.95, 0.98)
+
+
+def _parts(count: int = 100) -> list[Series]:
+    draw = np.random.default_rng(8)
+    rates = draw.gamma(1.0, 0.4, count) + 0.05
+    return [
+        Series(id=f"part-{i:03d}", values=(draw.poisson(r, 60) * draw.integers(1, 4, 60)) * 1.0)
+        for i, r in enumerate(rates)
+    ]
+
+
+def _screw() -> Series:
+    draw = np.random.default_rng(1)
+    return Series(id="screw", values=np.round(1000 * (1 + 0.02 * draw.normal(size=60))))
+
+
+def _plan(batch: list[Series], own: dict[str, float] | None = None) -> Levels:
+    return plan_levels(
+        batch, lead_time=2, review=1, targets=TARGETS, prices={}, own_targets=own or {}
+    )[0]
+
+
+def _total(levels: Levels, target: float) -> float:
+    return sum(row[target] for item, row in levels.items() if item.startswith("part"))
+
+
+def test_one_fast_steady_item_does_not_take_the_stock_of_all_others() -> None:
+    alone, beside = _plan(_parts()), _plan([*_parts(), _screw()])
+    for target in TARGETS:
+        assert _total(beside, target) == pytest.approx(_total(alone, target), rel=0.1)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.001, 12.0])
+def test_levels_are_the_same_in_every_unit_of_measure(factor: float) -> None:
+    parts = [s for s in _parts() if np.count_nonzero(s.values) > 4]
+    scaled = [Series(id=s.id, values=s.values * factor) for s in parts]
+    want, found = _plan(parts), _plan(scaled)
+    for item, row in want.items():
+        assert {t: level / factor for t, level in found[item].items()} == pytest.approx(row)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e6])
+def test_what_is_weighed_is_the_same_in_every_unit_too(factor: float) -> None:
+    draw = np.random.default_rng(3)
+    loose = [Series(id=f"part-{i}", values=draw.gamma(2.0, 1.0, 60)) for i in range(40)]
+    want = _plan(loose)
+    found = _plan([Series(id=s.id, values=s.values * factor) for s in loose])
+    for item, row in want.items():
+        assert {t: level / factor for t, level in found[item].items()} == pytest.approx(
+            row, rel=1e-2
+        )
+
+
+def test_few_items_are_planned_in_their_own_unit() -> None:
+    whole = _plan(_parts(3))
+    tonnes = _plan([Series(id=s.id, values=s.values / 1000) for s in _parts(3)])
+    for item, row in whole.items():
+        assert {t: 1000 * level for t, level in tonnes[item].items()} == pytest.approx(row)
+
+
+def test_a_target_is_met_by_the_items_that_have_it() -> None:
+    """Fast items beside slow ones reach any target first: tuned together, the slow go short."""
+    draw = np.random.default_rng(5)
+    fast = [Series(id=f"fast-{i}", values=draw.poisson(30, 60) * 1.0) for i in range(40)]
+    own = {s.id: 0.9 for s in _parts()} | {s.id: 0.98 for s in fast}
+    together, apart = _plan([*_parts(), *fast]), _plan([*_parts(), *fast], own)
+    alone = _plan(_parts())
+    assert _total(apart, 0.9) > 0.95 * _total(alone, 0.9)
+    assert _total(together, 0.9) < 0.9 * _total(apart, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("values", "size", "counted"),
+    [
+        ([0, 1, 3, 2, 0, 5], 1.0, True),
+        ([24, 12, 0, 36, 12], 12.0, True),
+        ([0.25, 0.5, 0.25, 1.0], 0.25, True),
+        ([6.0], 1.0, True),
+        ([60.0, 120.0], 10.0, True),
+        ([0.0, 0.0], 1.0, True),
+        ([np.pi, np.e, np.sqrt(2), 1.0], (np.pi + np.e + np.sqrt(2) + 1) / 4000, False),
+    ],
+)
+def test_the_grain_of_demand(values: list[float], size: float, counted: bool) -> None:
+    found = grain_of(np.array(values, dtype=float))
+    assert found.size == pytest.approx(size)
+    assert found.counted is counted
+
+
+def test_no_item_counts_for_more_than_three_of_a_hundred() -> None:
+    """One of 100 items sells 1,000, the others 1: it counts 3 / 97 of the others' 99."""
+    sold = np.r_[1000.0, np.ones(99)]
+    share = service.weights(sold, np.ones(100)) * sold
+    assert share[1:] == pytest.approx(np.ones(99))
+    assert share[0] == pytest.approx(99 * 0.03 / 0.97)
