@@ -25,7 +25,7 @@ COMMANDS = {
     "rejected": "supplyline.tables:rejected",
     "load-preview": "supplyline.tables:load_preview",
     "dry-run": "supplyline.trial:dry_run_command",
-    "verify": "supplyline.operations:verify",
+    "verify": "supplyline.verification:verify",
     "undo": "supplyline.operations:undo",
     "rebuild": "supplyline.operations:rebuild",
     "retention": "supplyline.retention:retention",

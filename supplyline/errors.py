@@ -83,6 +83,13 @@ class SchemaDrift(Terminal):
     next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
 
 
+class TableDamaged(Terminal):
+    """A table or column that the loads made was dropped or changed with other tools."""
+
+    code = "table_damaged"
+    next_step = "`supplyline rebuild` makes the table again from the landed files."
+
+
 class FileNotLoaded(Terminal):
     """PostgreSQL cannot hold files as they are; `reasons`: file id → why. The others are loaded."""
 

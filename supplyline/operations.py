@@ -1,4 +1,4 @@
-"""`supplyline verify | undo | rebuild`: what a person does about loads afterwards.
+"""`supplyline undo | rebuild`: what a person does about loads afterwards.
 
 At the level of `stages`: it joins landing, load and storage.
 """
@@ -21,7 +21,6 @@ from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_na
 
 if TYPE_CHECKING:
     from supplyline.load.undo import Later
-    from supplyline.load.verify import Verification
 
 _ORG = click.option("--org", required=True, help="Organization id.")
 _TABLE = click.option("--table", required=True, help="Table, such as products.")
@@ -35,57 +34,6 @@ def _now() -> datetime:
 
 def _run(command: str, user: str) -> RunRef:
     return RunRef(run_id=f"{command}__{_now():%Y%m%dT%H%M%S%f}", user_id=user)
-
-
-@click.command(epilog="Example: supplyline verify --org 123 --table products")
-@_ORG
-@_TABLE
-@click.option("--file", "file_id", default=None, help="One file id; otherwise every loaded file.")
-@_JSON
-def verify(org: str, table: str, file_id: str | None, as_json: bool) -> None:
-    """Recompute certificates from MongoDB and PostgreSQL. Exit code 1 when one does not hold."""
-    from supplyline import load
-    from supplyline.load.records import loaded_file_ids, undone_file_ids
-
-    settings, owner, name = environment.get(), parse_org_id(org), parse_table_name(table)
-    found = []
-    with (
-        unavailable_mapped(),
-        open_landing(settings) as landing,
-        connect(owner, settings=settings) as conn,
-    ):
-        loaded = loaded_file_ids(conn, name) - undone_file_ids(conn, name)
-        chosen = loaded if file_id is None else {parse_file_id(file_id)}
-        rows = Rows(owner, landing=landing, settings=settings)
-        for manifest in landing.manifests(owner, table=name):
-            if manifest.file_id in chosen:
-                one = load.verify(conn, manifest=manifest, stream=rows)
-                found.append(one)
-                if not as_json:
-                    _print_verification(one)
-    missing = sorted(chosen - {v.certificate.file_id for v in found})
-    holds = not missing and not any(v.differences for v in found)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"holds": holds, "missing": missing, "certificates": [v.as_json() for v in found]}
-            )
-        )
-    elif missing:
-        click.echo(f"No landed rows of: {', '.join(missing)}")
-    elif not found:
-        click.echo(f"Nothing is loaded into {name}.")
-    if not holds:
-        raise SystemExit(1)
-
-
-def _print_verification(one: Verification) -> None:
-    c = one.certificate
-    click.echo(f"{'holds ' if not one.differences else 'BROKEN'} {c.file_id}  {c.file_name}")
-    if one.note:
-        click.echo(f"       {one.note}")
-    for difference in one.differences:
-        click.echo(f"       {difference}")
 
 
 @click.command(epilog="Example: supplyline undo --org 123 --table products --file 5f0c...")

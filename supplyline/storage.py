@@ -235,9 +235,14 @@ class Storage:
 
     @contextmanager
     def open(self, file: StoredFile) -> Iterator[BinaryIO]:
-        """The bytes, seekable, from the beginning."""
+        """The bytes, seekable, from the beginning. Raises FileNotStored when they are gone."""
         try:
             handle = self._fs.open(file.url, "rb")
+        except FileNotFoundError:
+            raise FileNotStored(
+                f"The bytes of the file {file.file_id} are not where they were stored.",
+                org=file.org, file_id=file.file_id,
+            ) from None  # fmt: skip
         except OSError as error:
             raise StorageUnavailable(f"The file could not be read: {error}.") from error
         with handle:

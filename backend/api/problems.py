@@ -77,6 +77,7 @@ STATUS: dict[str, int] = {
     "insufficient_history": 422,
     "unknown_host": 400,
     "schema_drift": 422,
+    "table_damaged": 409,
     "too_many_logins": 429,
     "too_many_requests": 429,
     "not_acceptable": 406,

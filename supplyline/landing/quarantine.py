@@ -45,6 +45,13 @@ class Quarantine:
                 known = {name: document[name] for name in _FIELDS}
                 yield QuarantinedRow(**known, replayed=document.get("replayed"))
 
+    def count(self, org: OrgId, *, manifest: Manifest) -> int:
+        """How many rows of a file were set aside, corrected or not."""
+        with mapped():
+            return int(
+                self._db[quarantine_collection(org)].count_documents(id_range(manifest.file_key))
+            )
+
     def claim(
         self,
         org: OrgId,

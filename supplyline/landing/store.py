@@ -285,6 +285,14 @@ class Landing:
             return
         yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only, failed=failed)
 
+    def counts(self, org: OrgId, manifest: Manifest) -> tuple[int, int]:
+        """How many landed rows and how many rows in quarantine there are of a file's content."""
+        with mapped():
+            return (
+                self._rows(org, manifest.table).count_documents(all_rows(manifest.file_key)),
+                self.quarantine.count(org, manifest=manifest),
+            )
+
     def begin_release(self, org: OrgId, manifests: Sequence[Manifest], *, now: datetime) -> None:
         """From here on the files' rows are read from storage; `finish_release` deletes them."""
         with mapped():

@@ -6,18 +6,25 @@ taken only if every value's text comes back exactly (P7). Refuses (`SchemaDrift`
 policy forbids.
 """
 
+from supplyline.load.anew import compare_anew
+from supplyline.load.form import damage
 from supplyline.load.pipeline import current, load_files, outdated, pending
 from supplyline.load.preview import preview
 from supplyline.load.rebuild import rebuild
 from supplyline.load.records import certificates, claim_attempt
+from supplyline.load.trail import against_trail
 from supplyline.load.undo import Landed, undo
 from supplyline.load.verify import verify
+from supplyline.load.whole import whole_table
 
 __all__ = [
     "Landed",
+    "against_trail",
     "certificates",
     "claim_attempt",
+    "compare_anew",
     "current",
+    "damage",
     "load_files",
     "outdated",
     "pending",
@@ -25,4 +32,5 @@ __all__ = [
     "rebuild",
     "undo",
     "verify",
+    "whole_table",
 ]

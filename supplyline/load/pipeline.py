@@ -19,6 +19,7 @@ from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
+from supplyline.load.form import require_whole
 from supplyline.load.later import LaterLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
@@ -161,6 +162,7 @@ def _load(
         "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
         " set_config('maintenance_work_mem', '128MB', true)"
     )
+    require_whole(conn, manifest.table)
     work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
     candidates = key_candidates(work.incoming.columns)
     if any_corrected(conn, file_key=manifest.file_key):
@@ -381,6 +383,9 @@ def _finish(
         actor=run.user_id,
         subject=certificate.table,
         detail={
+            "certificate_sha256": records.digest(certificate.as_json()),
+        }
+        | {
             k: v
             for k, v in certificate.as_json().items()
             if k in ("file_id", "load_id", "verdict", "rows_read", "inserted", "updated",

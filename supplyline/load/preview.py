@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from supplyline.contracts import Json, Manifest
 from supplyline.load import schema
+from supplyline.load.form import require_whole
 from supplyline.load.pipeline import actual_key, is_key
 from supplyline.load.quarantine import misfits_by_reason
 from supplyline.load.staging import stage
@@ -33,6 +34,7 @@ def preview(
     change, remark}], ddl: [...], refused, set_aside, reasons: [{reason, rows}]}`
     """
     columns = [c["name"] for c in manifest.layout["columns"]]
+    require_whole(conn, manifest.table)
     with conn.transaction(force_rollback=True):
         evidence = Evidence(columns)
         staged = stage(conn, columns=columns, batches=batches, evidence=evidence)

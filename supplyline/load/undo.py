@@ -21,6 +21,7 @@ from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.faults import reach
 from supplyline.load import records, schema, types
+from supplyline.load.form import require_whole
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.load.schema import HIDDEN
@@ -66,6 +67,7 @@ def undo(
             raise _refusal(table, file_id, after)
         if later == "replay":
             _require_landed(after, landed)
+        require_whole(conn, table)
         counts: Json = {"removed": 0, "restored": 0, "kept": []}
         for load_id, _ in chain:  # the newest first
             for name, value in _take_back(conn, table, load_id).items():

@@ -12,7 +12,7 @@ from psycopg import sql
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest
 from supplyline.errors import FileNotStored, LoadNotFound
-from supplyline.load import merge, records, sums, types
+from supplyline.load import form, merge, records, sums, types
 from supplyline.load.pipeline import Stream, actual_key
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
@@ -77,12 +77,17 @@ def _recomputed(
     source: str,
     note: str,
 ) -> Verification:
-    out = []
+    out = _against_manifest(conn, certificate, manifest)
     columns = [c["name"] for c in manifest.layout["columns"]]
+    if form.damage(conn, manifest.table):
+        return _without_table(certificate, manifest, batches, out, source=source, note=note)
+    known = types.remembered(conn, manifest.table)
+    if missing := [c for c in columns if c not in known and c not in _barred(conn, certificate)]:
+        out.append(f"the table has no column {', '.join(missing)} of the file")
+        return _without_table(certificate, manifest, batches, out, source=source, note=note)
     with conn.transaction(force_rollback=True):
         landed = stage(conn, columns=columns, batches=batches)
-        known = types.remembered(conn, manifest.table)
-        barred = records.shape(conn, certificate.load_id).get("barred", [])
+        barred = _barred(conn, certificate)
         target = merge.Target(
             table=manifest.table,
             types={c: known[c] for c in columns if c not in barred},
@@ -101,14 +106,14 @@ def _recomputed(
         except psycopg.DataError:  # the landed text was changed into one that has no such value
             aside += leave_out_misfits(conn, target.types)
             fates = merge.classify_only(conn, target)
+        foreign = _foreign(conn, target)
         rows, high, low = sums.checksum_parts(conn, target)
     in_table = Checksum.over(columns).merged(rows=rows, high=high, low=low).text
     expected = certificate.landed + certificate.duplicate
     if landed.rows != expected:
         out.append(f"{source} holds {landed.rows} rows of the file, not {expected}")
     if landed.text != certificate.checksum_file:
-        where = "MongoDB" if source == "landing" else source
-        out.append(f"the rows in {where} are not the rows of the file (checksum)")
+        out.append(_not_the_rows(source))
     if aside + fates.rejected != certificate.rejected:
         out.append(f"{aside + fates.rejected} rows were set aside, not {certificate.rejected}")
     # A row that a later file had already replaced when this one was loaded has no version of it.
@@ -117,6 +122,8 @@ def _recomputed(
         out.append(f"{fates.inserted - late} rows are neither in the table nor in its history")
     if fates.updated:
         out.append(f"{fates.updated} rows were changed without a load")
+    if foreign:
+        out.append(f"{foreign} rows are said to be of this file and are not")
     # Certificates of before rejected rows were kept whole have a sum without them.
     whole = certificate.checksum_table == certificate.checksum_landing
     if whole and not late and in_table != landed.text and not out:
@@ -130,23 +137,102 @@ def _recomputed(
     )
 
 
+def _not_the_rows(source: str) -> str:
+    where = "MongoDB" if source == "landing" else source
+    return f"the rows in {where} are not the rows of the file (checksum)"
+
+
+def _barred(conn: Connection, certificate: Certificate) -> list[str]:
+    return list(records.shape(conn, certificate.load_id).get("barred", []))
+
+
+def _without_table(
+    certificate: Certificate,
+    manifest: Manifest,
+    batches: Iterator[pa.RecordBatch],
+    out: list[str],
+    *,
+    source: str,
+    note: str,
+) -> Verification:
+    """What can be said of a file whose table is not whole: whether its landed rows are."""
+    checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
+    for batch in batches:
+        checksum = checksum.plus(batch)
+    if checksum.text != certificate.checksum_file:
+        out.append(_not_the_rows(source))
+    out.append("its rows were not compared: the table is not whole")
+    return Verification(
+        certificate=certificate, differences=tuple(out), checksum_landing=checksum.text,
+        checksum_table="", note=note,
+    )  # fmt: skip
+
+
+_SAME = ("rows_read", "landed", "quarantined", "duplicate", "sha256")
+_SAID: dict[str, str] = {"checksum": "checksum_file", **{name: name for name in _SAME}}
+
+
+def _against_manifest(conn: Connection, certificate: Certificate, manifest: Manifest) -> list[str]:
+    """What landing's record of the file says otherwise than its certificate and its receipt."""
+    out = [
+        f"the manifest says {mine} {said!r}, the certificate {certified!r}"
+        for mine, said, certified in (
+            (mine, getattr(manifest, mine), getattr(certificate, theirs))
+            for mine, theirs in _SAID.items()
+        )
+        if said != certified
+    ]
+    row = conn.execute(
+        "SELECT file_key, sequence, rows_in, columns FROM supplyline.loads WHERE load_id = %s",
+        (certificate.load_id,),
+    ).fetchone()
+    if row is not None:
+        columns = [c["name"] for c in manifest.layout["columns"]]
+        rows = manifest.landed + manifest.duplicate
+        wanted = (manifest.file_key, manifest.sequence, rows, row[3] and columns)
+        names = ("file_key", "sequence", "rows", "columns")
+        out += [
+            f"the manifest says {name} {mine!r}, the receipt {theirs!r}"
+            for name, mine, theirs in zip(names, wanted, row, strict=True)
+            if mine != theirs
+        ]
+    return out
+
+
+def _foreign(conn: Connection, target: merge.Target) -> int:
+    """Versions that name this load and stand for no row of the file, or for another one."""
+    row = conn.execute(
+        sql.SQL(
+            "SELECT count(*) FROM {t} t WHERE t._load = {load} AND NOT EXISTS"
+            " (SELECT FROM {p} p WHERE {same} AND p._row = t._row)"
+        ).format(
+            t=target.name,
+            load=sql.Literal(target.load_id),
+            p=sql.Identifier(merge.SOURCE),
+            same=target.same_row(source="p"),
+        )
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _as_of(conn: Connection, target: merge.Target) -> None:
-    """A temporary table of every row's version right after the file with `target.sequence`."""
-    names = sql.SQL(", ").join(
-        map(sql.Identifier, [*types.remembered(conn, target.table), *HIDDEN])
-    )
-    identity = sql.SQL(", ").join(map(sql.Identifier, target.key or ("_file", "_row")))
+    """A temporary table of every row's version right after the load `target.load_id`."""
+    names = [*types.remembered(conn, target.table), *HIDDEN]
+    identity = sql.SQL(", ").join(sql.Identifier("v", c) for c in target.key or ("_file", "_row"))
     conn.execute(
         sql.SQL(
-            "CREATE TEMP TABLE {a} ON COMMIT DROP AS SELECT DISTINCT ON ({i}) * FROM"
-            " (SELECT {n} FROM {t} UNION ALL SELECT {n} FROM {h}) v WHERE _seq <= {s}"
-            " ORDER BY {i}, _seq DESC"
+            "CREATE TEMP TABLE {a} ON COMMIT DROP AS SELECT DISTINCT ON ({i}) {v} FROM"
+            " (SELECT {n} FROM {t} UNION ALL SELECT {n} FROM {h}) v"
+            " JOIN supplyline.loads l ON l.load_id = v._load AND l.ordinal <="
+            " (SELECT ordinal FROM supplyline.loads WHERE load_id = {load})"
+            " ORDER BY {i}, l.ordinal DESC"
         ).format(
             a=sql.Identifier(AS_OF),
             i=identity,
-            n=names,
+            n=sql.SQL(", ").join(map(sql.Identifier, names)),
+            v=sql.SQL(", ").join(sql.Identifier("v", name) for name in names),
             t=sql.Identifier("public", target.table),
             h=target.history,
-            s=sql.Literal(target.sequence),
+            load=sql.Literal(target.load_id),
         )
     )

@@ -12,9 +12,9 @@ from supplyline.contracts import ParseOptions
 from supplyline.errors import UnreadableFile
 from supplyline.ingest import corrections
 from supplyline.operations import undo as undo_command
-from supplyline.operations import verify as verify_command
 from supplyline.overview import organization_overview
 from supplyline.stages import open_landing
+from supplyline.verification import verify as verify_command
 from tests.integration.ingest.conftest import Shop
 
 SALES = (

@@ -1,0 +1,89 @@
+"""Receipts and certificates of a table against its audit trail, which nobody can rewrite unseen.
+
+The events `load.published`, `load.undone` and `table.rebuilt` say which loads stand; the first
+carries the SHA-256 of its certificate. The organization's role may change receipts and
+certificates, but not the trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supplyline.audit import chain
+from supplyline.contracts import Json, TableName
+from supplyline.load.records import digest
+from supplyline.tenancy.connections import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A load as its event tells it."""
+
+    seq: int
+    detail: Json
+
+
+def standing(conn: Connection, table: TableName) -> dict[str, Published]:
+    """File id → the load that stands, as the audit trail has it."""
+    found: dict[str, Published] = {}
+    newest: list[tuple[str, Published]] = []
+    for seq, kind, detail in conn.execute(
+        "SELECT seq, kind, detail FROM supplyline.audit_events WHERE subject = %s"
+        " AND kind IN ('load.published', 'load.undone', 'table.rebuilt') ORDER BY seq",
+        (table,),
+    ):
+        if kind == "load.published":
+            one = (detail["file_id"], Published(seq=seq, detail=detail))
+            found[one[0]] = one[1]
+            newest.append(one)
+        elif kind == "load.undone":
+            for file_id in detail["undone"]:
+                found.pop(file_id, None)
+        else:  # the loads of a rebuild come before its own event, and no others stand
+            files = int(detail["files"])
+            found = dict(newest[len(newest) - files :])
+    return found
+
+
+def against_trail(conn: Connection, table: TableName) -> dict[str, list[str]]:
+    """What receipts and certificates say otherwise, by file id ('' for the trail itself)."""
+    out: dict[str, list[str]] = {}
+    report = chain.verify(conn)
+    if not report.ok:
+        out[""] = [f"the audit trail is broken at event {report.first_broken}: {report.problem}"]
+    expected = standing(conn, table)
+    receipts: dict[str, tuple[str, bool, Json | None, str | None]] = {
+        file_id: (load_id, undone, body, verdict)
+        for file_id, load_id, undone, body, verdict in conn.execute(
+            "SELECT l.file_id, l.load_id, l.undone_at IS NOT NULL, c.body, c.verdict"
+            " FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING (load_id)"
+            " WHERE l.table_name = %s",
+            (table,),
+        )
+    }
+    for file_id, published in expected.items():
+        if file_id not in receipts:
+            out[file_id] = [f"its receipt is gone; event {published.seq} says that it is loaded"]
+            continue
+        _, undone, body, verdict = receipts[file_id]
+        if undone:
+            out[file_id] = [f"its receipt says undone; event {published.seq} that it is loaded"]
+        elif body is None:
+            out[file_id] = [f"its certificate is gone; event {published.seq} says that it had one"]
+        elif changed := _changed(body, verdict, published.detail):
+            out[file_id] = [f"its certificate was changed since event {published.seq}: {changed}"]
+    for file_id, (load_id, undone, _, _) in receipts.items():
+        if not undone and file_id not in expected:
+            out[file_id] = [f"no event says that it is loaded, its receipt {load_id} does"]
+    return out
+
+
+def _changed(body: Json, verdict: str | None, said: Json) -> str:
+    names = [name for name in said if name in body and body[name] != said[name]]
+    if names:
+        return ", ".join(f"{name} is {body[name]!r}, was {said[name]!r}" for name in names)
+    if verdict != body.get("verdict"):
+        return f"verdict is {verdict!r}"
+    if "certificate_sha256" in said and digest(body) != said["certificate_sha256"]:
+        return "its SHA-256 is another"
+    return ""

@@ -1,0 +1,265 @@
+"""`supplyline verify`: whether a table is still what its files made it, from every store there is.
+
+At the level of `stages`: it joins storage, landing, load and the audit trail. Promises: it changes
+nothing; what it compares is recomputed, not remembered; every difference is named with what it
+concerns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from psycopg import IsolationLevel
+
+from supplyline import settings as environment
+from supplyline.checksums import Checksum
+from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
+from supplyline.errors import FileNotStored, LoadNotFound, UnreadableFile
+from supplyline.rereading import Rows, stored_rows
+from supplyline.settings import Settings
+from supplyline.stages import open_landing, utc_now
+from supplyline.storage import Storage
+from supplyline.tenancy.connections import Connection, connect, unavailable_mapped
+from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
+
+if TYPE_CHECKING:
+    from supplyline.landing import Landing
+    from supplyline.load.verify import Verification
+
+_PIECE = 1 << 20
+
+Say = Callable[[str], None]
+
+
+@dataclass(kw_only=True)
+class Report:
+    """`missing`: loaded files without landed rows; `table`: what concerns the table as a whole;
+    `trail`: what receipts and certificates say otherwise than the audit trail; `anew`: what the
+    table made anew has otherwise, None when it was not made."""
+
+    files: list[Verification] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    table: list[str] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)
+    anew: list[str] | None = None
+
+    @property
+    def holds(self) -> bool:
+        found = any(one.differences for one in self.files)
+        return not (found or self.missing or self.table or self.trail or self.anew)
+
+    def as_json(self) -> Json:
+        return {
+            "holds": self.holds,
+            "missing": self.missing,
+            "certificates": [one.as_json() for one in self.files],
+            "table": self.table,
+            "trail": self.trail,
+            "rebuilt": self.anew,
+        }
+
+
+def verify_table(
+    org: OrgId,
+    *,
+    table: TableName,
+    settings: Settings,
+    file_id: str | None = None,
+    deep: bool = False,
+    anew: bool = False,
+    done: Callable[[Verification], None] = lambda _: None,
+    say: Say = lambda _: None,
+) -> Report:
+    """Verifies one file, or every loaded file and the table as a whole.
+
+    `deep`: stored files are read again; `anew`: the table is made anew and compared row by row.
+    Raises LoadNotFound, OrganizationNotFound and transient errors.
+    """
+    with (
+        unavailable_mapped(),
+        open_landing(settings) as landing,
+        connect(org, settings=settings) as conn,
+    ):
+        conn.isolation_level = IsolationLevel.REPEATABLE_READ  # one moment for all of PostgreSQL
+        work = _Work(org, table, conn, landing, settings)
+        work.report(file_id, deep=deep, done=done)
+        conn.rollback()
+        if anew:
+            conn.isolation_level = IsolationLevel.READ_COMMITTED
+            work.make_anew(say)
+        return work.out
+
+
+class _Work:
+    def __init__(
+        self, org: OrgId, table: TableName, conn: Connection, landing: Landing, settings: Settings
+    ) -> None:
+        self.org, self.table, self.conn = org, table, conn
+        self.landing, self.settings = landing, settings
+        self.rows = Rows(org, landing=landing, settings=settings)
+        self.manifests = {m.file_id: m for m in landing.manifests(org, table=table)}
+        self.out = Report()
+
+    def report(
+        self, file_id: str | None, *, deep: bool, done: Callable[[Verification], None]
+    ) -> None:
+        from supplyline import load
+        from supplyline.load.records import loaded_file_ids, undone_file_ids
+
+        loaded = loaded_file_ids(self.conn, self.table) - undone_file_ids(self.conn, self.table)
+        chosen = loaded if file_id is None else {parse_file_id(file_id)}
+        trail = load.against_trail(self.conn, self.table)
+        for manifest in self.manifests.values():
+            if manifest.file_id in chosen:
+                self._file(manifest, deep=deep, done=done, in_trail=manifest.file_id in trail)
+        known = {one.certificate.file_id for one in self.out.files} | trail.keys()
+        self.out.missing = sorted(chosen - known)
+        self.out.trail = [
+            f"{one}: {said}" if one else said
+            for one, differences in sorted(trail.items())
+            if file_id is None or one in ("", file_id)
+            for said in differences
+        ]
+        if file_id is None:
+            damaged = list(load.damage(self.conn, self.table))
+            standing = bool(loaded) and not damaged
+            self.out.table = damaged + (load.whole_table(self.conn, self.table) if standing else [])
+
+    def _file(
+        self,
+        manifest: Manifest,
+        *,
+        deep: bool,
+        done: Callable[[Verification], None],
+        in_trail: bool,
+    ) -> None:
+        from supplyline import load
+
+        try:
+            one = load.verify(self.conn, manifest=manifest, stream=self.rows)
+        except LoadNotFound:
+            if in_trail:  # which says that it is loaded, and that its receipt is gone
+                return
+            raise
+        more = self._landed(manifest) + self._stored(manifest, deep=deep)
+        one = replace(one, differences=(*one.differences, *more))
+        self.out.files.append(one)
+        done(one)
+
+    def _landed(self, manifest: Manifest) -> list[str]:
+        """Counts of landing against its manifest."""
+        rows, aside = self.landing.counts(self.org, manifest)
+        out = []
+        expected = manifest.landed + manifest.duplicate
+        if not manifest.released_at and rows != expected:
+            out.append(f"MongoDB holds {rows} rows of the file, its manifest says {expected}")
+        if aside != manifest.quarantined:
+            out.append(f"{aside} rows are in quarantine, the manifest says {manifest.quarantined}")
+        return out
+
+    def _stored(self, manifest: Manifest, *, deep: bool) -> list[str]:
+        """The stored bytes against the manifest; `deep`: the rows that they give, too."""
+        storage = Storage(self.settings.storage_url)
+        digest, size = hashlib.sha256(), 0
+        try:
+            file = storage.find(self.org, manifest.file_id)
+            with storage.open(file) as source:
+                while piece := source.read(_PIECE):
+                    digest.update(piece)
+                    size += len(piece)
+        except FileNotStored:
+            # Of a released file that is said as a note: only the checksum is left.
+            return [] if manifest.released_at else ["the stored file is gone"]
+        if size != file.size or digest.hexdigest() != manifest.sha256:
+            return [f"the stored file is not the one that was uploaded ({size} bytes)"]
+        return self._read_again(manifest) if deep and not manifest.replay_of else []
+
+    def _read_again(self, manifest: Manifest) -> list[str]:
+        checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
+        rows = stored_rows(self.org, manifest, landing=self.landing, settings=self.settings)
+        try:
+            for batch in rows:
+                checksum = checksum.plus(batch)
+        except UnreadableFile as error:
+            return [f"the stored file cannot be read again: {error.detail}"]
+        same = checksum.text == manifest.checksum
+        return [] if same else ["the stored file, read again, gives other rows"]
+
+    def make_anew(self, say: Say) -> None:
+        from supplyline import load
+
+        self.out.anew = load.compare_anew(
+            self.org,
+            conn=self.conn,
+            table=self.table,
+            manifests=self.manifests,
+            stream=self.rows,
+            run=RunRef(run_id=f"verify__{datetime.now(UTC):%Y%m%dT%H%M%S%f}", user_id="verify"),
+            now=utc_now,
+            say=say,
+        )
+
+
+@click.command(epilog="Example: supplyline verify --org 123 --table products --rebuild")
+@click.option("--org", required=True, help="Organization id.")
+@click.option("--table", required=True, help="Table, such as products.")
+@click.option("--file", "file_id", default=None, help="One file id; otherwise every loaded file.")
+@click.option("--deep", is_flag=True, help="Also read the stored files again, row by row.")
+@click.option("--rebuild", is_flag=True, help="Also make the table anew, compare every row.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(  # noqa: PLR0917 - click passes by keyword
+    org: str, table: str, file_id: str | None, deep: bool, rebuild: bool, as_json: bool
+) -> None:
+    """Recompute certificates from storage, MongoDB, PostgreSQL and the audit trail.
+
+    Without --file the table as a whole too: rows of no load, its history, its columns. Changes
+    nothing. Exit code 1 when something differs.
+    """
+    name = parse_table_name(table)
+    report = verify_table(
+        parse_org_id(org),
+        table=name,
+        settings=environment.get(),
+        file_id=file_id,
+        deep=deep,
+        anew=rebuild,
+        done=(lambda _: None) if as_json else _print,
+        say=lambda text: click.echo(text, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        _print_whole(report, name)
+    if not report.holds:
+        raise SystemExit(1)
+
+
+def _print(one: Verification) -> None:
+    c = one.certificate
+    click.echo(f"{'holds ' if not one.differences else 'BROKEN'} {c.file_id}  {c.file_name}")
+    for line in [one.note] if one.note else []:
+        click.echo(f"       {line}")
+    for difference in one.differences:
+        click.echo(f"       {difference}")
+
+
+def _print_whole(report: Report, table: TableName) -> None:
+    for where, differences in (
+        ("table", report.table),
+        ("audit trail", report.trail),
+        ("made anew", report.anew or []),
+    ):
+        for difference in differences:
+            click.echo(f"BROKEN {where}: {difference}")
+    if report.missing:
+        click.echo(f"No landed rows of: {', '.join(report.missing)}")
+    if not (report.files or report.missing or report.trail):
+        click.echo(f"Nothing is loaded into {table}.")
+    elif report.anew == []:
+        click.echo(f"Made anew, {table} and its history are the same, row for row.")
