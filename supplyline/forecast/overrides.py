@@ -2,7 +2,8 @@
 
 Promises: an override never changes `inventory_forecast`; the plan says which it used and what the
 model had said. None is changed or deleted: it is replaced by a newer version or withdrawn, with its
-audit event in the same transaction (P9). Refuses items that no plan lists.
+audit event in the same transaction (P9). Refuses items that no plan lists, and what no
+plan could use: days that are over, codes that are no product.
 
 `demand` is a number of units over the days from `from_day` to `to_day`. `fill_rate` and
 `lead_time_days` hold for runs within their days (without days: until withdrawn). Of two that speak
@@ -93,11 +94,7 @@ def set_override(
     Raises BadOverride, NoForecastYet, ItemNotPlanned, OverrideNotFound, OverrideConflict.
     """
     _check(kind, value, from_day, to_day, reason)
-    run = published(conn)
-    if conn.execute(
-        "SELECT FROM public.inventory_plan WHERE run_id = %s AND item = %s", (run, item)
-    ).rowcount != 1:  # fmt: skip
-        raise ItemNotPlanned("This item is in no row of the plan.")
+    _check_effect(conn, item, kind, to_day)
     if replaces is not None:
         before = _withdraw(conn, replaces, reason=f"replaced: {reason}", actor=actor, now=now)
         if (before.item, before.kind) != (item, kind):
@@ -116,6 +113,34 @@ def set_override(
     detail = {"id": made.id, "kind": kind, "replaces": replaces, "from": from_day, "to": to_day}
     append(conn, org=org, kind="override.set", actor=actor, subject=item, detail=detail)
     return made
+
+
+def _check_effect(conn: Connection, item: str, kind: str, to_day: date | None) -> None:
+    """An override that no plan could ever use is refused."""
+    found = conn.execute(
+        "SELECT p.status, r.as_of, EXISTS (SELECT FROM supplyline.forecast_override o WHERE"
+        " o.item = p.item AND o.kind = %s AND o.withdrawn_at IS NULL AND o.to_day > r.as_of)"
+        " FROM public.inventory_plan p JOIN supplyline.forecast_run r USING (run_id)"
+        " WHERE p.run_id = %s AND p.item = %s",
+        (DEMAND, published(conn), item),
+    ).fetchone()
+    if found is None:
+        raise ItemNotPlanned("This item is in no row of the plan.")
+    status, as_of, expected = found
+    if to_day is not None and to_day <= as_of:
+        raise BadOverride(
+            f"`to_day` lies in the past: the data reach to {as_of}, plans begin the day after."
+        )
+    if status == "not_a_product":
+        raise BadOverride(
+            "This code is no product and is not planned.",
+            next_step="Add it to `products` in the forecast settings first.",
+        )
+    if status == "no_history" and kind != DEMAND and not expected:
+        raise BadOverride(
+            "This item never sold, so that only an override of its `demand` makes a plan.",
+            next_step="Set `demand` with `from_day` and `to_day` first.",
+        )
 
 
 def withdraw(

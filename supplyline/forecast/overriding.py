@@ -20,6 +20,9 @@ from supplyline.forecast.terms import Facts, Terms
 if TYPE_CHECKING:
     from supplyline.forecast.engine import Forecast
 
+UNSOLD = "no_history"
+"""Status of items whose only forecast is an override."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Used:
@@ -58,6 +61,9 @@ def apply(
         else:
             facts = replace(facts, lead_time_days=one.value)
     wanted = [o for o in given if o.kind == DEMAND]
+    if forecast is None and facts.status == UNSOLD and wanted:
+        forecast = _nothing(wanted[0].item, periods=len(starts) - 1)
+        facts = replace(facts, status="", why="")
     if forecast is not None and wanted:
         forecast, demand = _with_demand(forecast, wanted, starts)
         for one in wanted:
@@ -67,6 +73,25 @@ def apply(
                 used_units = sum(v[2] for v in touched.values())
                 said.append({**_short(one), "model": model_units, "used": used_units})
     return Used(forecast=forecast, facts=facts, terms=terms, demand=demand, said=said)
+
+
+def _nothing(item: str, *, periods: int) -> Forecast:
+    """What the model says of an item that never sold, for overrides to speak against."""
+    from supplyline.forecast.classes import Pattern
+    from supplyline.forecast.engine import LEVELS, Forecast
+
+    nothing = np.zeros(periods)
+    return Forecast(
+        id=item,
+        pattern=Pattern(
+            name="insufficient", adi=float("inf"), cv2=0.0, idle=0,
+            why="It never sold; an override expects demand.",
+        ),
+        model="override",
+        mean=nothing,
+        lo=dict.fromkeys(LEVELS, nothing),
+        hi=dict.fromkeys(LEVELS, nothing),
+    )  # fmt: skip
 
 
 def _short(one: Override) -> dict[str, Any]:

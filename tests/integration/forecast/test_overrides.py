@@ -178,3 +178,50 @@ def test_an_override_wakes_a_dead_item(org: OrgId, conn: Connection) -> None:
     assert plan["status"] == "insufficient_history"
     assert "override" in plan["why"]
     assert plan["order_quantity"] > 100
+
+
+def with_unsold(org: OrgId, conn: Connection) -> date:
+    """A run that knows an item which never sold; answers the first day ahead."""
+    shop(conn, items=3)
+    conn.execute("CREATE TABLE novelties (sku text, name text, on_hand int, lead_time_days int)")
+    conn.execute("INSERT INTO novelties VALUES ('new', 'Novelty', 0, 14)")
+    conn.commit()
+    run(org, conn, "1", bucket="week")
+    return as_of(conn) + timedelta(days=1)
+
+
+def test_an_override_is_the_forecast_of_an_item_that_never_sold(
+    org: OrgId, conn: Connection
+) -> None:
+    first = with_unsold(org, conn)
+    assert forecast.explain(conn, item="new")["plan"]["status"] == "no_history"
+    days = {"from_day": first, "to_day": first + timedelta(days=69)}
+    said = say(conn, org, item="new", kind="demand", value=700, **days)
+    run(org, conn, "2", bucket="week")
+    told = forecast.explain(conn, item="new")
+    assert told["plan"]["demand_per_day"] == pytest.approx(10)
+    assert told["plan"]["order_quantity"] >= 10 * (14 + 7)
+    assert told["plan"]["order_quantity"] < 700
+    assert "never sold" in told["plan"]["why"]
+    (used,) = told["plan"]["explanation"]["overrides"]
+    assert (used["model"], used["used"]) == (0, pytest.approx(700))
+    assert told["forecast"] == []
+    say(conn, org, item="new", kind="lead_time_days", value=35)
+    run(org, conn, "3", bucket="week")
+    longer = forecast.explain(conn, item="new")["plan"]
+    assert longer["order_quantity"] > told["plan"]["order_quantity"]
+    overrides.withdraw(conn, org, override_id=said.id, reason="no", actor="bob", now=NOW)
+    conn.commit()
+    run(org, conn, "4", bucket="week")
+    assert forecast.explain(conn, item="new")["plan"]["status"] == "no_history"
+
+
+def test_what_no_plan_could_use_is_refused(org: OrgId, conn: Connection) -> None:
+    first = with_unsold(org, conn)
+    with pytest.raises(BadOverride, match="never sold"):
+        say(conn, org, item="new", kind="fill_rate", value=0.9)
+    over = {"from_day": first - timedelta(days=9), "to_day": first - timedelta(days=1)}
+    for kind, value in (("demand", 5), ("fill_rate", 0.9)):
+        with pytest.raises(BadOverride, match="past"):
+            say(conn, org, item="i01", kind=kind, value=value, **over)
+    say(conn, org, item="i01", kind="demand", value=5, **(over | {"to_day": first}))
