@@ -6,6 +6,9 @@ A room's commands are imported only when they are called, so that a small comman
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from collections.abc import Sequence
 
 import click
 
@@ -74,11 +77,31 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: turns the engine's errors into one sentence, a next step and an exit code."""
+    found = True
     try:
+        found = _find_instance(sys.argv[1:])
         cli()
     except SupplylineError as error:
         click.echo(f"{error.detail}\n{error.advice}", err=True)
+        if error.code == "database_unavailable" and not found and not os.environ.get("PG_HOST"):
+            click.echo(
+                "No PG_HOST is set, and no instance was ever started here: run `supplyline up`, or "
+                "set SUPPLYLINE_HOME to the folder of one.",
+                err=True,
+            )
         raise SystemExit(4 if error.transient else 3) from None
+
+
+def _find_instance(args: Sequence[str]) -> bool:
+    """Takes the addresses of the instance last started here for what is not set, as manage.py does;
+    not for the commands that start and stop it, which tell from the variables what to embed."""
+    name = next((a for a in args if not a.startswith("-")), "")
+    room = COMMANDS.get(name, "").partition(":")[0]
+    if not room or room.startswith(("supplyline.local", "supplyline.demo")):
+        return True
+    from supplyline.local.environment import load_into
+
+    return load_into(os.environ)
 
 
 if __name__ == "__main__":
