@@ -22,6 +22,8 @@ from backend.accounts.models import Organization
 from backend.api.errors import InvalidPayload
 from backend.forecasts.models import Schedule
 from backend.runs.services import FORECAST, request_run
+from supplyline import settings as supplyline_settings
+from supplyline.audit.events import append
 from supplyline.contracts import OrgId
 from supplyline.errors import SupplylineError
 from supplyline.forecast.news import reason_to_run
@@ -64,7 +66,11 @@ def set_schedule(
     timezone: str = "UTC",
     weekdays: str = "1234567",
 ) -> Schedule:
-    """Sets when the organization is forecast. Raises InvalidPayload naming what is wrong."""
+    """Sets when the organization is forecast, with its audit event.
+
+    Raises InvalidPayload naming what is wrong, and DatabaseUnavailable when the organization's
+    database, where the event belongs, does not answer; then nothing is changed.
+    """
     if timezone not in available_timezones():
         raise InvalidPayload(
             "This is no time zone.", errors={"timezone": ["Such as UTC or Europe/Berlin."]}
@@ -76,13 +82,24 @@ def set_schedule(
         )
     when = at or default_time(org)
     due = next_due(at=when, timezone=timezone, weekdays=days, after=now) if enabled else None
-    row, _ = Schedule.objects.update_or_create(
-        org_id=org,
-        defaults={
-            "enabled": enabled, "at": when, "timezone": timezone, "weekdays": days,
-            "next_due": due, "set_by": actor,
-        },
-    )  # fmt: skip
+    with transaction.atomic():
+        row, _ = Schedule.objects.update_or_create(
+            org_id=org,
+            defaults={
+                "enabled": enabled, "at": when, "timezone": timezone, "weekdays": days,
+                "next_due": due, "set_by": actor,
+            },
+        )  # fmt: skip
+        # Last before the commit: the event is in another database, which commits a moment sooner,
+        # so that a change without its event cannot be.
+        with session(org, settings=supplyline_settings.get()) as conn, conn.transaction():
+            append(
+                conn, org=org, kind="schedule.set", actor=actor, subject="forecast",
+                detail={
+                    "enabled": enabled, "at": f"{when:%H:%M}", "timezone": timezone,
+                    "weekdays": days,
+                },
+            )  # fmt: skip
     return row
 
 

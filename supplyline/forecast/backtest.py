@@ -121,25 +121,25 @@ def run_methods(histories: Sequence[Floats], *, horizon: int, season: int) -> li
     patterns = [classify(v) for v in histories]
     pools = [pool_of(v, p, season) for v, p in zip(histories, patterns, strict=True)]
     cuts = [
-        [v.size, *origins(v.size, horizon=horizon, least=least_length(pool, season))]
+        [(v.size, pool), *_stages(v.size, horizon=horizon, pool=pool, season=season)]
         for v, pool in zip(histories, pools, strict=True)
     ]
     names: list[tuple[str, ...]] = [() for _ in histories]
     views: list[list[View]] = [[] for _ in histories]
-    for pool, methods in POOLS.items():
-        for depth in range(ORIGINS + 1):
-            who = [i for i, p in enumerate(pools) if p == pool and depth < len(cuts[i])]
+    for depth in range(ORIGINS + 1):
+        for pool, methods in POOLS.items():
+            who = [i for i, c in enumerate(cuts) if depth < len(c) and c[depth][1] == pool]
             if not who:
                 continue
-            pasts = [recent(histories[i][: cuts[i][depth]], pool, season) for i in who]
+            pasts = [recent(histories[i][: cuts[i][depth][0]], pool, season) for i in who]
             found = methods(pasts, horizon, season)
-            stacked = np.stack(list(found.methods.values()), axis=1)
             evidence = np.empty((len(who), 0)) if found.evidence is None else found.evidence
+            none = np.full((len(who), horizon), np.nan)
             for row, i in enumerate(who):
-                names[i] = tuple(found.methods)
+                names[i] = names[i] or tuple(found.methods)
                 view = View(
-                    seen=cuts[i][depth],
-                    methods=stacked[row],
+                    seen=cuts[i][depth][0],
+                    methods=np.stack([found.methods.get(n, none)[row] for n in names[i]]),
                     error=float(found.error[row]),
                     evidence=evidence[row],
                 )
@@ -155,6 +155,17 @@ def run_methods(histories: Sequence[Floats], *, horizon: int, season: int) -> li
         )
         for i, values in enumerate(histories)
     ]
+
+
+def _stages(n: int, *, horizon: int, pool: str, season: int) -> list[tuple[int, str]]:
+    """Origins, each with the pool whose methods a history of that length has: where no whole
+    horizon fits behind the least that a season needs, the methods without season are tested, as
+    they would have been used then."""
+    least = least_length(pool, season)
+    if n - horizon < least and pool in ("seasonal", "long season"):
+        at = origins(n, horizon=horizon, least=least_length("regular", season))
+        return [(o, pool if o >= least else "regular") for o in at]
+    return [(o, pool) for o in origins(n, horizon=horizon, least=least)]
 
 
 def slow_prior(raws: Sequence[Raw]) -> Floats:

@@ -15,7 +15,14 @@ from supplyline.forecast import changes, store
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-WITHOUT_EFFECT = ("forecast.published", "ingest.%", "quality.%", "schema.%", "isolation.%")
+WITHOUT_EFFECT = (
+    "forecast.published",
+    "ingest.%",
+    "quality.%",
+    "schema.%",
+    "isolation.%",
+    "schedule.%",
+)
 
 
 def reason_to_run(conn: Connection) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -12,8 +13,13 @@ from backend.accounts.models import Organization, Role
 from backend.forecasts import schedule
 from backend.forecasts.models import Schedule
 from backend.runs.models import Outbox, Run
+from supplyline import settings as supplyline_settings
+from supplyline.audit.chain import verify
+from supplyline.audit.events import events
 from supplyline.contracts import OrgId
+from supplyline.errors import DatabaseUnavailable
 from supplyline.forecast import overrides
+from supplyline.forecast.news import reason_to_run
 from supplyline.settings import Settings
 from supplyline.tenancy.connections import session
 from tests.integration.backend.conftest import Person
@@ -132,6 +138,39 @@ def test_the_owner_sets_the_schedule_and_others_see_it(
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_payload")
     stranger = charlie.client.put(PATH, {"org_id": dana.org}, format="json")
     assert stranger.json()["code"] == "org_not_found"
+
+
+def test_a_change_of_the_schedule_is_in_the_chain_and_starts_no_run(
+    dana: Person, person: Callable[..., Person], engine_settings: Settings
+) -> None:
+    org = OrgId(dana.org)
+    owner = person("olga", org=dana.org, role=Role.OWNER)
+    with session(org, settings=engine_settings) as conn:
+        before = len(list(events(conn, kind="schedule")))
+        news = reason_to_run(conn)
+    body = {"at": "04:10", "timezone": "Europe/Berlin", "weekdays": "135"}
+    assert owner.client.put(PATH, body, format="json").status_code == 200
+    assert owner.client.put(PATH, {"timezone": "Mars/Base"}, format="json").status_code == 400
+    with session(org, settings=engine_settings) as conn:
+        new = list(events(conn, kind="schedule"))
+        assert len(new) == before + 1
+        (told,) = [e for e in new if e.detail["at"] == "04:10"]
+        assert verify(conn).ok
+        assert reason_to_run(conn) == news
+    assert (told.kind, told.actor, told.subject) == ("schedule.set", owner.user.pk, "forecast")
+    assert told.detail == {"enabled": True, **body}
+
+
+def test_without_the_organizations_database_the_schedule_stays(
+    dana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = OrgId(dana.org)
+    schedule.set_schedule(org, now=NIGHT, actor="a", at=time(3))
+    away = replace(supplyline_settings.get(), pg_port=1)
+    monkeypatch.setattr(supplyline_settings, "get", lambda: away)
+    with pytest.raises(DatabaseUnavailable):
+        schedule.set_schedule(org, now=NIGHT, actor="a", at=time(5))
+    assert Schedule.objects.get(pk=org).at == time(3)
 
 
 def test_settings_are_versioned(dana: Person, person: Callable[..., Person]) -> None:

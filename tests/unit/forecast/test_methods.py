@@ -142,3 +142,18 @@ def test_the_backtest_uses_what_there_is() -> None:
     assert len(origins(500, horizon=10, least=28)) == ORIGINS
     assert origins(36, horizon=12, least=28) == [28]
     assert origins(28, horizon=12, least=28) == []
+
+
+def test_the_backtest_does_not_end_where_the_season_begins() -> None:
+    """Two seasons and four periods let a season be fitted; what a backtest sees does not jump."""
+    rng = np.random.default_rng(5)
+    weeks = 100 + 30 * np.sin(2 * np.pi * np.arange(160) / 52) + rng.normal(0, 5, 160)
+    raws = run_methods([weeks[:n] for n in range(100, 160)], horizon=13, season=52)
+    assert {r.pool for r in raws} == {"regular", "long season"}
+    for raw in raws:
+        assert raw.past
+        assert all(v.seen + 13 <= raw.values.size for v in raw.past)
+        assert all(np.isfinite(v.methods).all() for v in raw.past)
+    (short,) = run_methods([np.resize(SHAPE, 36) + np.arange(36)], horizon=12, season=12)
+    assert [v.seen for v in short.past] == [24]
+    assert np.isfinite(short.past[0].methods).any(axis=0).all()
