@@ -77,10 +77,24 @@ class TableNotLanded(Terminal):
 
 
 class SchemaDrift(Terminal):
-    """The policy `freeze` forbids what the file would change."""
+    """The table cannot take the file as it is, or not under its policy.
+
+    `of_file`: it is the file's own fault, and the table's others are loaded; `reasons`: file id →
+    why, of such files.
+    """
 
     code = "schema_drift"
-    next_step = "Correct the file, or set the table's drift policy to `evolve`, and load again."
+    next_step = (
+        "Correct the file, or set the table's drift policy to `evolve`, and upload it again; the "
+        "table's others are loaded."
+    )
+
+    def __init__(
+        self, detail: str, *, of_file: bool = False, next_step: str | None = None, table: str = ""
+    ) -> None:
+        super().__init__(detail, next_step=next_step, table=table)
+        self.of_file = of_file
+        self.reasons: dict[str, str] = {}
 
 
 class TableDamaged(Terminal):

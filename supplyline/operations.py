@@ -103,21 +103,25 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
     if keys and no_key:
         raise click.UsageError("Name columns with --key, or say --no-key; not both.")
     name = parse_table_name(table)
+    left_out: dict[str, str] = {}
     certificates, reread = rebuild_table(
         parse_org_id(org),
         table=name,
         key=() if no_key else keys or None,
         user=user,
         settings=environment.get(),
+        left_out=left_out,
     )
     partial = sum(c.verdict == "partial" for c in certificates)
     done: Json = {
         "table": name, "files": len(certificates), "partial": partial, "reread": reread,
+        "left_out": left_out,
     }  # fmt: skip
     lines = [f"{len(certificates)} files loaded again, {partial} partial."]
     lines += [f"read again from storage, landing released: {one}" for one in reread]
+    lines += [f"left out: {one}: {why}" for one, why in left_out.items()]
     _say(done, "\n".join(lines), as_json=as_json)
-    if partial:
+    if partial or left_out:
         raise SystemExit(1)
 
 
@@ -128,9 +132,10 @@ def rebuild_table(
     key: tuple[str, ...] | None = None,
     user: str,
     settings: Settings,
+    left_out: dict[str, str] | None = None,
 ) -> tuple[list[Certificate], list[str]]:
-    """Makes a table again (see `load.rebuild`). Answers the certificates, and the files whose rows
-    were read from storage again."""
+    """Makes a table again (see `load.rebuild`, also for `left_out`). Answers the certificates, and
+    the files whose rows were read from storage again."""
     from supplyline import load
 
     with (
@@ -148,6 +153,7 @@ def rebuild_table(
             run=_run("rebuild", user),
             now=_now,
             key=key,
+            left_out=left_out,
         )
     return certificates, rows.reread
 

@@ -6,7 +6,7 @@ stand in a DAG run's conf; answers are plain JSON: ids and counts, never rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from supplyline.contracts import (
     TableSettings,
     file_remarks,
 )
-from supplyline.errors import FileNotLoaded, TableNotLanded, UnreadableFile
+from supplyline.errors import FileNotLoaded, SchemaDrift, TableNotLanded, UnreadableFile
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -166,10 +166,10 @@ def run_load(
 ) -> Json:
     """Loads every closed file of the table that has no receipt yet. Answers the certificates.
 
-    Raises InvalidName, OrganizationNotFound, SchemaDrift, FileNotLoaded (the file is then recorded
-    as refused), StaleWorker and transient errors.
+    Raises InvalidName, OrganizationNotFound, SchemaDrift, FileNotLoaded (files that are
+    at fault are then recorded as refused), StaleWorker and transient errors.
     """
-    from supplyline.load import claim_attempt, load_files, outdated, pending, rebuild
+    from supplyline.load import claim_attempt, late, load_files, outdated, pending, rebuild
 
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
@@ -182,31 +182,35 @@ def run_load(
             raise TableNotLanded(f"Organization {org} has no file of a table {name}.")
         waiting = pending(conn, table=name, manifests=manifests)
         redo = outdated(conn, table=name, manifests=manifests)
-        if redo:  # a file is understood otherwise now: the table without its earlier reading
+        redo = redo or late(conn, table=name, manifests=waiting)
+        if redo:  # a file is understood otherwise now, or came late: in order from the beginning
             claim_attempt(conn, run)
         conn.commit()
+        left_out: dict[str, str] = {}
+        parts: Json = {
+            "conn": conn, "table": name, "run": run, "now": now,
+            "stream": Rows(org, landing=landing, settings=config),
+            "key_candidates": lambda columns: key_candidates(name, columns),
+        }  # fmt: skip
         try:
-            done = (rebuild if redo else load_files)(
-                org,
-                conn=conn,
-                table=name,
-                manifests=manifests if redo else waiting,
-                stream=Rows(org, landing=landing, settings=config),
-                run=run,
-                now=now,
-                key_candidates=lambda columns: key_candidates(name, columns),
-            )
-        except FileNotLoaded as error:
+            if redo:
+                done = rebuild(org, manifests=manifests, left_out=left_out, **parts)
+            else:
+                done = load_files(org, manifests=waiting, **parts)
+        except (FileNotLoaded, SchemaDrift) as error:
             if not redo:  # what was loaded once is not given up because a rebuild fails
-                _refuse_landed(org, error, landing, run=run, config=config, now=now)
+                _refuse_landed(org, error.reasons, landing, run=run, config=config, now=now)
             raise
+        _refuse_landed(org, left_out, landing, run=run, config=config, now=now)
+    if left_out:
+        raise FileNotLoaded(" ".join(left_out.values()), reasons=left_out)
     new = {m.file_id for m in waiting}
     return _load_answer(name, [c for c in done if c.file_id in new])
 
 
 def _refuse_landed(
     org: OrgId,
-    error: FileNotLoaded,
+    reasons: Mapping[str, str],
     landing: Landing,
     *,
     run: RunRef,
@@ -214,7 +218,7 @@ def _refuse_landed(
     now: Clock,
 ) -> None:
     """Later loads of the table do without these files."""
-    for file_id, reason in error.reasons.items():
+    for file_id, reason in reasons.items():
         refused = landing.refuse_landed(org, file_id=file_id, reason=reason)
         if refused is not None:
             _record_ingest(org, refused, run, config, now)

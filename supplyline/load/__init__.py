@@ -8,7 +8,7 @@ policy forbids.
 
 from supplyline.load.anew import compare_anew
 from supplyline.load.form import damage
-from supplyline.load.pipeline import current, load_files, outdated, pending
+from supplyline.load.pipeline import current, late, load_files, outdated, pending
 from supplyline.load.preview import preview
 from supplyline.load.rebuild import rebuild
 from supplyline.load.records import certificates, claim_attempt
@@ -25,6 +25,7 @@ __all__ = [
     "compare_anew",
     "current",
     "damage",
+    "late",
     "load_files",
     "outdated",
     "pending",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from supplyline.contracts import Manifest
-from supplyline.errors import FileNotLoaded, InvalidColumnType
+from supplyline.errors import FileNotLoaded, InvalidColumnType, SchemaDrift
 
 _FAULTS_OF_FILES = ("54", "22", "42701", "42P16")
 """Beginnings of SQLSTATEs: a limit of PostgreSQL, a value, a column that cannot be."""
@@ -22,6 +22,10 @@ def own_fault(manifest: Manifest) -> Iterator[None]:
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason})
     try:
         yield
+    except SchemaDrift as error:
+        if error.of_file:
+            error.reasons = {manifest.file_id: error.detail}
+        raise
     except InvalidColumnType as error:
         reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {error.detail}"
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error

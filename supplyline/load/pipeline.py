@@ -12,7 +12,15 @@ from psycopg import sql
 
 from supplyline.audit import events
 from supplyline.checksums import Checksum
-from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName, file_remarks
+from supplyline.contracts import (
+    Certificate,
+    Manifest,
+    OrgId,
+    RunRef,
+    TableName,
+    TableSettings,
+    file_remarks,
+)
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
@@ -60,6 +68,25 @@ def pending(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]
     return [m for m in current(manifests) if m.file_id not in loaded]
 
 
+def late(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -> bool:
+    """Whether one of these files, which are to be loaded, is older than loaded ones that would have
+    been loaded otherwise after it: to be rebuilt in order.
+
+    With a key: later files that lack a column which it has, and so would have kept its values.
+    Without: later files of its name, which may be its correction.
+    """
+    keyed = bool(actual_key(conn, table))
+    for m in manifests:
+        columns = [c["name"] for c in m.layout["columns"]]
+        later = records.later_loads(conn, table, m.sequence)
+        if any(
+            not set(columns) <= set(held) if keyed else not m.replay_of and name == m.name
+            for name, held in later
+        ):
+            return True
+    return False
+
+
 def outdated(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -> bool:
     """Whether the table holds rows of a reading that another one has replaced: to be rebuilt."""
     loaded = records.loaded_file_ids(conn, table) - records.undone_file_ids(conn, table)
@@ -86,7 +113,7 @@ def load_files(
     """
     records.claim_attempt(conn, run)
     conn.commit()
-    out, drifts, reasons = [], [], {}
+    out, drifts, refused, reasons = [], [], {}, {}
     for manifest in manifests:
         try:
             with conn.transaction():
@@ -106,6 +133,7 @@ def load_files(
                 reach("load.before_commit")
         except SchemaDrift as error:
             drifts.append(error)
+            refused.update(error.reasons)
             continue
         except FileNotLoaded as error:
             reasons.update(error.reasons)
@@ -113,8 +141,10 @@ def load_files(
         reach("load.after_commit")
         out.append(certificate)
     if reasons:
+        reasons |= refused
         raise FileNotLoaded(" ".join(reasons.values()), reasons=reasons)
     if drifts:
+        drifts[0].reasons = refused
         raise drifts[0]
     return out
 
@@ -133,8 +163,12 @@ def load_within(
     run: RunRef,
     now: datetime,
     key_candidates: KeyCandidates = lambda _: (),
+    accepted: bool = False,
 ) -> Certificate:
-    """Loads one file inside the caller's transaction, which holds the table's lock."""
+    """Loads one file inside the caller's transaction, which holds the table's lock.
+
+    `accepted`: the file was loaded before; a policy that came later does not refuse it.
+    """
     with own_fault(manifest):
         return _load(
             org,
@@ -144,6 +178,7 @@ def load_within(
             run=run,
             now=now,
             key_candidates=key_candidates,
+            accepted=accepted,
         )
 
 
@@ -156,6 +191,7 @@ def _load(
     run: RunRef,
     now: datetime,
     key_candidates: KeyCandidates,
+    accepted: bool,
 ) -> Certificate:
     # A few large sorts and joins; compiling them takes longer than it saves.
     conn.execute(
@@ -164,6 +200,7 @@ def _load(
     )
     require_whole(conn, manifest.table)
     work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
+    work.accepted = accepted
     candidates = key_candidates(work.incoming.columns)
     if any_corrected(conn, file_key=manifest.file_key):
         create_staging(conn, work.incoming.columns)
@@ -194,6 +231,13 @@ class _Work:
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
         self.load_id = f"{manifest.file_id}.{manifest.sequence}"
         self.settings = table_settings(conn, manifest.table)
+        self.accepted = False
+
+    @property
+    def policy(self) -> TableSettings:
+        """The settings; a file that was accepted once is not refused by a policy of today."""
+        thawed = self.accepted and self.settings.drift == "freeze"
+        return replace(self.settings, drift="evolve") if thawed else self.settings
 
     def load_new(self, candidates: Sequence[tuple[str, ...]]) -> Certificate | None:
         """A new table from the file; None when that takes the usual way (see `direct`)."""
@@ -260,7 +304,7 @@ class _Work:
             table=manifest.table,
             columns=self.incoming.columns,
             evidence=self.evidence,
-            settings=self.settings,
+            settings=self.policy,
             key=key.columns,
         )
         schema.apply(conn, plan)
@@ -270,7 +314,13 @@ class _Work:
         misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
         corrected = set_aside_corrected(conn, file_key=manifest.file_key, load_id=self.load_id)
         fates = merge.publish(conn, target, now=self.now)
-        replaced = replace_earlier(conn, target, file_name=manifest.name, now=self.now)
+        replaced = replace_earlier(
+            conn,
+            target,
+            file_name=manifest.name,
+            now=self.now,
+            replay=bool(manifest.replay_of),
+        )
         fates = replace(fates, deleted=replaced.rows)
         certificate = replace(certificate, remarks=(*certificate.remarks, *replaced.remarks))
         reach("load.published")
@@ -329,6 +379,7 @@ class _Work:
             if column not in self.incoming.columns:
                 raise SchemaDrift(
                     f"The file {self.manifest.name} lacks the key column {column} of {table}.",
+                    of_file=True,
                     table=table,
                 )
         return key

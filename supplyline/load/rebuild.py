@@ -13,6 +13,7 @@ from psycopg import sql
 
 from supplyline.audit import events
 from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
+from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
 from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
@@ -31,16 +32,21 @@ def rebuild(
     now: Callable[[], datetime],
     key: tuple[str, ...] | None = None,
     key_candidates: KeyCandidates | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> list[Certificate]:
     """Makes the table again from the manifests that count, without the files that were undone.
 
     `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
-    not configured is proposed anew. Raises as `load_files` does; StaleWorker only for a run that
+    not configured is proposed anew. A file that was never loaded and cannot be stays out:
+    `left_out` takes its id and why. Raises as `load_files` does; StaleWorker only for a run that
     claimed an attempt.
     """
     with conn.transaction():
         lock_table(conn, table)
         undone = records.undone_file_ids(conn, table)
+        loaded = records.loaded_file_ids(conn, table)
+        known = {m.origin or m.file_id for m in manifests if m.file_id in loaded}
+        refused: dict[str, str] = {}
         if key is not None:
             settings = table_settings(conn, table)
             save_table_settings(
@@ -59,19 +65,29 @@ def rebuild(
             conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
         records.forget(conn, table)
         reach("rebuild.dropped")
-        certificates = [
-            load_within(
-                org,
-                conn=conn,
-                manifest=m,
-                batches=stream(m),
-                run=run,
-                now=now(),
-                key_candidates=key_candidates or (lambda _: ()),
-            )
-            for m in current(manifests)
-            if m.file_id not in undone
-        ]
+        certificates = []
+        for m in current(manifests):
+            if m.file_id in undone:
+                continue
+            accepted = (m.origin or m.file_id) in known
+            try:
+                with conn.transaction():
+                    certificate = load_within(
+                        org,
+                        conn=conn,
+                        manifest=m,
+                        batches=stream(m),
+                        run=run,
+                        now=now(),
+                        key_candidates=key_candidates or (lambda _: ()),
+                        accepted=accepted,
+                    )
+            except (SchemaDrift, FileNotLoaded) as error:
+                if accepted or not error.reasons:
+                    raise
+                refused |= error.reasons
+            else:
+                certificates.append(certificate)
         records.check_claimed(conn, run)
         events.append(
             conn,
@@ -79,11 +95,13 @@ def rebuild(
             kind="table.rebuilt",
             actor=run.user_id,
             subject=table,
-            detail={"files": len(certificates), "left_out": sorted(undone)},
+            detail={"files": len(certificates), "left_out": sorted({*undone, *refused})},
             run_id=run.run_id,
             correlation_id=run.correlation_id,
             now=now,
         )
         reach("rebuild.before_commit")
     reach("rebuild.after_commit")
+    if left_out is not None:
+        left_out.update(refused)
     return certificates

@@ -98,6 +98,15 @@ def loads_lacking(conn: Connection, table: TableName, columns: list[str]) -> lis
     return [r[0] for r in rows]
 
 
+def later_loads(conn: Connection, table: TableName, sequence: int) -> list[tuple[str, list[str]]]:
+    """Name and columns of the loads that stand of files behind this place in their order."""
+    return conn.execute(
+        "SELECT file_name, columns FROM supplyline.loads WHERE table_name = %s AND sequence > %s"
+        " AND undone_at IS NULL AND columns IS NOT NULL",
+        (table, sequence),
+    ).fetchall()
+
+
 def loads_since(conn: Connection, table: TableName, file_id: str) -> list[tuple[str, str]]:
     """Load and file id of the file's load and of all later ones that stand, the newest first."""
     return conn.execute(

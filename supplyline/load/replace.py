@@ -85,14 +85,20 @@ class _Earlier:
         return some
 
 
-def replace_earlier(conn: Connection, target: Target, *, file_name: str, now: datetime) -> Replaced:
-    """Moves the rows of files that this one corrects to history, and says what was decided."""
-    if target.key:
+def replace_earlier(
+    conn: Connection, target: Target, *, file_name: str, now: datetime, replay: bool = False
+) -> Replaced:
+    """Moves the rows of files that this one corrects to history, and says what was decided.
+
+    `replay`: the file holds corrected rows of another one, and stands for nothing else.
+    """
+    if target.key or replay:
         return Replaced()
     found = conn.execute(
         "SELECT DISTINCT ON (file_key) file_key, file_id, columns FROM supplyline.loads"
         " WHERE table_name = %s AND file_name = %s"
-        " AND file_key <> %s AND sequence < %s AND undone_at IS NULL ORDER BY file_key, ordinal",
+        " AND file_key <> %s AND sequence < %s AND undone_at IS NULL AND replay_of IS NULL"
+        " ORDER BY file_key, ordinal",
         (target.table, file_name, target.file_key, target.sequence),
     ).fetchall()
     compared = [_compare(conn, target, *one) for one in found]
@@ -176,7 +182,9 @@ def _move(conn: Connection, target: Target, earlier: str, now: datetime) -> int:
     names = sql.SQL(", ").join(map(sql.Identifier, [*remembered(conn, target.table), *HIDDEN]))
     return conn.execute(
         sql.SQL(
-            "WITH gone AS (DELETE FROM {t} WHERE _file = {e} RETURNING {names})"
+            "WITH gone AS (DELETE FROM {t} WHERE _file = {e} OR _load IN (SELECT r.load_id"
+            " FROM supplyline.loads r JOIN supplyline.loads o ON o.file_id = r.replay_of"
+            " WHERE o.file_key = {e}) RETURNING {names})"
             " INSERT INTO {h} ({names}, _valid_from, _valid_to, _replaced_by)"
             " SELECT {names}, (SELECT loaded_at FROM supplyline.loads l WHERE l.load_id = _load),"
             " {now}, {load} FROM gone"

@@ -280,7 +280,12 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
     if plan.refusal:
         step = "Run `supplyline rebuild`: rows that do not fit are then set aside."
         by_hand = "is to be" in plan.refusal
-        raise SchemaDrift(plan.refusal, next_step=step if by_hand else None, table=plan.table)
+        raise SchemaDrift(
+            plan.refusal,
+            of_file=not by_hand,
+            next_step=step if by_hand else None,
+            table=plan.table,
+        )
     try:
         for statement in [] if filled else plan.statements():
             conn.execute(statement)
