@@ -110,6 +110,10 @@ class Layout:
     header_row: int = 1
     preamble_lines: int = 0
     footer_lines: int = 0
+    preamble: tuple[str, ...] = ()
+    """The lines before the table, without the blank ones; of very many only the first."""
+    footer: tuple[str, ...] = ()
+    """The notes below it, likewise."""
     sheet: str | None = None
     compression: str | None = None
     confidence: float = 1.0

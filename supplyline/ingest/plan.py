@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from supplyline.contracts import Column, Dialect, Layout, ParseOptions
 from supplyline.errors import UnreadableFile
-from supplyline.ingest.readers.delimited import DelimitedRows, numbered
 from supplyline.ingest.readers.lines import decoded, lines
 from supplyline.ingest.readers.tokens import Tokenizer
 from supplyline.ingest.records import Event, Record, Refused
-from supplyline.ingest.sniff import dialect, encoding, structure
+from supplyline.ingest.sniff import dialect, encoding, ends, structure
 from supplyline.tenancy.names import column_names
 
 SAMPLE = 1 << 18
 UTF8_CHECK = 64 << 20
-TAIL = 1 << 16
+_BLANK = b"\0 \t\r\n\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,9 @@ class Plan:
     data_line: int
     """1-based physical line on which data begins."""
     footer_lines: int
+    """Physical lines at the end that are no rows of the table."""
+    below: tuple[Refused, ...] = ()
+    """Rows of further tables below it, set aside."""
     unreadable: tuple[Refused, ...] = ()
     """Rows above the data that nobody can read, and so nobody can take for preamble or header:
     they come first, set aside."""
@@ -38,41 +39,37 @@ class Plan:
 
 def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
     """Looks at the beginning and the end of `source`. Raises UnreadableFile for no table at all."""
-    source.seek(0)
-    head = source.read(SAMPLE)
-    whole = len(head) < SAMPLE
-    if head and not head.strip(b"\0"):
-        raise UnreadableFile("The file holds nothing but NUL bytes.")
-    if not head.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+    head, whole = _head(source)
+    if not head:
         return _empty(options)
     enc = _encoding(source, head, whole, options)
-    pairs, line_end = _sample_lines(source, enc.name, whole)
-    if not any(text.strip() for text, _ in pairs):
+    pairs, line_end, blank = _sample_lines(source, enc.name, whole)
+    if not pairs:
         return _empty(options)
-    guess = dialect.detect(_skipped(pairs, options), options=options)
+    guess = dialect.detect(_skipped(pairs, options, blank), options=options)
     tokens = guess.tokenizer
-    rows = _records(_events(tokens, pairs[: dialect.MAX_SAMPLE_ROWS]))
+    rows = _records(ends.events(tokens, pairs[: dialect.MAX_SAMPLE_ROWS], before=blank))
     width = structure.usual_width(rows) if rows else 1
-    events = _events(tokens, pairs, width=width)
+    events = ends.events(tokens, pairs, width=width, before=blank)
     rows = _records(events)
     if not rows:
         raise UnreadableFile("No line of the file can be read as a row.")
     found = _structure(rows, options)
     header_line = rows[found.header].line if found.header_rows else 0
-    above, below = _at_data(events, rows, found)
-    data_line = below[0].line if below else len(pairs) + 1
+    above, body = _at_data(events, rows, found)
+    data_line = body[0].line if body else blank + len(pairs) + 1
     named = options.header_row or 0
-    footer = options.skip_footer
-    if footer is None:
-        footer = _footer(
-            source,
-            whole=whole,
-            body=below,
-            found=found,
-            name=enc.name,
-            sample_lines=len(pairs),
-            tokens=tokens,
+    table = ends.Table(tokens=tokens, width=found.width, names=found.names)
+    if options.skip_footer is not None:
+        last = pairs[-options.skip_footer :] if whole and options.skip_footer else []
+        below = ends.Below(
+            lines=options.skip_footer, footer=options.skip_footer, notes=ends.texts(last)
         )
+    elif whole:
+        below = ends.of_sample(body, pairs, before=blank, table=table)
+    else:
+        below = ends.of_file(source, encoding=enc.name, line_end=line_end, table=table)
+    before = (header_line or data_line) - 1
     reasons = (f"encoding {enc.name}: {enc.reason}", f"dialect: {guess.reason}", *found.reasons)
     layout = Layout(
         format=form,
@@ -86,8 +83,10 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
             line_end=line_end,
         ),
         header_row=header_line,
-        preamble_lines=(header_line or data_line) - 1,
-        footer_lines=footer,
+        preamble_lines=before,
+        footer_lines=below.footer,
+        preamble=ends.texts(pairs[: max(before - blank, 0)]),
+        footer=below.notes,
         confidence=round(min(enc.confidence, guess.confidence), 2),
         reasons=reasons,
     )
@@ -97,13 +96,23 @@ def make(source: BinaryIO, *, options: ParseOptions, form: str = "csv") -> Plan:
         names=found.names,
         width=found.width,
         data_line=data_line,
-        footer_lines=footer,
+        footer_lines=below.lines,
+        below=below.second,
         unreadable=tuple(e for e in above if isinstance(e, Refused) and e.line >= named),
     )
 
 
-def _events(tokens: Tokenizer, pairs: list[tuple[str, str]], *, width: int = 0) -> list[Event]:
-    return list(DelimitedRows(tokens, width=width).read(numbered(iter(pairs))))
+def _head(source: BinaryIO) -> tuple[bytes, bool]:
+    """The first bytes, from where there is any text on; whether that is all of the file."""
+    source.seek(0)
+    first = head = source.read(SAMPLE)
+    if head and not head.strip(b"\0"):
+        raise UnreadableFile("The file holds nothing but NUL bytes.")
+    while head and not head.strip(_BLANK):
+        head = source.read(SAMPLE)
+    if head is first:
+        return head, len(head) < SAMPLE
+    return (encoding.bom_of(first) + head if head else b""), False
 
 
 def _records(events: list[Event]) -> list[Record]:
@@ -183,20 +192,31 @@ def _not_utf8(source: BinaryIO) -> bytes:
     return b""
 
 
-def _sample_lines(source: BinaryIO, name: str, whole: bool) -> tuple[list[tuple[str, str]], str]:
+def _sample_lines(
+    source: BinaryIO, name: str, whole: bool
+) -> tuple[list[tuple[str, str]], str, int]:
+    """The first lines from the first that is not blank on, the usual line end, and the number of
+    blank lines before them."""
     source.seek(0)
-    text, size = [], 0
+    parts: list[str] = []
+    size = 0
     for piece in decoded(source, encoding=name):
-        text.append(piece)
+        if not parts and not piece.strip():
+            continue
+        parts.append(piece)
         size += len(piece)
         if size >= SAMPLE:
             break
-    joined = "".join(text)
+    joined = "".join(parts)
     line_end = _line_end(joined)
     pairs = list(lines(iter([joined]), line_end=line_end))
     if not whole and len(pairs) > 1:
         pairs.pop()  # most likely cut in the middle
-    return pairs, line_end
+    at = next((i for i, (text, _) in enumerate(pairs) if text.strip()), len(pairs))
+    source.seek(0)
+    numbers = enumerate(lines(decoded(source, encoding=name), line_end=line_end))
+    blank = next((n for n, (text, _) in numbers if text.strip()), 0)
+    return pairs[at:], line_end, blank
 
 
 def _line_end(text: str) -> str:
@@ -209,8 +229,10 @@ def _line_end(text: str) -> str:
     return "\r\n" if crlf > lf else "\n"
 
 
-def _skipped(pairs: list[tuple[str, str]], options: ParseOptions) -> list[tuple[str, str]]:
-    return pairs[options.header_row - 1 :] if options.header_row else pairs
+def _skipped(
+    pairs: list[tuple[str, str]], options: ParseOptions, blank: int
+) -> list[tuple[str, str]]:
+    return pairs[max(options.header_row - 1 - blank, 0) :] if options.header_row else pairs
 
 
 def _structure(rows: list[Record], options: ParseOptions) -> structure.Structure:
@@ -235,38 +257,6 @@ def _structure(rows: list[Record], options: ParseOptions) -> structure.Structure
         names=tuple(rows[at].cells),
         reasons=("header line as given",),
     )
-
-
-def _footer(
-    source: BinaryIO,
-    *,
-    whole: bool,
-    body: list[Event],
-    found: structure.Structure,
-    name: str,
-    sample_lines: int,
-    tokens: Tokenizer,
-) -> int:
-    """Physical lines of notes at the end of the file."""
-    if whole:
-        first = _first_note(body, found)
-        return sample_lines - first + 1 if first else 0
-    if name.startswith(("utf-16", "utf-32")):
-        return 0
-    size = source.seek(0, os.SEEK_END)
-    source.seek(max(0, size - TAIL))
-    text = source.read(TAIL).decode(name, "supplyline_keep")
-    pairs = list(lines(iter([text]), line_end=_line_end(text)))[1:]
-    first = _first_note(_events(tokens, pairs, width=found.width), found)
-    return len(pairs) - first + 1 if first else 0
-
-
-def _first_note(events: list[Event], found: structure.Structure) -> int:
-    """The line with which the notes begin, 0 if there are none. What cannot be read is no note."""
-    rows = _records(events)
-    count = structure.footer_rows(rows, width=found.width, header=found.names)
-    unreadable = max((e.line for e in events if isinstance(e, Refused)), default=0)
-    return next((r.line for r in rows[len(rows) - count :] if r.line > unreadable), 0)
 
 
 def with_compression(plan: Plan, compression: str | None) -> Plan:

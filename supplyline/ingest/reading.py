@@ -94,7 +94,8 @@ def _delimited(opened: Opened, options: ParseOptions) -> Reading:
         numbers = numbered(pairs, footer_lines=plan.footer_lines)
         reader = DelimitedRows(plan.tokens, width=plan.width)
         rows = chain(plan.unreadable, reader.read(_from_line(numbers, plan.data_line)))
-        return FirstTable(plan.names, delimiter=plan.tokens.delimiter).of(rows)
+        table = FirstTable(plan.names, delimiter=plan.tokens.delimiter)
+        return chain(table.of(rows), plan.below)
 
     def pieces() -> Iterator[Chunk | Event]:
         if dialect is None or not suits(plan.tokens, width=plan.width, line_end=dialect.line_end):
@@ -116,6 +117,7 @@ def _delimited(opened: Opened, options: ParseOptions) -> Reading:
         )
         yield from plan.unreadable
         yield from reader.read(blocks, line=plan.data_line)
+        yield from plan.below
 
     return Reading(layout=plan.layout, names=plan.names, _events=events, _pieces=pieces)
 

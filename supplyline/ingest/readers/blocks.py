@@ -46,8 +46,10 @@ def segments(
     skip, held, seen = first_line - 1, b"", False
     for piece in _utf8(source, encoding, size):
         data = held + piece
-        while skip and (at := data.find(b"\n")) >= 0:
-            data, skip = data[at + 1 :], skip - 1
+        at = 0
+        while skip and (end := data.find(b"\n", at)) >= 0:
+            at, skip = end + 1, skip - 1
+        data = data[at:]
         if skip:
             held = b""
             continue

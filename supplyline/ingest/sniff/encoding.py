@@ -63,6 +63,11 @@ def detect(sample: bytes, *, whole: bool) -> Encoding:
     return Encoding(name="utf-8", bom=False, confidence=0.99, reason="all bytes are valid UTF-8")
 
 
+def bom_of(head: bytes) -> bytes:
+    """The byte order mark with which the file begins, b"" if there is none."""
+    return next((bom for bom, _ in _BOMS if head.startswith(bom)), b"")
+
+
 def _wide(head: bytes) -> str | None:
     if len(head) < 4 or b"\0" not in head:
         return None
