@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 
 from supplyline.contracts import ParseOptions
 from supplyline.errors import UnreadableFile
+from supplyline.ingest.sniff.encoding import bom_of, wide
 
 MAX_RATIO = 250
 MAX_UNPACKED = 64 << 30
@@ -207,7 +208,7 @@ def _one_per_line(text: bytes, ending: str) -> bool:
 
 def _text_or_refuse(head: bytes) -> None:
     """Control characters that no text has, in numbers: not a table in text."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":
+    if bom_of(head) or wide(head):
         return
     odd = sum(b < 32 and b not in b"\t\n\r\v\f\x1a\x1b\x1c\x1d\x1e\x1f\x01\0" for b in head)
     nul = head.count(0)

@@ -1,15 +1,12 @@
-"""The encoding of text, from its bytes: BOM, NUL pattern, valid UTF-8, or the likeliest code page.
-
-A code page is judged by what its bytes above 0x7F become: letters among letters and usual signs
-speak for it, capitals within words, symbols and undefined bytes against it.
-"""
+"""The encoding of text, from its bytes: BOM, NULs, valid UTF-8, or the likeliest code page."""
 
 from __future__ import annotations
 
 import codecs
-import re
 import unicodedata
 from dataclasses import dataclass
+
+from supplyline.ingest.sniff.codepage import likeliest
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -18,18 +15,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_PAGES = (
-    ("cp1252", 0.06),
-    ("mac_roman", -0.05),
-    ("cp1250", -0.05),
-    ("cp1251", 0.0),
-    ("cp850", -0.5),
-)
-_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
-_FREQUENT = frozenset(
-    "\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00a0éèêàâçôîûïëäöüßÄÖÜñóíáúåøæÅØÉ°€ãõòìù"
-    "şğıčšžřěýłńąęśżźćőű®©²³½·£"
-)
+_PLAIN = bytes(range(32, 127)) + b"\0\t\r\n"
+_NO_TEXT = frozenset({"Cn", "Co", "Cc"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +37,10 @@ def detect(sample: bytes, *, whole: bool) -> Encoding:
                 confidence=1.0,
                 reason=f"it begins with the byte order mark of {name}",
             )
-    wide = _wide(sample[:4096])
-    if wide:
-        return Encoding(name=wide, bom=False, confidence=0.9, reason="every other byte is NUL")
+    name_of_wide = wide(sample)
+    if name_of_wide:
+        reason = f"its delimiters and digits have the NUL bytes of {name_of_wide}"
+        return Encoding(name=name_of_wide, bom=False, confidence=0.9, reason=reason)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         decoder.decode(sample, whole)
@@ -68,107 +56,36 @@ def bom_of(head: bytes) -> bytes:
     return next((bom for bom, _ in _BOMS if head.startswith(bom)), b"")
 
 
-def _wide(head: bytes) -> str | None:
-    if len(head) < 4 or b"\0" not in head:
+def wide(head: bytes) -> str | None:
+    """UTF-32 or UTF-16 without a byte order mark; None if it is neither.
+
+    In UTF-16 the line ends, delimiters and digits have a NUL on one side, whatever the script; and
+    all of it has to be characters that texts have.
+    """
+    n = min(len(head), 4096) // 4 * 4
+    if n < 4 or b"\0" not in head[:n]:
         return None
-    n = len(head) // 4 * 4
     zeros = [head[i:n:4].count(0) / (n // 4) for i in range(4)]
-    if min(zeros[1:]) > 0.9 and zeros[0] < 0.1:
+    if min(zeros[2:]) > 0.95 and zeros[0] < 0.1:
         return "utf-32-le"
-    if min(zeros[:3]) > 0.9 and zeros[3] < 0.1:
+    if min(zeros[:2]) > 0.95 and zeros[3] < 0.1:
         return "utf-32-be"
-    even, odd = (zeros[0] + zeros[2]) / 2, (zeros[1] + zeros[3]) / 2
-    if odd > 0.5 and even < 0.05:
-        return "utf-16-le"
-    return "utf-16-be" if even > 0.5 and odd < 0.05 else None
+    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    name, other = ("utf-16-le", even) if odd > even else ("utf-16-be", odd)
+    # Plain text with a few NULs in it is no other encoding.
+    plain = not head[:n].translate(None, delete=_PLAIN) and max(even, odd) < 0.8
+    if max(even, odd) < 0.1 or other > 0.05 or plain:
+        return None
+    text = codecs.getincrementaldecoder(name)("replace").decode(head[:n], False)
+    odd_ones = sum(c not in "\t\r\n" and unicodedata.category(c) in _NO_TEXT for c in text)
+    odd_ones += text.count("\ufffd")
+    return name if odd_ones <= 0.02 * len(text) else None
 
 
 def _code_page(sample: bytes) -> Encoding:
-    multi = _multibyte(sample)
-    if multi:
-        return multi
-    runs = _contexts(sample)
-    scores = {name: _score(runs, name) + prior for name, prior in _PAGES}
-    name = max(scores, key=lambda n: scores[n])
-    ranked = sorted(scores.values(), reverse=True)
-    margin = ranked[0] - ranked[1]
-    return Encoding(
-        name=name,
-        bom=False,
-        confidence=round(min(0.95, 0.6 + margin), 2),
-        reason=f"it is no UTF-8, and read as {name} its letters make the most sense",
-    )
-
-
-def _contexts(sample: bytes) -> list[bytes]:
-    found = []
-    for match in _HIGH_RUN.finditer(sample):
-        found.append(sample[max(0, match.start() - 1) : match.end() + 1])
-        if len(found) >= 2000:
-            break
-    return found
-
-
-def _score(runs: list[bytes], name: str) -> float:
-    total = n = 0.0
-    for run in runs:
-        text = run.decode(name, "replace")
-        for at, char in enumerate(text):
-            if char.isascii():
-                continue
-            n += 1
-            before = text[at - 1] if at else " "
-            after = text[at + 1] if at + 1 < len(text) else " "
-            total += _plausible(char, before, after)
-    return total / n if n else 0.0
-
-
-def _plausible(char: str, before: str, after: str) -> float:
-    category = unicodedata.category(char)
-    if char == "\ufffd" or category[0] == "C":
-        return -3.0
-    usual = 1.0 if char in _FREQUENT else 0.5
-    if "\u0400" <= char <= "\u04ff":
-        alike = "\u0400" <= before <= "\u04ff" or "\u0400" <= after <= "\u04ff"
-        mixed = (before.isascii() and before.isalpha()) or (after.isascii() and after.isalpha())
-        capital_inside = char.isupper() and before.islower()
-        return -1.0 if mixed or capital_inside else 1.0 if alike else 0.0
-    if category == "Lu":
-        return -1.0 if before.islower() or (after.islower() and before.islower()) else usual * 0.8
-    if category == "Ll":
-        return -0.5 if before.isupper() and after.isupper() else usual
-    if category[0] in "PS":
-        return (
-            usual * 0.9 if usual == 1.0 else -0.5 if before.isalpha() and after.isalpha() else 0.1
-        )
-    return 0.3 if usual == 1.0 else 0.0
-
-
-def _multibyte(sample: bytes) -> Encoding | None:
-    """East Asian encodings: nearly all high bytes pair up into common ideographs or kana."""
-    if len(_HIGH_RUN.findall(sample)) == 0:
-        return None
-    lengths = [len(r) for r in _HIGH_RUN.findall(sample)]
-    if sum(lengths) / len(lengths) < 2.5:
-        return None
-    for name in ("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"):
-        decoder = codecs.getincrementaldecoder(name)()
-        try:
-            text = decoder.decode(sample, False)
-        except UnicodeDecodeError:
-            continue
-        wide = [c for c in text if not c.isascii()]
-        kana = sum("\u3040" <= c <= "\u30ff" for c in wide)
-        common = kana + sum("\u4e00" <= c <= "\u7fff" or "\uac00" <= c <= "\ud7a3" for c in wide)
-        if (
-            wide
-            and common / len(wide) > 0.8
-            and (name not in {"shift_jis", "euc_jp"} or kana / len(wide) > 0.1)
-        ):
-            return Encoding(
-                name=name,
-                bom=False,
-                confidence=0.8,
-                reason=f"its bytes pair up into characters of {name}",
-            )
-    return None
+    (name, share), *others = likeliest(sample)
+    reason = f"it is no UTF-8, and read as {name} its letters make the most sense"
+    near = [n for n, s in others[:3] if s > share / 4]
+    if near:
+        reason += f"; it may as well be {' or '.join(near)}"
+    return Encoding(name=name, bom=False, confidence=round(min(0.95, share), 2), reason=reason)
