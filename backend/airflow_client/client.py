@@ -36,6 +36,8 @@ from backend.airflow_client.values import (
     AirflowTask,
     DagImportError,
 )
+from supplyline.errors import ServiceFailed
+from supplyline.local.listening import require_own_airflow
 from supplyline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -65,11 +67,16 @@ class AirflowClient:
         password: str,
         timeout: float = 10.0,
         observe: Callable[[Exchange], None] | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
+        """`guard` runs before every request, also that for a token, and may raise."""
         self.base = base.rstrip("/")
         self._root = self.base.removesuffix("/api/v1").removesuffix("/api/v2")
         self._observe = observe
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=min(timeout, 3.0)))
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 3.0)),
+            event_hooks={"request": [lambda _request: guard()]},
+        )
         self._dialect: Dialect
         if self.base.endswith("/api/v2"):
             tokens = TokenSource(self._http, root=self._root, username=username, password=password)
@@ -92,6 +99,7 @@ class AirflowClient:
             password=settings.airflow_password,
             timeout=timeout,
             observe=observe,
+            guard=lambda: _require_ours(settings.airflow_api_base),
         )
 
     def close(self) -> None:
@@ -343,6 +351,14 @@ class AirflowClient:
             return False
         body = json_of(response)
         return response.is_success and isinstance(body, dict) and "metadatabase" in body
+
+
+def _require_ours(base: str) -> None:
+    """Raises AirflowUnavailable where a stranger listens for the Airflow of this machine."""
+    try:
+        require_own_airflow(base)
+    except ServiceFailed as error:
+        raise AirflowUnavailable(error.detail) from error
 
 
 def _part(text: str) -> str:

@@ -17,6 +17,7 @@ from supplyline.errors import ServiceFailed, SupplylineError
 from supplyline.local import environment, logs, supervisor, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
+from supplyline.local.listening import require_ours
 from supplyline.local.places import ROOT
 from supplyline.local.process import Identity, Program, memory, start
 
@@ -223,6 +224,8 @@ def _health(unit: units.Unit, entry: dict[str, Any]) -> Health:
         detail = entry.get("error") or "not running"
     else:
         try:
+            if unit.port is not None and identity is not None:
+                require_ours(unit.port, identity)
             unit.probe(float(entry["since"]))
         except SupplylineError as error:
             detail = error.detail

@@ -3,7 +3,9 @@
 Promises: one supervisor per home (a lock that the system drops with the process); every child is
 in the state file with pid and start time, so that after `kill -9` of the supervisor the next one
 ends the old children and nothing else; a service that dies comes back, after a pause that grows
-from half a second to half a minute; a start that cannot succeed stops everything again.
+from half a second to half a minute; a start that cannot succeed stops everything again; a service
+is ready only when it is itself that answers on its port, and a port that a stranger took before
+the start was through is chosen anew.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +29,7 @@ from supplyline.errors import ServiceFailed, SupplylineError
 from supplyline.local import environment, logs, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
+from supplyline.local.listening import PortTaken, owner, require_ours
 from supplyline.local.process import Identity, start, stop
 from supplyline.local.units import Unit
 
@@ -35,6 +38,8 @@ log = logging.getLogger("supplyline.local.supervisor")
 Phase = Literal["waiting", "starting", "ready", "pausing", "done", "failed", "stopped"]
 _TRIES = 3
 """Deaths before the first sign of life after which a start is given up."""
+_MOVES = 5
+"""How often a start is begun again because a port was lost."""
 _STEADY = 60.0
 """Seconds after which earlier deaths of a service are forgiven."""
 
@@ -79,6 +84,8 @@ class Supervisor:
         self.entries = {unit.name: Entry(unit=unit) for unit in plan}
         self.phase = "starting"
         self.error = ""
+        self.lost = ""
+        """The service whose port a stranger took before all were ready."""
         self._pool = ThreadPoolExecutor(max_workers=len(plan) + 1)
         self._stop = threading.Event()
         self._written: object = None
@@ -86,26 +93,32 @@ class Supervisor:
     def request_stop(self, *_: object) -> None:
         self._stop.set()
 
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.is_set()
+
     def run(self) -> int:
-        """Until a stop is requested (0) or the start has failed (1)."""
+        """Until a stop is requested (0), or the start has failed or lost a port (1)."""
         trimmed = time.monotonic()
         while not self._stop.is_set():
             for entry in self.entries.values():
                 self._advance(entry)
             self._judge()
             self.write()
-            if self.phase == "failed":
+            if self.phase in ("failed", "moving"):
                 break
             if time.monotonic() - trimmed > 10:
                 trimmed = time.monotonic()
                 logs.trim(self.home)
             self._stop.wait(0.05)
         self.stop_all()
-        return 1 if self.error else 0
+        return 1 if self.error or self.lost else 0
 
     def _judge(self) -> None:
         failed = next((e for e in self.entries.values() if e.phase == "failed"), None)
-        if failed is not None:
+        if self.lost:
+            self.phase = "moving"
+        elif failed is not None:
             self.phase, self.error = "failed", f"{failed.unit.name}: {failed.error}"
         elif self.phase == "starting" and all(
             e.phase == "done" or e.was_ready for e in self.entries.values()
@@ -166,7 +179,7 @@ class Supervisor:
             self._died(entry, entry.process.returncode)
         elif entry.phase == "starting":
             if entry.task is None:
-                entry.task = self._pool.submit(entry.unit.probe, entry.since)
+                entry.task = self._pool.submit(_probe, entry.unit, entry.identity, entry.since)
             elif entry.task.done():
                 error, entry.task = entry.task.exception(), None
                 if error is None:
@@ -175,6 +188,8 @@ class Supervisor:
                     log.info("event=ready unit=%s seconds=%.1f", entry.unit.name, seconds)
                 else:
                     entry.error = str(error)
+                    if isinstance(error, PortTaken):
+                        self._lose(entry)
         elif entry.deaths and time.time() - entry.since > _STEADY:
             entry.deaths = 0
 
@@ -184,6 +199,10 @@ class Supervisor:
         entry.task = None
         if entry.identity is not None:
             stop(entry.identity, patience=0)  # what it left behind
+            port = entry.unit.port
+            if port is not None and owner(port, entry.identity) == "stranger":
+                entry.error = f"Port {port} is taken by another program."
+                self._lose(entry)
         if not entry.was_ready and entry.deaths >= _TRIES:
             entry.phase = "failed"
             log.error("event=gave_up unit=%s code=%s", entry.unit.name, code)
@@ -191,6 +210,11 @@ class Supervisor:
         pause = min(30.0, 0.5 * 2 ** (entry.deaths - 1))
         entry.phase, entry.retry_at = "pausing", time.monotonic() + pause
         log.warning("event=died unit=%s code=%s restart_in=%s", entry.unit.name, code, pause)
+
+    def _lose(self, entry: Entry) -> None:
+        """During the start another port is chosen; later the others know this one, so it waits."""
+        if self.phase == "starting" and not entry.was_ready:
+            self.lost = self.lost or entry.unit.name
 
     def write(self) -> None:
         """Brings the state file up to date, when something has changed."""
@@ -208,9 +232,13 @@ class Supervisor:
     def stop_all(self) -> None:
         """Everything, in reverse order; what nobody else needs any more ends side by side."""
         left = {name: e for name, e in self.entries.items() if e.identity is not None}
-        if self.phase != "failed":
+        if self.phase not in ("failed", "moving"):
             self.phase = "stopping"
         self.write()
+        if self.lost:  # the next start must not find a step of this one at work
+            for entry in self.entries.values():
+                if entry.unit.action is not None and entry.task is not None:
+                    wait([entry.task])
         while left:
             needed = {need for name in left for need in self._needs(name)}
             layer = [entry for name, entry in left.items() if name not in needed]
@@ -218,7 +246,8 @@ class Supervisor:
             for entry in layer:
                 left.pop(entry.unit.name)
             self.write()
-        self.phase = "failed" if self.error else "stopped"
+        if not self.lost:
+            self.phase = "failed" if self.error else "stopped"
         self.write()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -244,6 +273,13 @@ class Supervisor:
             entry.phase = "stopped"
         entry.identity = None
         log.info("event=stopped unit=%s polite=%s", entry.unit.name, polite)
+
+
+def _probe(unit: Unit, process: Identity | None, since: float) -> None:
+    """The service's own probe, once it is certain that nobody else would answer it."""
+    if unit.port is not None and process is not None:
+        require_ours(unit.port, process)
+    unit.probe(since)
 
 
 def take_lock(home: Home) -> int | None:
@@ -304,11 +340,20 @@ def _supervise(home: Home, options: argparse.Namespace) -> int:
     for name in end_leftovers(home):
         log.warning("event=ended_leftover unit=%s", name)
     try:
-        for name, (old, new) in homes.move_taken_ports(home, fixed).items():
-            log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
-        instance = environment.describe(home)
-        plan = units.build(instance, options.only)
-        homes.write_json(home.environment, dict(instance.variables))
+        for _ in range(_MOVES):
+            for name, (old, new) in homes.move_taken_ports(home, fixed).items():
+                log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
+            instance = environment.describe(home)
+            plan = units.build(instance, options.only)
+            homes.write_json(home.environment, dict(instance.variables))
+            supervisor = Supervisor(home, plan)
+            signal.signal(signal.SIGTERM, supervisor.request_stop)
+            signal.signal(signal.SIGINT, supervisor.request_stop)
+            code = supervisor.run()
+            if not supervisor.lost or supervisor.stop_requested:
+                return code
+            log.warning("event=port_lost unit=%s", supervisor.lost)
+        raise ServiceFailed(f"The port of {supervisor.lost} is taken by others again and again.")
     except SupplylineError as error:
         log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback
         homes.write_json(
@@ -322,10 +367,6 @@ def _supervise(home: Home, options: argparse.Namespace) -> int:
             },
         )
         return 1
-    supervisor = Supervisor(home, plan)
-    signal.signal(signal.SIGTERM, supervisor.request_stop)
-    signal.signal(signal.SIGINT, supervisor.request_stop)
-    return supervisor.run()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +160,21 @@ def test_what_cannot_start_is_said_and_nothing_stays_behind(supplyline):
     assert control.supervisor_of(supplyline.home) is None
     state = homes.read_json(supplyline.home.state)
     assert "postgres" in state["error"]
+
+
+def test_a_port_lost_between_choice_and_use_is_chosen_anew(supplyline):
+    done: list[str] = []
+    start = threading.Thread(target=lambda: done.append(supplyline("up", *ONLY)))
+    start.start()
+    while "mongo" not in (ports := homes.read_json(supplyline.home.ports)):
+        time.sleep(0.001)
+    with socket.create_server(("127.0.0.1", ports["mongo"])):
+        start.join()
+        assert done
+        services = supplyline.services()
+        assert all(one["healthy"] for one in services.values())
+        assert services["mongo"]["port"] != ports["mongo"]
+        assert f"127.0.0.1:{ports['mongo']}" not in supplyline("env")
 
 
 def test_env_lets_a_client_in_and_status_says_what_is_wrong_without_it(supplyline):
