@@ -19,11 +19,12 @@ from supplyline.errors import SchemaDrift, TableNotLanded
 from supplyline.ingest.preview import options_of
 from supplyline.ingest.rules import InvalidContract, parse_rules
 from supplyline.settings import Settings
+from supplyline.spellings import FIELDS
 from supplyline.stages import open_landing
 from supplyline.tenancy.catalog import save_table_settings, table_settings, tables
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import column_names
-from supplyline.vocabulary import FIELDS, field_columns, key_candidates, recognise
+from supplyline.vocabulary import field_columns, key_candidates, recognise
 
 PARTS = ("options", "mapping", "rules", "aliases", "key", "types", "drift")
 

@@ -11,89 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supplyline.errors import InvalidName
+from supplyline.spellings import FIELDS
 from supplyline.tenancy.names import column_names, parse_table_name
 
-FIELDS: dict[str, tuple[str, ...]] = {
-    "item": ("sku", "item", "item_id", "item_code", "item_no", "item_number", "product_id",
-             "product_code", "product_sku", "stock_code", "stockcode", "article", "article_id",
-             "article_number", "article_no", "part", "part_no", "part_number", "material",
-             "material_number", "product", "artikel", "artikelnummer", "artikel_nr", "artikelnr",
-             "reference", "ref_article", "code_article", "codigo", "codigo_producto", "upc", "ean",
-             "gtin", "asin", "unique_id"),
-    "quantity": ("quantity", "qty", "units", "units_sold", "quantity_sold", "qty_sold",
-                 "sold_quantity", "order_qty", "order_quantity", "quantity_ordered", "sales_qty",
-                 "sold", "amount_sold", "menge", "anzahl", "quantite", "cantidad", "demand", "y"),
-    "date": ("date", "order_date", "invoice_date", "sale_date", "sales_date", "sold_at", "sold_on",
-             "transaction_date", "ordered_at", "posting_date", "day", "datum", "bestelldatum",
-             "date_commande", "fecha", "created_at", "timestamp", "datetime", "month", "week",
-             "ds"),
-    "order": ("order", "order_id", "order_no", "order_number", "invoice", "invoice_no",
-              "invoice_number", "invoiceno", "transaction_id", "receipt", "receipt_no",
-              "sales_order", "auftrag", "auftragsnummer", "bestellnummer", "rechnungsnummer",
-              "commande", "pedido"),
-    "line": ("line", "line_no", "line_number", "line_id", "order_line", "order_line_id", "row_id",
-             "position", "pos", "order_item_id", "zeile"),
-    "unit_price": ("unit_price", "price", "sales_price", "selling_price", "list_price", "msrp",
-                   "sell_price", "standard_price", "preis", "verkaufspreis", "prix",
-                   "prix_unitaire", "precio"),
-    "amount": ("amount", "total", "line_total", "revenue", "sales", "sales_amount", "net_amount",
-               "turnover", "umsatz", "betrag", "montant", "importe"),
-    "customer": ("customer", "customer_id", "customer_no", "customer_number", "client", "client_id",
-                 "kunde", "kundennummer", "cliente"),
-    "on_hand": ("on_hand", "stock", "stock_on_hand", "qty_on_hand", "quantity_on_hand",
-                "units_in_stock", "quantity_in_stock", "in_stock", "inventory", "stock_level",
-                "stock_qty", "stock_quantity", "available", "available_qty", "soh", "bestand",
-                "lagerbestand", "existencias"),
-    "on_order": ("on_order", "units_on_order", "qty_on_order", "quantity_on_order", "incoming",
-                 "open_orders", "in_transit", "bestellt"),
-    "location": ("location", "location_id", "warehouse", "warehouse_id", "warehouse_code", "site",
-                 "store", "store_id", "plant", "depot", "lager", "lagerort", "entrepot", "almacen"),
-    "as_of": ("as_of", "snapshot_date", "stock_date", "counted_at", "count_date", "stichtag"),
-    "name": ("name", "product_name", "item_name", "title", "bezeichnung", "nom", "nombre",
-             "company_name", "supplier_name", "customer_name", "warehouse_name", "contact_name"),
-    "description": ("description", "item_description", "product_description", "beschreibung"),
-    "category": ("category", "category_id", "category_name", "product_category", "product_group",
-                 "department", "family", "kategorie", "warengruppe", "categorie", "categoria"),
-    "supplier": ("supplier", "supplier_id", "supplier_code", "vendor", "vendor_id", "vendor_no",
-                 "lieferant", "lieferantennummer", "fournisseur", "proveedor"),
-    "unit_cost": ("unit_cost", "cost", "cost_price", "purchase_price", "standard_cost",
-                  "einkaufspreis", "prix_achat", "costo"),
-    "lead_time_days": ("lead_time_days", "lead_time", "leadtime", "lead_days", "delivery_days",
-                       "lieferzeit", "lieferzeit_tage", "delai", "plazo"),
-    "lead_time_sd_days": ("lead_time_sd_days", "lead_time_sd", "lead_time_std", "lead_time_stddev",
-                          "lead_time_deviation", "lead_time_variation"),
-    "review_days": ("review_days", "review_period", "review_period_days", "order_cycle_days",
-                    "order_interval_days"),
-    "order_cost": ("order_cost", "ordering_cost", "cost_per_order", "bestellkosten"),
-    "holding_rate": ("holding_rate", "holding_cost_rate", "carrying_rate", "carrying_cost_rate"),
-    "fill_rate": ("target_fill_rate", "service_level", "target_service_level", "fill_rate"),
-    "min_order_qty": ("min_order_qty", "moq", "min_order", "minimum_order_quantity",
-                      "min_order_quantity", "mindestbestellmenge"),
-    "pack_size": ("pack_size", "case_size", "case_pack", "pack", "order_multiple", "lot_size",
-                  "packungsgroesse"),
-    "reorder_level": ("reorder_level", "reorder_point", "min_stock", "minimum_stock",
-                      "meldebestand"),
-    "shipment": ("shipment", "shipment_id", "shipment_no", "tracking", "tracking_number",
-                 "delivery_id", "consignment", "lieferung"),
-    "ship_date": ("ship_date", "shipped_date", "shipped_at", "dispatch_date", "versanddatum"),
-    "received_date": ("received_date", "received_at", "delivery_date", "arrival_date", "eta",
-                      "required_date"),
-    "carrier": ("carrier", "shipper", "ship_via", "spediteur"),
-    "country": ("country", "land", "pays", "pais", "country_region"),
-    "status": ("order_status", "line_status", "sale_status", "sales_status", "invoice_status",
-               "transaction_status", "item_status", "status", "financial_status", "payment_status",
-               "fulfillment_status", "fulfilment_status", "delivery_status", "shipping_status",
-               "auftragsstatus", "bestellstatus", "rechnungsstatus", "lieferstatus",
-               "zahlungsstatus", "statut", "statut_commande", "statut_facture", "estatus",
-               "estado_pedido", "estado_del_pedido", "estado_venta", "etat_commande",
-               "order_state", "state", "zustand", "etat", "estado", "stato"),
-    "cancelled": ("cancelled", "canceled", "is_cancelled", "is_canceled", "cancelled_at",
-                  "canceled_at", "cancelled_on", "voided", "is_void", "is_voided", "storniert",
-                  "ist_storniert", "storno", "annule", "annulee", "est_annule", "cancelado",
-                  "cancelada", "anulado", "anulada", "esta_cancelado"),
-}  # fmt: skip
-"""Standard field → names of columns (as `tenancy.names.column_names` makes them)."""
-
+_PLACE = ("country", "city", "address", "postcode")
+_PERSON = ("first_name", "last_name", "email", "phone")
 _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # kind: fields that must be there, fields that speak for it, fields that speak against it
     "sales": (("item", "quantity"), ("date", "order", "unit_price", "amount", "customer", "line"),
@@ -105,9 +27,11 @@ _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
                              "reorder_level"), ("order", "quantity", "shipment", "date")),
     "orders": (("order", "date"), ("customer", "ship_date", "received_date"), ("item",)),
     "shipments": (("shipment",), ("ship_date", "received_date", "carrier", "item", "quantity"), ()),
-    "suppliers": (("supplier",), ("name", "lead_time_days", "country"), ("item", "order")),
-    "customers": (("customer",), ("name", "country"), ("item", "order", "quantity")),
-    "warehouses": (("location",), ("name", "country"), ("item", "order", "quantity")),
+    "suppliers": (("supplier",), ("name", "lead_time_days", *_PLACE, *_PERSON),
+                  ("item", "order")),
+    "customers": (("customer",), ("name", *_PLACE, *_PERSON), ("item", "order", "quantity")),
+    "warehouses": (("location",), ("name", *_PLACE),
+                   ("item", "order", "quantity", "customer", "supplier", *_PERSON[:3])),
 }  # fmt: skip
 
 _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -146,6 +70,18 @@ class TableProposal:
     mapping: dict[str, str]
 
 
+_WHO: dict[str, tuple[str, ...]] = {
+    "item": ("item", "product", "article", "material", "part", "artikel", "produkt", "producto",
+             "produit", "articulo", "prodotto", "articolo", "produto", "towar"),
+    "customer": ("customer", "client", "kunde", "cliente", "klant", "klient"),
+    "supplier": ("supplier", "vendor", "lieferant", "fournisseur", "proveedor", "fornitore",
+                 "leverancier", "fornecedor", "dostawca"),
+    "location": ("location", "warehouse", "site", "store", "lager", "filiale", "entrepot",
+                 "almacen", "magazzino", "magazijn", "armazem", "magazyn"),
+}  # fmt: skip
+"""Words that are a name where another column has the number."""
+_NUMBERED = re.compile(r"_(?:id|no|nr|number|num|code|key)$|nummer$")
+
 _SHORT = {
     "acct": "account", "amt": "amount", "art": "article", "avail": "available", "cat": "category",
     "cust": "customer", "desc": "description", "inv": "invoice", "loc": "location",
@@ -181,7 +117,29 @@ def field_columns(columns: Sequence[str]) -> dict[str, str]:
                 if column is not None and column not in out.values():
                     out[name] = column
                     break
+    _second_look(columns, out)
     return {name: out[name] for name in FIELDS if name in out}
+
+
+def _second_look(columns: Sequence[str], out: dict[str, str]) -> None:
+    """What a word means by the company it keeps.
+
+    `supplier_id, supplier`: the second is the name. `date, store, item, sales`: units, where no
+    other column counts them and none has a price. `data` is a date in three languages, beside an
+    item and a count of it; in English it is anything.
+    """
+    lone = out.get("amount") == "sales" and not {"quantity", "unit_price"} & set(out)
+    if lone and {"item", "date"} <= set(out):
+        out["quantity"] = out.pop("amount")
+    counted = "quantity" in out or "on_hand" in out
+    if "date" not in out and "data" in columns and "item" in out and counted:
+        out["date"] = "data"
+    if "name" not in out:
+        for field in ("item", "customer", "supplier", "location"):
+            bare = [c for c in columns if c in _WHO[field] and c not in out.values()]
+            if field in out and bare:
+                out["name"] = bare[0]
+                return
 
 
 def spelled(field: str, columns: Sequence[str]) -> list[str]:
@@ -197,7 +155,10 @@ def spelled(field: str, columns: Sequence[str]) -> list[str]:
 
 def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
     """Proposes the table for a file from its header and name."""
-    fields = field_columns(column_names(headers))
+    names = column_names(headers)
+    fields = field_columns(names)
+    # `employee_id, name, location`: a list of something else than of locations.
+    strangers = [n for n in names if _NUMBERED.search(n) and n not in fields.values()]
     stem = _stem(file_name)
     best, best_score = "", 0.0
     best_reasons: tuple[str, ...] = ("the header is of no known table",)
@@ -207,6 +168,8 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
             continue
         speaking = [f for f in typical if f in fields]
         contrary = [f for f in against if f in fields]
+        if kind in ("suppliers", "customers", "warehouses") and strangers:
+            contrary.append(strangers[0])
         score = len(there) + 0.8 * len(speaking) - 1.0 * len(contrary)
         named = stem in _FILE_WORDS[kind]
         score += 2.0 if named else 0.0
@@ -221,7 +184,7 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
         kind=best,
         confidence=round(min(best_score / 5, 1.0), 2) if best else 0.0,
         reasons=best_reasons,
-        mapping=propose_mapping(best, column_names(headers)),
+        mapping=propose_mapping(best, names),
     )
 
 

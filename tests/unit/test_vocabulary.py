@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from supplyline.spellings import FIELDS
 from supplyline.tenancy.names import column_names
 from supplyline.vocabulary import field_columns, key_candidates, recognise
 
@@ -27,6 +30,81 @@ from supplyline.vocabulary import field_columns, key_candidates, recognise
 )  # fmt: skip
 def test_a_header_and_a_file_name_propose_a_table(headers: str, name: str, table: str) -> None:
     assert recognise(headers.split(","), file_name=name).table == table
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "mapping"),
+    [
+        ("customer_id,first_name,last_name,email", "customers", {"customer": "customer_id"}),
+        ("Kundennr;Name;Strasse;PLZ;Ort;Telefon", "customers",
+         {"customer": "kundennr", "name": "name", "city": "ort", "postcode": "plz"}),
+        ("Kundennummer;Kundenname;Ort", "customers",
+         {"customer": "kundennummer", "name": "kundenname"}),
+        ("cust_no,company,address,city", "customers", {"customer": "cust_no", "name": "company"}),
+        ("supplier_id,supplier", "suppliers", {"supplier": "supplier_id", "name": "supplier"}),
+        ("Lieferantennr;Lieferant;Ort", "suppliers",
+         {"supplier": "lieferantennr", "name": "lieferant"}),
+        ("Lager-Nr;Lagername;Ort", "warehouses", {"location": "lager_nr", "name": "lagername"}),
+        ("Référence;Désignation;Prix HT", "products",
+         {"item": "reference", "description": "designation", "unit_price": "prix_ht"}),
+        ("Fecha;Producto;Cantidad;Importe", "sales",
+         {"date": "fecha", "item": "producto", "quantity": "cantidad", "amount": "importe"}),
+        ("Material,Plant,Storage Location,Unrestricted", "inventory",
+         {"item": "material", "location": "plant", "on_hand": "unrestricted"}),
+        ("date,store,item,sales", "sales",
+         {"date": "date", "location": "store", "item": "item", "quantity": "sales"}),
+        ("date,item,sales,price", "", {}),
+        ("Data;Prodotto;Quantità;Prezzo", "sales", {"date": "data", "quantity": "quantita"}),
+        ("Codice articolo;Descrizione;Giacenza;Magazzino", "inventory",
+         {"item": "codice_articolo", "on_hand": "giacenza", "location": "magazzino"}),
+        ("Klantnummer;Naam;Adres;Plaats", "customers", {"customer": "klantnummer"}),
+        ("Artikelnummer;Aantal;Orderdatum;Stukprijs", "sales", {"unit_price": "stukprijs"}),
+        ("Código do produto;Quantidade;Data;Valor total", "sales",
+         {"item": "codigo_do_produto", "date": "data", "amount": "valor_total"}),
+        ("Indeks;Nazwa;Cena;Kategoria", "products", {"item": "indeks", "name": "nazwa"}),
+        ("Indeks;Magazyn;Stan magazynowy", "inventory", {"on_hand": "stan_magazynowy"}),
+        ("Code fournisseur;Raison sociale;Ville;Pays", "suppliers",
+         {"supplier": "code_fournisseur", "name": "raison_sociale"}),
+        ("MATNR,WERKS,LGORT,LABST", "inventory", {"location": "werks", "on_hand": "labst"}),
+        ("VBELN,POSNR,MATNR,KWMENG,ERDAT", "sales", {"order": "vbeln", "line": "posnr"}),
+        ("KUNNR,NAME1,LAND1,ORT01", "customers",
+         {"customer": "kunnr", "name": "name1", "country": "land1"}),
+        ("Handle,Title,SKU,Location,Incoming,Committed,Available,On hand", "inventory",
+         {"item": "sku", "on_hand": "on_hand", "on_order": "incoming"}),
+        ("Handle,Title,Vendor,Variant SKU,Variant Price,Cost per item", "products",
+         {"item": "variant_sku", "unit_price": "variant_price", "unit_cost": "cost_per_item"}),
+        ("amazon-order-id,purchase-date,sku,asin,quantity,item-price", "sales",
+         {"order": "amazon_order_id", "item": "sku", "date": "purchase_date"}),
+        ("Document Number,Tran Date,Item,Quantity,Amount", "sales", {"date": "tran_date"}),
+    ],
+)  # fmt: skip
+def test_tables_of_many_houses_are_known(header: str, kind: str, mapping: dict[str, str]) -> None:
+    found = recognise(re.split(r"[;,]", header), file_name="x.csv")
+    assert found.kind == kind or not kind
+    assert mapping.items() <= found.mapping.items()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "name,email,phone", "employee_id,first_name,last_name,email,location",
+        "employee_id,name,location", "id,data", "date,city,temperature,humidity",
+        "ticket_id,customer,subject,status", "Store,Date,Weekly_Sales,Temperature,Fuel_Price",
+        "question,answer,score", "country,year,population,gdp", "Vorname;Nachname;Ort;Telefon",
+        "id,name,value", "user_id,email,country", "timestamp,sensor,value,unit",
+        "Konto;Betrag;Datum;Verwendungszweck", "first_name,last_name,city,zip",
+    ],
+)  # fmt: skip
+def test_tables_of_other_trades_stay_unknown(header: str) -> None:
+    assert recognise(re.split(r"[;,]", header), file_name="x.csv").kind == ""
+
+
+def test_no_spelling_means_two_fields() -> None:
+    owners: dict[str, str] = {}
+    for field, spellings in FIELDS.items():
+        for spelling in spellings:
+            assert column_names([spelling]) == (spelling,)
+            assert owners.setdefault(spelling.replace("_", ""), field) == field
 
 
 @pytest.mark.parametrize(
