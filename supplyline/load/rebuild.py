@@ -16,6 +16,7 @@ from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
+from supplyline.load.exclusive import take_exclusively
 from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
@@ -61,6 +62,7 @@ def rebuild(
             if settings.key_source != "configured":
                 fresh = replace(settings, key=None, key_source="")
                 save_table_settings(conn, fresh, actor="supplyline", run_id=run.run_id, now=now)
+        take_exclusively(conn, (table, f"{table}_history"))
         for name in (table, f"{table}_history"):
             conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
         records.forget(conn, table)

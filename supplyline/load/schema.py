@@ -22,6 +22,7 @@ from psycopg import sql
 
 from supplyline.contracts import Json, TableName, TableSettings
 from supplyline.errors import SchemaDrift
+from supplyline.load.exclusive import take_exclusively
 from supplyline.load.kinds import TEXT, kind_of, sql_type
 from supplyline.load.types import (
     Evidence,
@@ -286,8 +287,11 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
             next_step=step if by_hand else None,
             table=plan.table,
         )
+    statements = [] if filled else plan.statements()
+    if statements and not plan.created:
+        take_exclusively(conn, (plan.table, f"{plan.table}_history"))
     try:
-        for statement in [] if filled else plan.statements():
+        for statement in statements:
             conn.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:  # a view or rule uses the column
         raise SchemaDrift(

@@ -21,6 +21,7 @@ from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.faults import reach
 from supplyline.load import records, schema, types
+from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.pipeline import Stream, load_within, lock_table
@@ -145,6 +146,8 @@ def _take_back(conn: Connection, table: TableName, load_id: str) -> Json:
 def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
     """Takes back what a load did to the table's shape; answers what had to stay, and why."""
     relations, kept = (table, f"{table}_history"), []
+    if any(shape.get(what) for what in ("created", "added", "changed")):
+        take_exclusively(conn, relations)
     if shape.get("created"):
         if _tried(conn, [_drop(relation) for relation in relations]):
             conn.execute("DELETE FROM supplyline.column_types WHERE table_name = %s", (table,))
