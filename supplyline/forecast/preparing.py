@@ -164,7 +164,7 @@ def _changed(
     rows: list[store.HistoryRow] = []
     counted: dict[str, int] = {}
     for i in known:
-        facts = asdict(i.facts)
+        facts = dict(vars(i.facts))
         day = stock_day if i.facts.on_hand is not None else bucket.as_of
         given = [overrides.as_json(o) for o in said.get(i.item, ())]
         plan_key = changes.key(planning, bucket.as_of, day, facts, given)
