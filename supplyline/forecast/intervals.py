@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 ENOUGH = 200
 """Pooled scores per step from which the default factors no longer count."""
-DEFAULT = {80: (0.9, 1.0), 95: (1.6, 1.9)}
-"""Lower and upper ends in spreads one step ahead, for batches with few backtests: what the monthly
-and weekly series of the benchmarks show, a little widened."""
-GROWTH = 0.07
+DEFAULT = {
+    "slow": {80: (0.9, 0.6), 95: (1.6, 2.6)},
+    "regular": {80: (1.2, 1.5), 95: (1.9, 2.9)},
+    "": {80: (0.85, 0.95), 95: (1.55, 1.9)},
+}
+"""Lower and upper ends in spreads one step ahead by pool, for batches with few backtests: what the
+benchmarks' series show, others than slow ones a little widened. (Spare parts' upper ends are 0 to
+1.0 spreads at 80 %, the fewer periods have demand the lower, and 1.9 to 2.9 at 95 %.)"""
+GROWTH = {"slow": 0.0, "regular": 0.07, "": 0.15}
 """Growth of the default's squared width per step."""
 
 
@@ -41,7 +46,7 @@ class Table:
 
     def ends(self, pool: str, level: int) -> tuple[Floats, Floats]:
         """The factors of a pool; the default's where it was not among those learned from."""
-        return self.factors.get((pool, level)) or _default(level, self.horizon)
+        return self.factors.get((pool, level)) or _default(pool, level, self.horizon)
 
     def as_json(self) -> list[Any]:
         return [
@@ -59,10 +64,11 @@ def table_of(data: list[Any], *, horizon: int, levels: tuple[int, ...]) -> Table
     return Table(factors=factors, levels=levels, horizon=horizon)
 
 
-def _default(level: int, horizon: int) -> tuple[Floats, Floats]:
-    growth = np.sqrt(1.0 + GROWTH * np.arange(horizon))
-    lower, upper = DEFAULT[level]
-    return -lower * growth, upper * growth
+def _default(pool: str, level: int, horizon: int) -> tuple[Floats, Floats]:
+    lower, upper = DEFAULT.get(pool, DEFAULT[""])[level]
+    growth = GROWTH.get(pool, GROWTH[""])
+    width = np.sqrt(1.0 + growth * np.arange(horizon))
+    return -lower * width, upper * width
 
 
 def learn(fits: Sequence[Fit], *, horizon: int, levels: tuple[int, ...]) -> Table:
@@ -76,7 +82,7 @@ def learn(fits: Sequence[Fit], *, horizon: int, levels: tuple[int, ...]) -> Tabl
         # The score at which the lower end reaches zero; at infinity it is always there.
         zero = np.concatenate([_zero(f) for f in known])
         for level in levels:
-            factors[pool, level] = _ends(scores, zero, level)
+            factors[pool, level] = _ends(pool, scores, zero, level)
     return Table(factors=factors, levels=levels, horizon=horizon)
 
 
@@ -89,10 +95,10 @@ def _zero(fit: Fit) -> Floats:
     return np.asarray(-fit.past_means / fit.past_spreads[:, None], dtype=float)
 
 
-def _ends(scores: Floats, zero: Floats, level: int) -> tuple[Floats, Floats]:
+def _ends(pool: str, scores: Floats, zero: Floats, level: int) -> tuple[Floats, Floats]:
     """Conformal quantiles per step, from scores of the step and its neighbours."""
     horizon = scores.shape[1]
-    lower, upper = _default(level, horizon)
+    lower, upper = _default(pool, level, horizon)
     share = 1 - level / 100
     for step in range(horizon):
         part = slice(max(0, step - 1), step + 2)

@@ -93,3 +93,16 @@ def test_with_a_calibration_a_forecast_does_not_depend_on_how_items_are_cut_into
         for level in LEVELS:
             assert np.array_equal(one.lo[level], other.lo[level])
             assert np.array_equal(one.hi[level], other.hi[level])
+
+
+def test_lone_items_have_the_width_that_items_of_their_kind_have() -> None:
+    """Short histories alone in a file: what they borrow must cover what comes."""
+    rng = np.random.default_rng(11)
+    rates = rng.gamma(4.0, 2.0, 120)
+    future, found = [], []
+    for n, rate in enumerate(rates):
+        y = rng.negative_binomial(3, 3 / (3 + rate), 24).astype(float)
+        found += forecast_batch([Series(id=str(n), values=y[:18])], horizon=6, season=12)
+        future.append(y[18:])
+    for level in LEVELS:  # at least: real demand moves more than these draws do
+        assert level / 100 - 0.02 < covered(np.array(future), found, level) < level / 100 + 0.1
