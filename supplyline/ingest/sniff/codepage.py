@@ -103,14 +103,12 @@ def _sense(part: bytes, name: str) -> float | None:
             text = codecs.getincrementaldecoder(name)().decode(part, False)
         except UnicodeDecodeError:
             return None
-        found = [_everyday(c, name) for c in text if not c.isascii()]
+        judge = _korean if name == "cp949" else _everyday
     else:
-        text = f" {part.decode(name, 'replace')} "
-        found = [
-            _plausible(c, text[at - 1], text[at + 1])
-            for at, c in enumerate(text)
-            if not c.isascii()
-        ]
+        text = part.decode(name, "replace")
+        judge = _plausible
+    text = f" {text} "
+    found = [judge(c, text[at - 1], text[at + 1]) for at, c in enumerate(text) if not c.isascii()]
     if not found:
         return None
     return 3 * sum(found) / len(found) - min(3.0, 0.3 * sum(f <= -1 for f in found))
@@ -147,12 +145,20 @@ def _script(char: str) -> str:
     return next((s for s in _SCRIPTS if name.startswith(s)), "")
 
 
-def _everyday(char: str, name: str) -> float:
-    """Ideographs, kana and Hangul of everyday use speak for an East Asian encoding."""
+def _korean(char: str, before: str, after: str) -> float:
+    """Korean is hardly written with ideographs any more."""
+    sense = _everyday(char, before, after)
+    return min(sense, 0.2) if "\u4e00" <= char <= "\u9fff" else sense
+
+
+def _everyday(char: str, before: str, after: str) -> float:
+    """Ideographs, kana, Hangul speak for an East Asian encoding, but not beside small letters."""
+    if any(c.isascii() and c.islower() for c in (before, after)):
+        return -1.0
     if "\uac00" <= char <= "\ud7a3" or "\u3040" <= char <= "\u30ff":
         return 1.0
     if "\u4e00" <= char <= "\u9fff":
-        return 0.9 if name != "cp949" else 0.2
+        return 0.9
     if "\u3000" <= char <= "\u303f" or "\uff01" <= char <= "\uff5e":
         return 0.8
     if "\uff61" <= char <= "\uff9f":

@@ -226,7 +226,11 @@ def _loses_header(rows: list[list[str]], delimiter: str) -> float:
     name = rows[0][0].strip()
     if not name or len(name) > 30 or len(name.split()) > 3 or kind(name) not in {"word", "code"}:
         return 1.0
-    if any(len(r) < 2 for r in rows[1:]) or all(kind(c) not in VALUES for c in rows[2]):
+    if any(len(r) < 2 for r in rows[1:]):
+        return 1.0
+    first, second = (sum(kind(c) in VALUES for c in r) for r in rows[1:3])
+    words = all(c.startswith(" ") for r in rows[1:] for c in r[1:]) or delimiter.endswith(" ")
+    if second > first or not (second or words):
         return 1.0
     return 0.5 if delimiter in {" ", ", "} else 0.7
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,6 +10,10 @@ from itertools import pairwise
 from supplyline.ingest.records import Record
 from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
 from supplyline.ingest.sniff.notes import filled, is_rule, parted
+
+_MOMENTS = frozenset({"date", "time", "datetime"})
+_DIGITS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def usual_width(rows: Sequence[Record]) -> int:
@@ -80,9 +85,11 @@ def is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[in
         return not any(kind(c) in TYPED for c in full)
     held = [i for i in values if i < len(texts) and texts[i]]
     if held:
-        as_value = sum(kind(texts[i]) in VALUES and not _year(texts[i]) for i in held)
+        as_value = sum(_value_like(texts[i], body, i) for i in held)
         return as_value * 2 < len(held) or (as_value == 0)
-    if any(kind(c) in VALUES - {"number"} for c in full):
+    if any(kind(c) in VALUES - {"number"} or kind(c) == "url" for c in full):
+        return False
+    if any(_shaped_alike(c, body, i) for i, c in enumerate(texts)):
         return False
     seen = sum(
         any(len(r.cells) > i and r.cells[i].strip() == c for r in body[:200])
@@ -90,6 +97,29 @@ def is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[in
         if c
     )
     return len(set(full)) >= 0.6 * len(full) and seen * 2 <= len(full)
+
+
+def _value_like(text: str, body: Sequence[Record], column: int) -> bool:
+    """Whether a cell may be a value of its column: years and days name columns of numbers."""
+    if kind(text) not in VALUES or _year(text):
+        return False
+    if kind(text) not in _MOMENTS:
+        return True
+    below = [kind(r.cells[column]) for r in body[:200] if len(r.cells) > column]
+    return any(k in _MOMENTS for k in below)
+
+
+def _shaped_alike(text: str, body: Sequence[Record], column: int) -> bool:
+    """Whether a cell is written like those of its column, and with digits: `A-17`, `10.0.0.1`."""
+    if not any(c.isdigit() for c in text) or text.isdigit():
+        return False
+    cells = [r.cells[column].strip() for r in body[:200] if len(r.cells) > column]
+    full = [_shape(c) for c in cells if c]
+    return len(full) > 2 and full.count(_shape(text)) >= 0.8 * len(full)
+
+
+def _shape(text: str) -> str:
+    return _LETTERS.sub("a", _DIGITS.sub("0", text))
 
 
 def _year(text: str) -> bool:
@@ -103,11 +133,26 @@ def continues_header(first: Record, row: Record, values: frozenset[int]) -> bool
         return True
     if len(values) < 2 or len(cells) != len(first.cells) or is_rule(cells):
         return False
+    if _fills_gaps(first.cells, cells):
+        return True
     held = [i for i in values if i < len(cells)]
     if any(kind(c) in VALUES or kind(c) == "missing" for c in cells if c):
         return False
     texts = sum(1 for i in held if cells[i])
     return texts * 2 > len(held) and texts >= 2
+
+
+def _fills_gaps(first: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether years stand below the gaps of the first row, which begin behind a group's name."""
+    full = [i for i, c in enumerate(cells) if c]
+    gaps = [i for i, c in enumerate(first) if not c.strip()]
+    return (
+        bool(gaps)
+        and len(full) > 1
+        and not cells[0]
+        and set(gaps) <= set(full)
+        and all(_year(cells[i]) for i in full)
+    )
 
 
 def join_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:

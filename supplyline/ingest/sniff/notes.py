@@ -106,7 +106,7 @@ def _single_cells(tail: Sequence[Record], *, width: int, header: Sequence[str]) 
     rest = tail[: len(tail) - seen]
     column = _Column.of(rest)
     count = next((n for n in range(seen, 0, -1) if _notes_from(tail, n, column, width)), 0)
-    alike = sum(1 for r in rest if filled(r.cells) <= 1)
+    alike = sum(1 for r in rest if filled(r.cells) == 1)
     if count and (not rest or alike > 0.05 * len(rest)):
         return 0
     return count

@@ -52,6 +52,12 @@ def test_a_single_sign_is_western(word: str) -> None:
     assert found.name == "cp1252"
 
 
+def test_a_letter_beside_a_small_one_is_no_ideograph() -> None:
+    rows = "".join(f'"Śruba {n}","{n}","9,50"\n' for n in range(12))
+    found = encoding.detect(f'"Nazwa","Ilość","Cena"\n{rows}'.encode("iso8859_2"), whole=True)
+    assert found.name == "iso8859_2"
+
+
 def test_two_code_pages_that_are_near_each_other_are_both_named() -> None:
     found = encoding.detect("id;x\n1;Müller\n".encode("mac_roman"), whole=True)
     assert found.confidence < 0.6
