@@ -133,7 +133,7 @@ def continues_header(first: Record, row: Record, values: frozenset[int]) -> bool
         return True
     if len(values) < 2 or len(cells) != len(first.cells) or is_rule(cells):
         return False
-    if _fills_gaps(first.cells, cells):
+    if _fills_gaps(first.cells, cells, values):
         return True
     held = [i for i in values if i < len(cells)]
     if any(kind(c) in VALUES or kind(c) == "missing" for c in cells if c):
@@ -142,17 +142,14 @@ def continues_header(first: Record, row: Record, values: frozenset[int]) -> bool
     return texts * 2 > len(held) and texts >= 2
 
 
-def _fills_gaps(first: Sequence[str], cells: Sequence[str]) -> bool:
-    """Whether years stand below the gaps of the first row, which begin behind a group's name."""
+def _fills_gaps(first: Sequence[str], cells: Sequence[str], values: frozenset[int]) -> bool:
+    """Whether texts or years above columns of values stand below the gaps of the first row, which
+    begin behind the name of a group."""
     full = [i for i, c in enumerate(cells) if c]
-    gaps = [i for i, c in enumerate(first) if not c.strip()]
-    return (
-        bool(gaps)
-        and len(full) > 1
-        and not cells[0]
-        and set(gaps) <= set(full)
-        and all(_year(cells[i]) for i in full)
-    )
+    gaps = {i for i, c in enumerate(first) if not c.strip()}
+    if len(full) < 2 or not gaps or cells[0] or not gaps <= set(full) <= values:
+        return False
+    return all(_year(cells[i]) or kind(cells[i]) not in VALUES | {"missing"} for i in full)
 
 
 def join_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -54,6 +54,9 @@ NOTES = [
          "\n(9 rows affected)\n", ",", ("id  ", "nm ", "v")),
 ]  # fmt: skip
 HEADERS = [
+    Case("names below a gap", "No;Area;Voters;First votes;\n;;;Final;Before\n",
+         numbered("#;Land #;1#0;2#0;3#0"), "", ";",
+         ("No", "Area", "Voters", "First votes Final", "Before")),
     Case("days above numbers", "State,Country,1/22/20,1/23/20\n", numbered('S,"L#, The",#,1#'),
          "", ",", ("State", "Country", "1/22/20", "1/23/20")),
     Case("years below a gap", 'Area,"April 1, 2010",Estimate,,\n,,2010,2011,2012\n',
