@@ -124,8 +124,10 @@ class Layout:
 
 
 def file_remarks(layout: Mapping[str, Any], *, rows_read: int) -> tuple[str, ...]:
-    """What a person should know of how a file was read: sheets left out, no row at all."""
-    left_out = tuple(r for r in layout.get("reasons", ()) if r.startswith("not read: "))
+    """What a person should know of how a file was read: sheets left out, columns taken for those
+    of the key, no row at all."""
+    marks = ("not read: ", "read as the key: ")
+    left_out = tuple(r for r in layout.get("reasons", ()) if r.startswith(marks))
     if rows_read:
         return left_out
     where = f"sheet {layout['sheet']!r}" if layout.get("sheet") else "the file"

@@ -6,7 +6,7 @@ with what the first one recorded, whatever was decided meanwhile. Writes nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -66,11 +66,48 @@ def understand(
         )  # fmt: skip
     first = landing.manifest(org, file.origin) if file.origin else None
     place = first.sequence if first is not None and first.table == table else None
-    return opened(source, name=file.name, options=options, asked=asked, sequence=place)
+    return opened(
+        source,
+        name=file.name,
+        options=options,
+        asked=asked,
+        sequence=place,
+        spelled=None if found is not None else key_spellings(org, table, agreed, landing),
+    )
+
+
+Spelled = Callable[[Sequence[str]], dict[str, str]]
+"""A file's columns → those of them that are the key's under another name (`vocabulary`)."""
+
+
+def key_spellings(org: OrgId, table: TableName, agreed: TableSettings, landing: Landing) -> Spelled:
+    """By the files of the table that are landed already; looks at them only if it has to."""
+    from supplyline.vocabulary import field_columns, key_aliases, key_candidates, recognise
+
+    def spelled(columns: Sequence[str]) -> dict[str, str]:
+        if agreed.key == () or (agreed.key and set(agreed.key) <= set(columns)):
+            return {}
+        before = [m for m in landing.manifests(org, table=table, state="closed") if not m.replay_of]
+        if not before:
+            return {}
+        headers = [[str(c["name"]) for c in m.layout["columns"]] for m in before]
+        first = recognise(headers[0], file_name=f"{table}.csv")
+        keys = key_candidates(first.kind, field_columns(headers[0]))
+        known = list(dict.fromkeys(name for header in headers for name in header))
+        key = agreed.key or tuple(dict.fromkeys(name for one in keys for name in one))
+        return key_aliases(columns, key=key, known=known)
+
+    return spelled
 
 
 def opened(
-    source: BinaryIO, *, name: str, options: ParseOptions, asked: Json, sequence: int | None = None
+    source: BinaryIO,
+    *,
+    name: str,
+    options: ParseOptions,
+    asked: Json,
+    sequence: int | None = None,
+    spelled: Spelled | None = None,
 ) -> Intake:
     """A file read with a contract: columns under their agreed names, each row checked."""
     from supplyline.ingest import checks, open_file
@@ -79,6 +116,9 @@ def opened(
     reading = open_file(source, name=name, options=options)
     checks.require_table(reading.layout)
     reading.layout = renamed(reading.layout, asked.get("aliases", {}))
+    if spelled is not None and (found := spelled([c.name for c in reading.layout.columns])):
+        asked = {**asked, "spelled": found}
+    reading.layout = _under_the_keys_names(reading.layout, asked.get("spelled", {}))
     checks.require_columns(rules, reading.layout)
     return Intake(
         layout=reading.layout,
@@ -194,6 +234,15 @@ def asked_of(agreed: TableSettings) -> Json:
     if agreed.aliases:
         out["aliases"] = dict(agreed.aliases)
     return out
+
+
+def _under_the_keys_names(layout: Layout, spelled: dict[str, str]) -> Layout:
+    reasons = tuple(
+        f"read as the key: column {theirs} is taken for {own}, which the file lacks;"
+        " if it is another, say so in `aliases` of the table's contract and read the file again"
+        for theirs, own in spelled.items()
+    )
+    return replace(renamed(layout, spelled), reasons=(*layout.reasons, *reasons))
 
 
 def renamed(layout: Layout, aliases: dict[str, str]) -> Layout:

@@ -24,7 +24,7 @@ from supplyline.stages import open_landing
 from supplyline.tenancy.catalog import save_table_settings, table_settings, tables
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import column_names
-from supplyline.vocabulary import field_columns, key_candidates, recognise
+from supplyline.vocabulary import field_columns, key_aliases, key_candidates, recognise
 
 PARTS = ("options", "mapping", "rules", "aliases", "key", "types", "drift")
 
@@ -122,7 +122,8 @@ def _proposed(agreed: TableSettings, newest: Manifest | None) -> Json | None:
 def _spelled_otherwise(agreed: TableSettings, names: Sequence[str]) -> dict[str, str]:
     """Columns of the file that mean what the contract maps to a column that the file lacks."""
     meant = field_columns(names)
-    return {
+    key = agreed.key or ()
+    return key_aliases(names, key=key, known=[*key, *agreed.mapping.values()]) | {
         meant[field]: column
         for field, column in agreed.mapping.items()
         if column not in names and field in meant and meant[field] not in agreed.mapping.values()

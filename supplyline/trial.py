@@ -33,7 +33,7 @@ from supplyline.contracts import (
 from supplyline.errors import SupplylineError, UnreadableFile
 from supplyline.ingest.commands import options_from, parse_options
 from supplyline.ingest.preview import overruled, preview
-from supplyline.intake import Intake, asked_of, opened, options_for
+from supplyline.intake import Intake, asked_of, key_spellings, opened, options_for
 from supplyline.settings import Settings
 from supplyline.stages import key_candidates, open_landing, utc_now
 from supplyline.storage import Storage
@@ -115,12 +115,19 @@ def dry_run(
         agreed = table_settings(conn, table)
     options = overruled(options_for(file, agreed), given)
     asked = asked_of(agreed)
-    key = file_key(org, table=table, sha256=file.sha256, options=options, asked=asked)
     with open_landing(settings) as landing:
         known = landing.manifests(org, table=table, state="closed")
+        intake = opened(
+            source,
+            name=file.name,
+            options=options,
+            asked=asked,
+            spelled=key_spellings(org, table, agreed, landing),
+        )
+    asked = intake.asked
+    key = file_key(org, table=table, sha256=file.sha256, options=options, asked=asked)
     root = file.origin or file.file_id
     earlier = [m for m in known if root in (m.file_id, m.origin)]
-    intake = opened(source, name=file.name, options=options, asked=asked)
     manifest = Manifest(
         org=org,
         table=table,

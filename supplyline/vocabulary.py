@@ -153,6 +153,27 @@ def spelled(field: str, columns: Sequence[str]) -> list[str]:
     ]
 
 
+def key_aliases(
+    columns: Sequence[str], *, key: Sequence[str], known: Sequence[str]
+) -> dict[str, str]:
+    """A file's column → the column of its table's key that it must be.
+
+    Only where there is no doubt: the file lacks the key's column, one column alone of the file is
+    called like the same field, and the table (whose columns are `known`) has none of its name.
+    """
+    meant, fields = field_columns(columns), field_columns(known)
+    out: dict[str, str] = {}
+    for wanted in key:
+        field = next((f for f, c in fields.items() if c == wanted), None)
+        if wanted in columns or field is None or field not in meant:
+            continue
+        other = meant[field]
+        rivals = {*spelled(field, columns)} - {other}
+        if other not in known and not rivals:
+            out[other] = wanted
+    return out
+
+
 def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
     """Proposes the table for a file from its header and name."""
     names = column_names(headers)

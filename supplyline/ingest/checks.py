@@ -84,7 +84,8 @@ def require_columns(checks: Checks, layout: Layout) -> None:
     if missing := sorted(needed - there):
         raise UnreadableFile(
             f"The file lacks what its table's contract requires: {', '.join(missing)}.",
-            next_step="Correct the file's header or the contract, then ingest the file again.",
+            next_step="Correct the file's header or the contract (`aliases`: other spellings of a"
+            " column), then ingest the file again.",
         )
 
 

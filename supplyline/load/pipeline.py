@@ -380,6 +380,8 @@ class _Work:
                 raise SchemaDrift(
                     f"The file {self.manifest.name} lacks the key column {column} of {table}.",
                     of_file=True,
+                    next_step="If the file has it under another name, say so in `aliases` of the"
+                    " table's contract (PUT /api/tables/<table>/contract/), then ingest it again.",
                     table=table,
                 )
         return key

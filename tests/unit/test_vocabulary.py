@@ -8,7 +8,7 @@ import pytest
 
 from supplyline.spellings import FIELDS
 from supplyline.tenancy.names import column_names
-from supplyline.vocabulary import field_columns, key_candidates, recognise
+from supplyline.vocabulary import field_columns, key_aliases, key_candidates, recognise
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,23 @@ def test_key_candidates_name_columns_that_are_there() -> None:
     proposal = recognise(["order_id", "line_no", "sku", "qty", "order_date"], file_name="s.csv")
     assert proposal.kind == "sales"
     assert key_candidates("sales", proposal.mapping)[0] == ("order_id", "line_no")
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "known", "aliases"),
+    [
+        ("sku,stock", "codigo", "codigo,existencias", {"sku": "codigo"}),
+        ("codigo,stock", "codigo", "codigo,existencias", {}),
+        ("sku,ean,stock", "codigo", "codigo,existencias", {}),  # which of the two?
+        ("sku,stock", "codigo", "codigo,sku,existencias", {}),  # the table has a sku, too
+        ("colour,stock", "codigo", "codigo,existencias", {}),
+        ("sku,stock", "whatever", "whatever,existencias", {}),
+        ("sku,store,stock", "codigo,almacen", "codigo,almacen,existencias",
+         {"sku": "codigo", "store": "almacen"}),
+    ],
+)  # fmt: skip
+def test_a_key_under_another_name_is_known_only_where_there_is_no_doubt(
+    header: str, key: str, known: str, aliases: dict[str, str]
+) -> None:
+    found = key_aliases(header.split(","), key=key.split(","), known=known.split(","))
+    assert found == aliases

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from supplyline.contracts import ParseOptions
-from supplyline.errors import UnreadableFile
+from supplyline.errors import SchemaDrift, UnreadableFile
 from supplyline.ingest import corrections
 from supplyline.operations import undo as undo_command
 from supplyline.overview import organization_overview
 from supplyline.stages import open_landing
+from supplyline.table_contracts import contract_of
+from supplyline.tenancy.names import parse_table_name
 from supplyline.verification import verify as verify_command
 from tests.integration.ingest.conftest import Shop
 
@@ -219,3 +221,39 @@ def test_what_was_decided_between_two_attempts_does_not_mix_in(shop: Shop) -> No
     answer = shop.ingest("f1")
 
     assert (answer["landed"], answer["quarantined"]) == (4, 0)
+
+
+@pytest.mark.parametrize("loaded_between", [True, False])
+def test_a_key_under_another_name_is_read_as_the_key_and_said(
+    shop: Shop, loaded_between: bool
+) -> None:
+    shop.put("f1", "codigo;existencias\nA;1\nB;2\n", name="stock.csv")
+    shop.put("f2", "SKU,Stock\nB,3\nC,4\n", name="stock.csv")
+    shop.ingest("f1", table="inventory")
+    if loaded_between:
+        shop.load(table="inventory")
+
+    answer = shop.ingest("f2", table="inventory")
+    shop.load(table="inventory")
+
+    assert shop.rows("SELECT codigo FROM inventory ORDER BY 1") == [("A",), ("B",), ("C",)]
+    (remark,) = answer["remarks"]
+    assert remark.startswith("read as the key: column sku is taken for codigo")
+    assert remark in shop.certificate("f2").remarks
+    again = shop.ingest("f2", table="inventory")
+    assert again["remarks"] == [remark]
+
+
+def test_a_key_that_cannot_be_told_is_refused_with_the_way_out(shop: Shop) -> None:
+    shop.put("f1", "codigo;existencias\nA;1\nB;2\n", name="stock.csv")
+    shop.put("f2", "SKU,EAN,Stock\nB,1,3\nC,2,4\n", name="stock.csv")
+    shop.ingest("f1", table="inventory")
+    shop.load(table="inventory")
+    shop.ingest("f2", table="inventory")
+    with pytest.raises(SchemaDrift, match="lacks the key column codigo") as error:
+        shop.load(table="inventory")
+    assert "aliases" in error.value.advice
+    proposed = contract_of(shop.org, table=parse_table_name("inventory"), settings=shop.settings)[
+        "proposed"
+    ]
+    assert proposed["aliases"] == {}
