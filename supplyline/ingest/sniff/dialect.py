@@ -69,7 +69,7 @@ def detect(lines: Sequence[tuple[str, str]], *, options: ParseOptions) -> Guess:
             rows = _rows(picked, Tokenizer(delimiter, quote, escape))
             score = _score(rows, picked, delimiter, quote, escape)
             ranked.append((score, delimiter, quote, escape))
-    if options.delimiter is None:
+    if options.delimiter is None and text.strip():
         ranked = [*_tabs_first(ranked, picked), _one_column(picked, ranked)]
     ranked.sort(key=lambda r: -r[0])
     score, delimiter, quote, escape = ranked[0]

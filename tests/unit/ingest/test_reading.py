@@ -168,3 +168,8 @@ def test_what_stands_above_the_header_that_was_named_is_left_out() -> None:
 def test_a_wrong_value_in_the_first_of_a_few_rows_is_no_second_header() -> None:
     reading = read(b"sku,name,price\nA1,Kettle,broken\n1,\xff,2\n3\n")
     assert reading.names == ("sku", "name", "price")
+
+
+def test_a_header_row_behind_the_files_end_is_refused() -> None:
+    with pytest.raises(UnreadableFile):
+        list(read(b"sku,qty\nA,1\n", header_row=99).batches())
