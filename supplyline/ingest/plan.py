@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -15,6 +16,8 @@ from supplyline.tenancy.names import column_names
 
 SAMPLE = 1 << 18
 UTF8_CHECK = 64 << 20
+_HALF_PAIRS = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape"})
+"""Encodings that give halves of surrogate pairs without an error. No file comes in them."""
 _BLANK = b"\0 \t\r\n\xef\xbb\xbf"
 
 
@@ -149,14 +152,21 @@ def _empty(options: ParseOptions) -> Plan:
 
 
 def known_encoding(name: str) -> None:
-    """Raises UnreadableFile for what is the name of no encoding of texts."""
-    try:
-        "".encode(name)
-    except (LookupError, UnicodeError, ValueError):
+    """Raises UnreadableFile for what is the name of no encoding in which files come."""
+    if not _decodes(name):
         raise UnreadableFile(
             f"{name[:40]!r} is no known encoding.",
             next_step="Give an encoding such as utf-8, cp1252 or utf-16.",
-        ) from None
+        )
+
+
+def _decodes(name: str) -> bool:
+    try:
+        "".encode(name)
+        codecs.getincrementaldecoder(name)("supplyline_keep").decode(b"a", True)
+        return codecs.lookup(name).name not in _HALF_PAIRS
+    except (LookupError, UnicodeError, ValueError, TypeError):
+        return False
 
 
 def _encoding(

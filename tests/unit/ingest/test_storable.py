@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from supplyline.contracts import ParseOptions, QuarantinedRow
+from supplyline.errors import UnreadableFile
 from supplyline.ingest import Reading, open_file
+from supplyline.ingest.preview import options_of
 from supplyline.ingest.records import Record, Refused
 from supplyline.ingest.storable import storable
 
@@ -106,3 +108,18 @@ def test_a_key_that_an_object_has_twice_is_two_columns() -> None:
 def test_json_is_known_behind_any_number_of_blanks(name: str) -> None:
     for data in (b"[" + b" " * 20_000 + b'{"a": 1}]', b"\n" * 20_000 + b'[{"a": 1}]'):
         assert rows(read(data, name))[0] == [{"a": "1"}]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["klingon", "rot13", "base64", "utf-7", "unicode_escape", "idna", "punycode", ""]
+)
+def test_what_is_no_encoding_of_files_is_refused(encoding: str) -> None:
+    with pytest.raises(UnreadableFile, match="no known encoding"):
+        options_of({"encoding": encoding})
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "UTF-16", "cp1252", "latin-1", "shift_jis", "gb18030"]
+)
+def test_encodings_of_files_may_be_given(encoding: str) -> None:
+    assert options_of({"encoding": encoding}).encoding == encoding
