@@ -36,6 +36,15 @@ def text_bytes(column: pa.Array) -> int:
     return int(ends[column.offset + len(column)]) - int(ends[column.offset])
 
 
+def complete(column: pa.Array) -> bool:
+    """Whether every cell of a string array is there and not empty."""
+    if column.null_count or not len(column):
+        return not column.null_count
+    ends = np.frombuffer(column.buffers()[1], dtype=np.int32)
+    here = ends[column.offset : column.offset + len(column) + 1]
+    return bool((here[1:] > here[:-1]).all())
+
+
 def booleans(values: Mask) -> pa.Array:
     """A bool array without nulls."""
     bits = np.packbits(values, bitorder="little")

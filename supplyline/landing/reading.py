@@ -83,43 +83,57 @@ class _Documents:
         )
         return every[at]
 
-    def _at_field(self, kind: bytes, name: str) -> tuple[Flags, int]:
-        """Which documents have the field next, and the bytes before its value."""
+    def _at_field(self, kind: bytes, name: str, width: int) -> tuple[Flags, int, bytes, bool]:
+        """Which documents have the field next, the bytes before its value, the first `width` bytes
+        of every value (one behind the other), and whether these are the same in all documents.
+        """
         head = kind + name.encode() + b"\0"
-        if self._here(f"V{len(head)}", self._at).tobytes() == head * self.count:
-            return self._all, len(head)
-        found = np.ones(self.count, dtype=np.bool_)
-        for first in range(0, len(head), 8):
-            part = head[first : first + 8]
-            word = self._here("<u8", self._at + first)
-            if len(part) < 8:
-                word &= np.uint64((1 << (8 * len(part))) - 1)
-            found &= word == np.uint64(int.from_bytes(part, "little"))
-        return found, len(head)
+        size = len(head) + width
+        block = self._here(f"V{size}", np.minimum(self._at, self._last)).tobytes()
+        if block.startswith(head) and block == block[:size] * self.count:
+            return self._all, len(head), block[len(head) : size] * self.count, True
+        heads = _column(block, f"V{len(head)}", self.count, size)
+        found = self._all
+        if heads.tobytes() != head * self.count:
+            found = np.ones(self.count, dtype=np.bool_)
+            for first in range(0, len(head), 8):
+                part = head[first : first + 8]
+                word = self._here("<u8", self._at + first)
+                if len(part) < 8:
+                    word &= np.uint64((1 << (8 * len(part))) - 1)
+                found &= word == np.uint64(int.from_bytes(part, "little"))
+        values = _column(block, f"V{width}", self.count, size, offset=len(head)).tobytes()
+        return found, len(head), values, False
 
     def _move(self, found: Flags, by: Ints | int) -> None:
         self._at += by if found is self._all else np.where(found, by, 0)
         np.minimum(self._at, self._last, out=self._at)  # where lengths lie, `odd` will tell
 
     def long(self, name: str) -> pa.Array:
-        found, head = self._at_field(_LONG, name)
-        values = self._here("<i8", np.minimum(self._at + head, self._last))
+        found, head, values, _ = self._at_field(_LONG, name, 8)
         self._move(found, head + 8)
-        array = integers(values)
+        array = integers(np.frombuffer(values, dtype="<i8"))
         if found is self._all:
             return array
         buffers = [_bitmap(found), array.buffers()[1]]
         return pa.Array.from_buffers(pa.int64(), self.count, buffers)
 
     def text(self, name: str) -> _Cells:
-        found, head = self._at_field(_TEXT, name)
-        at = np.minimum(self._at + head, self._last)
-        size = self._here("<i4", at).astype(np.int64)
+        found, head, sizes, same = self._at_field(_TEXT, name, 4)
+        starts = self._at + (head + 4)
+        if same:
+            width = int.from_bytes(sizes[:4], "little", signed=True)
+            if 1 <= width <= _LONG_CELL and int(starts.max()) + width <= self._last:
+                self._at = starts + width
+                return _Cells(self._wire, starts=starts, sizes=width - 1)
+        np.minimum(starts, self._last + 4, out=starts)
+        size = np.frombuffer(sizes, dtype="<i4").astype(np.int64)
         if found is not self._all:
             size[~found] = 1
-        np.clip(size, 1, self._last - at + 1, out=size)
+        np.clip(size, 1, self._last + 5 - starts, out=size)
         self._move(found, size + (head + 4))
-        return _Cells(self._wire, starts=at + 4, sizes=size - 1, found=found)
+        there = None if found is self._all else found
+        return _Cells(self._wire, starts=starts, sizes=size - 1, found=there)
 
     def odd(self) -> Flags:
         """Documents that were not understood field by field."""
@@ -131,42 +145,66 @@ class _Documents:
 
 
 class _Cells:
-    """Pieces of the wire batch that are the cells of one column."""
+    """Pieces of the wire batch that are the cells of one column; `sizes`: one, or one for each."""
 
-    def __init__(self, wire: bytes, *, starts: Ints, sizes: Ints, found: Flags) -> None:
+    def __init__(
+        self, wire: bytes, *, starts: Ints, sizes: Ints | int, found: Flags | None = None
+    ) -> None:
         self._wire, self._starts, self._sizes, self._found = wire, starts, sizes, found
 
     def array(self) -> pa.Array:
-        """A string array. Cells are copied in chunks of one width, the last chunks first: what a
-        chunk has too much runs into the beginnings of the cells behind it, which come later.
-        """
+        """A string array."""
+        if isinstance(self._sizes, int):
+            return self._of_one_width(self._sizes)
         rows = len(self._sizes)
         ends = np.cumsum(self._sizes)
         offsets = np.zeros(rows + 1, dtype=np.int32)
         offsets[1:] = ends
-        chunk = self._chunk()
-        data = np.empty(int(ends[-1] if rows else 0) + _SPARE, dtype=np.uint8)
+        data = self._joined(self._sizes, offsets[:-1].astype(np.int64), int(ends[-1:].sum()))
+        there = None if self._found is None or self._found.all() else _bitmap(self._found)
+        return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(data), there)
+
+    def _of_one_width(self, width: int) -> pa.Array:
+        rows = len(self._starts)
+        offsets = (
+            np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+            if width
+            else np.zeros(rows + 1, dtype=np.int32)
+        )
+        data = _windows(self._wire, width)[self._starts].tobytes() if width else b""
+        return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(data))
+
+    def _joined(self, sizes: Ints, to: Ints, total: int) -> npt.NDArray[np.uint8]:
+        """The cells' bytes, one behind the other.
+
+        They are copied in chunks of one width, the last chunks first: what a chunk has too much
+        runs into the beginnings of the cells behind it, which come later.
+        """
+        longest = int(sizes.max(initial=0))
+        chunk = next((c for c in (8, 16, 32) if longest <= c), _SPARE)
+        data = np.empty(total + _SPARE, dtype=np.uint8)
         source, target = _windows(self._wire, chunk), _windows(data, chunk)
-        to = offsets[:-1].astype(np.int64)
-        long_cells = self._sizes > _LONG_CELL
-        chunks = np.where(long_cells, 1, -(-self._sizes // chunk))
-        for number in range(int(chunks.max(initial=1)) - 1, 0, -1):
-            some = np.flatnonzero(chunks > number)
-            target[to[some] + number * chunk] = source[self._starts[some] + number * chunk]
+        if longest > chunk:
+            chunks = np.where(sizes > _LONG_CELL, 1, -(-sizes // chunk))
+            for number in range(int(chunks.max()) - 1, 0, -1):
+                some = np.flatnonzero(chunks > number)
+                target[to[some] + number * chunk] = source[self._starts[some] + number * chunk]
         target[to] = source[np.minimum(self._starts, len(source) - 1)]
-        for i in np.flatnonzero(long_cells):
+        for i in np.flatnonzero(sizes > _LONG_CELL) if longest > _LONG_CELL else ():
             cell = np.frombuffer(
-                self._wire, np.uint8, count=int(self._sizes[i]), offset=int(self._starts[i])
+                self._wire, np.uint8, count=int(sizes[i]), offset=int(self._starts[i])
             )
             data[to[i] : to[i] + len(cell)] = cell
-        there = None if self._found.all() else _bitmap(self._found)
-        return pa.StringArray.from_buffers(
-            rows, pa.py_buffer(offsets), pa.py_buffer(data[: offsets[-1]]), there
-        )
+        return data[:total]
 
-    def _chunk(self) -> int:
-        longest = int(self._sizes.max(initial=0))
-        return next((c for c in (8, 16, 32) if longest <= c), _SPARE)
+
+def _column(
+    block: bytes, form: str, rows: int, stride: int, *, offset: int = 0
+) -> npt.NDArray[np.void]:
+    """The pieces of one width that lie `stride` bytes apart."""
+    if not rows:
+        return np.empty(0, dtype=form)
+    return np.ndarray((rows,), dtype=form, buffer=block, offset=offset, strides=(stride,))
 
 
 def _bitmap(flags: Flags) -> pa.Buffer:

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from supplyline.arrays import strings
+from supplyline.arrays import complete, strings
 from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
 from supplyline.load import schema
 from supplyline.load.kinds import TEXT
 from supplyline.load.staging import Incoming, create_staging
-from supplyline.load.typed_copy import become_staging, complete, copy_typed, fits, sent_as_it_is
+from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
 from supplyline.load.types import Evidence, comparable
 from supplyline.tenancy.connections import Connection
 
@@ -136,7 +136,7 @@ class FirstLoad:
         """Whether the batch, which is part of the evidence already, fits the kinds and a key."""
         if not fits(self.evidence, types):
             return False
-        self.keys = [k for k in self.keys if all(complete(batch, c) for c in k)]
+        self.keys = [k for k in self.keys if all(complete(batch.column(c)) for c in k)]
         return bool(self.keys)
 
     def _proved(self, plan: schema.Plan) -> bool:
@@ -164,7 +164,7 @@ class FirstLoad:
 
 
 def _may_be_key(batch: pa.RecordBatch, types: Mapping[str, str], key: Key) -> bool:
-    if not all(c in types and complete(batch, c) for c in key):
+    if not all(c in types and complete(batch.column(c)) for c in key):
         return False
     if not key:
         return True

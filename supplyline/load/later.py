@@ -17,6 +17,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from supplyline.arrays import complete
 from supplyline.checksums import SEEDS
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import DatabaseUnavailable
@@ -25,7 +26,7 @@ from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import Incoming, create_staging
-from supplyline.load.typed_copy import become_staging, complete, copy_typed, fits, sent_as_it_is
+from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
 from supplyline.load.types import Evidence, remembered, typed
 from supplyline.tenancy.connections import Connection
 
@@ -87,7 +88,7 @@ class LaterLoad:
         rows = copy_typed(
             self.conn, self.incoming, schema="pg_temp", relation=TYPED, types=self.staged,
             accepts=lambda batch: (
-                fits(self.evidence, plan.types) and all(complete(batch, c) for c in self.key)
+                fits(self.evidence, plan.types) and all(complete(batch.column(c)) for c in self.key)
             ),
         )  # fmt: skip
         whole = self._plan()

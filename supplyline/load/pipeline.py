@@ -24,6 +24,7 @@ from supplyline.contracts import (
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
+from supplyline.load.ahead import ahead
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
@@ -169,12 +170,12 @@ def load_within(
 
     `accepted`: the file was loaded before; a policy that came later does not refuse it.
     """
-    with own_fault(manifest):
+    with own_fault(manifest), ahead(batches) as read:
         return _load(
             org,
             conn=conn,
             manifest=manifest,
-            batches=batches,
+            batches=read,
             run=run,
             now=now,
             key_candidates=key_candidates,

@@ -18,6 +18,7 @@ from psycopg import sql
 from supplyline import arrays
 from supplyline.checksums import SEPARATOR, Checksum
 from supplyline.contracts import EXTRA, ROW
+from supplyline.load.ahead import ahead
 from supplyline.load.types import Evidence
 from supplyline.tenancy.connections import Connection
 
@@ -115,10 +116,11 @@ def stage(
 
     Columns: one text column each, `_row bigint`, `_raw jsonb` (see `raw_of`).
     """
-    incoming = Incoming(columns, batches, evidence=evidence)
-    create_staging(conn, columns)
-    fill_staging(conn, incoming)
-    return incoming.checksum
+    with ahead(batches) as read:
+        incoming = Incoming(columns, read, evidence=evidence)
+        create_staging(conn, columns)
+        fill_staging(conn, incoming)
+        return incoming.checksum
 
 
 def create_staging(conn: Connection, columns: Sequence[str]) -> None:

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
 
-from supplyline.arrays import EMPTY
 from supplyline.load.kinds import BOOLEAN, TEXT, kind_of
 from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
 from supplyline.load.types import Evidence, restored
@@ -24,12 +22,6 @@ from supplyline.tenancy.connections import Connection
 def sent_as_it_is(spec: str) -> bool:
     """Whether PostgreSQL reads the kind's texts without help."""
     return spec == BOOLEAN or kind_of(spec).plain
-
-
-def complete(batch: pa.RecordBatch, column: str) -> bool:
-    """Whether every cell is there and not empty."""
-    cells = batch.column(column)
-    return cells.null_count == 0 and not pc.any(pc.equal(cells, EMPTY)).as_py()
 
 
 def fits(evidence: Evidence, types: Mapping[str, str]) -> bool:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from supplyline import arrays
 from supplyline.arrays import EMPTY
 from supplyline.load import dates
 from supplyline.load.kinds import (
@@ -31,7 +32,7 @@ from supplyline.load.kinds import (
     kinds_of,
     sql_type,
 )
-from supplyline.load.vectors import proves
+from supplyline.load.vectors import proves, proves_small
 from supplyline.tenancy.connections import Connection
 
 _NUMBERS = (BIGINT, NUMERIC)
@@ -77,7 +78,9 @@ class Evidence:
             if kinds is not None and not kinds and not hints:
                 continue
             cells = batch.column(column)
-            values = cells.filter(pc.not_equal(cells, EMPTY))  # neither empty nor absent
+            values = (
+                cells if arrays.complete(cells) else cells.filter(pc.not_equal(cells, EMPTY))
+            )  # neither empty nor absent
             if not len(values):
                 continue
             if kinds is None:
@@ -122,10 +125,17 @@ def surviving(kinds: Sequence[str], values: pa.Array) -> list[str]:
         # An integer fits every format without grouping, and a small one every format.
         plain = (*_NUMBERS, f"{NUMERIC} 1234,5")
         return [k for k in kinds if small or k in plain or _fit(k, values)]
-    if NUMERIC in kinds and _fit(NUMERIC, values) and _all(values, _UNGROUPED):
+    if NUMERIC in kinds and _ungrouped(values):
         point = [k for k in kinds if k != BIGINT and kind_of(k).meaning == "."]
         return [k for k in kinds if k in point or _fit(k, values)]
     return [k for k in kinds if _fit(k, values)]
+
+
+def _ungrouped(values: pa.Array) -> bool:
+    """Whether all are plain numbers, and too small for a mark between thousands."""
+    if proves_small(values, digits=_SMALL):
+        return True
+    return _fit(NUMERIC, values) and _all(values, _UNGROUPED)
 
 
 def _fit(kind: str, values: pa.Array) -> bool:

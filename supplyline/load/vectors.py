@@ -17,25 +17,43 @@ from supplyline.load import dates
 _WIDTHS = {"YYYY": 4, "MM": 2, "DD": 2, "HH24": 2, "MI": 2, "SS": 2, "FF": 0}
 _WIDTHS |= {f"FF{n}": n for n in range(1, 7)}
 _RANGES = {"y": (1000, 9999), "m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59)}
-_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int16)
+_LEAP_DAY = 29
 _ZERO, _NINE, _POINT, _MINUS = (ord(c) for c in "09.-")
 _BIGINT_DIGITS, _WHOLE_DIGITS, _PLACES = 18, 61, 40
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int16]
 
 
 def proves(spec: str, values: pa.Array) -> bool:
     """Whether every text certainly fits; the array has no nulls and no empty texts."""
     if values.type != pa.string() or not len(values):
         return False
+    data, offsets = _bytes_of(values)
+    if spec == "bigint":
+        return _are_numbers(data, offsets, digits=_BIGINT_DIGITS, whole=True)
+    if spec == "numeric":
+        return _are_numbers(data, offsets, digits=_WHOLE_DIGITS)
+    places = _places(spec)
+    return places is not None and _are_dates(data, offsets, *places)
+
+
+def proves_small(values: pa.Array, *, digits: int) -> bool:
+    """Whether every text is certainly a plain number with at most so many digits before the point;
+    as for `proves`, the array has no nulls and no empty texts."""
+    if values.type != pa.string() or not len(values):
+        return False
+    return _are_numbers(*_bytes_of(values), digits=digits)
+
+
+def _bytes_of(values: pa.Array) -> tuple[Bytes, Ints]:
+    """The texts' bytes, and where in them each begins and the last ends."""
     every = np.frombuffer(values.buffers()[1], dtype=np.int32)
     offsets = every[values.offset : values.offset + len(values) + 1].astype(np.int64)
     data = np.frombuffer(values.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-    if spec in ("bigint", "numeric"):
-        return _are_numbers(data, offsets - offsets[0], whole=spec == "bigint")
-    places = _places(spec)
-    return places is not None and _are_dates(data, offsets, *places)
+    return data, offsets - offsets[0]
 
 
 Parts = tuple[tuple[str, int, int], ...]
@@ -73,29 +91,34 @@ def _are_dates(data: Bytes, offsets: Ints, width: int, parts: Parts, literals: L
     if any((chars[at] != byte).any() for at, byte in literals):
         return False
     chars = chars - np.uint8(_ZERO)  # a copy; what is no digit becomes more than nine
-    of: dict[str, Ints] = {}
+    of: dict[str, Numbers] = {}
     for letter, begin, end in parts:
         if (chars[begin:end] > _NINE - _ZERO).any():
             return False
         if letter in _RANGES:
-            number = np.zeros(rows, dtype=np.int64)
-            for digit in chars[begin:end]:
-                number = number * 10 + digit
+            number = chars[begin].astype(np.int16)  # of at most four digits
+            for digit in chars[begin + 1 : end]:
+                number *= 10
+                number += digit
             least, most = _RANGES[letter]
             if number.min() < least or number.max() > most:
                 return False
             of[letter] = number
-    year, month = of["y"], of["m"]
-    leap = (month == 2) & (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    return bool((of["d"] <= _DAYS[month] + leap).all())
+    late = np.flatnonzero(of["d"] > _DAYS[of["m"]])
+    if not len(late):
+        return True
+    year, month, day = (of[part][late] for part in "ymd")
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    return bool(((month == 2) & (day == _LEAP_DAY) & leap).all())
 
 
-def _are_numbers(data: Bytes, offsets: Ints, *, whole: bool) -> bool:
-    """`numbers.INTEGER`, and the plain format's pattern but for a minus before a zero."""
+def _are_numbers(data: Bytes, offsets: Ints, *, digits: int, whole: bool = False) -> bool:
+    """`numbers.INTEGER`, and the plain format's pattern but for a minus before a zero; with at most
+    so many digits before the point."""
     begins, ends = offsets[:-1], offsets[1:]
     points, signs = np.flatnonzero(data == _POINT), np.flatnonzero(data == _MINUS)
-    digits = np.count_nonzero((data - np.uint8(_ZERO)) <= _NINE - _ZERO)
-    if digits + len(points) + len(signs) != len(data) or (whole and len(points)):
+    numerals = np.count_nonzero((data - np.uint8(_ZERO)) <= _NINE - _ZERO)
+    if numerals + len(points) + len(signs) != len(data) or (whole and len(points)):
         return False
     negative = data[begins] == _MINUS
     if np.count_nonzero(negative) != len(signs):  # a minus within a text
@@ -108,7 +131,7 @@ def _are_numbers(data: Bytes, offsets: Ints, *, whole: bool) -> bool:
         if (np.diff(rows) == 0).any() or places.min() < 1 or places.max() > _PLACES:
             return False
         length[rows] = points - first[rows]
-    if length.min() < 1 or length.max() > (_BIGINT_DIGITS if whole else _WHOLE_DIGITS):
+    if length.min() < 1 or length.max() > digits:
         return False
     zero = data[first] == _ZERO
     return not (zero & ((length > 1) | negative)).any()
