@@ -6,7 +6,7 @@
 Each file is loaded twice, into an organization each, by the same code in a process of its own:
 
 - from the real MongoDB server (`runs`); `mongo_s` is the time in which the driver waited for its
-  answers. A recorder stands between them and writes the answers down;
+  answers, which overlaps with the loading. A recorder stands between and writes the answers down;
 - from a server that gives these same answers at once (`benchmarks.replay`; `replayed`): the wall
   clock of the client's side with all that overlaps, without the cost of the MongoDB server itself.
   That server's own work (some 0.3 CPU s per million rows) counts against the load.
@@ -248,34 +248,34 @@ def main() -> None:
                 copies.add(file)
             again[name] = replayed(here, folder, name, manifest)
             copies.add(file)
-            for what, found in (("replayed", again), ("MongoDB", runs)):
-                if name in found:
-                    figures = _figures(found[name], copies, rows, waited=what == "MongoDB")
-                    print(name, what, figures, flush=True, file=sys.stderr)
+            print(name, _figures(again[name], copies, rows), flush=True, file=sys.stderr)
+            if name in runs:
+                print(name, "from MongoDB", _figures(runs[name], None, rows), file=sys.stderr)
         others = {}
         if args.peer_rows and not args.only_first:
             others = peers(here, rows=min(rows, args.peer_rows), python=args.peers_python)
     summary = _summary(
         rows,
         copies,
-        {name: _figures(r, copies, rows, waited=False) for name, r in again.items()},
-        {name: _figures(r, copies, rows, waited=True) for name, r in runs.items()},
+        {name: _figures(r, copies, rows) for name, r in again.items()},
+        {name: _figures(r, None, rows) for name, r in runs.items()},
         others,
     )
     print(json.dumps(summary) if args.json else f"{summary['ratio_to_copy']} of COPY")
 
 
-def _figures(r: dict[str, float], copies: Copies, rows: int, *, waited: bool) -> dict[str, Any]:
-    """`waited`: a MongoDB server was waited for, and that time is taken away."""
-    client = r["seconds"] - (r["mongo_s"] if waited else 0)
+def _figures(r: dict[str, float], copies: Copies | None, rows: int) -> dict[str, Any]:
+    """`copies`: to compare with; None for a run that waited for a MongoDB server."""
+    ratios = {
+        "ratio_to_copy": round(mean(copies.plain) / r["seconds"], 3),
+        "ratio_to_keyed_copy": round(mean(copies.keyed) / r["seconds"], 3),
+    } if copies else {"mongo_s": round(r["mongo_s"], 2)}  # fmt: skip
     return {
-        "ratio_to_copy": round(mean(copies.plain) / client, 3),
-        "ratio_to_keyed_copy": round(mean(copies.keyed) / client, 3),
-        "rows_per_s": round(rows / client),
+        **ratios,
+        "rows_per_s": round(rows / r["seconds"]),
         "client_cpu_s_per_million": round(r["cpu_s"] / rows * 1e6, 2),
         "peak_mb": round(r["peak_mb"]),
         "seconds": round(r["seconds"], 2),
-        "mongo_s": round(r["mongo_s"], 2),
         **{k: int(r[k]) for k in ("inserted", "updated", "unchanged")},
     }
 

@@ -29,10 +29,12 @@ _SPARE = 128
 _LONG_CELL = 1024
 """Cells of more bytes are copied one by one."""
 _INT32 = Struct("<i").unpack_from
+_SMALLEST = 5
+"""Bytes of a document without fields."""
 
 
-def to_batch(wire: bytes, *, columns: Sequence[str]) -> pa.RecordBatch:
-    """One batch of a raw cursor (documents one after the other) in columns, see `contracts`.
+def to_batch(wire: bytes | memoryview, *, columns: Sequence[str]) -> pa.RecordBatch:
+    """One batch of a cursor (a BSON array of documents) in columns, see `contracts`.
 
     A field that holds no text counts as absent. Raises bson.errors.InvalidBSON.
     """
@@ -59,18 +61,35 @@ def _as(kind: pa.DataType, value: Any) -> Any:
     return value
 
 
-class _Documents:
-    """The documents of a wire batch and, for each, where its next field begins."""
+def _places(wire: bytes | memoryview) -> tuple[list[int], list[int]]:
+    """Where the documents of an array begin, and their sizes.
 
-    def __init__(self, wire: bytes) -> None:
-        starts, at, end, read = [], 0, len(wire), _INT32
-        while 0 <= at < end:
-            starts.append(at)
-            at += read(wire, at)[0]
+    Their names are numbers, so that only the numbers of digits count.
+    """
+    starts, sizes, read = [], [], _INT32
+    at, last, before, more = 4, len(wire) - 1, 3, 10
+    while at < last:
+        at += before  # type, name, NUL
+        (size,) = read(wire, at)
+        if size < _SMALLEST or at + size > last:
+            raise bson.errors.InvalidBSON("a batch of documents whose lengths lie")
+        starts.append(at)
+        sizes.append(size)
+        at += size
+        if len(starts) == more:
+            before, more = before + 1, more * 10
+    return starts, sizes
+
+
+class _Documents:
+    """The documents of a batch and, for each, where its next field begins."""
+
+    def __init__(self, wire: bytes | memoryview) -> None:
+        starts, sizes = _places(wire)
         self.count = len(starts)
         self._starts = np.array(starts, dtype=np.int64)
-        self._ends = np.append(self._starts[1:], at)
-        self._wire = wire + bytes(_SPARE)
+        self._ends = self._starts + np.array(sizes, dtype=np.int64)
+        self._wire = b"".join((wire, bytes(_SPARE)))
         self._at = self._starts + 4
         self._last = len(wire)
         self._all = np.ones(self.count, dtype=np.bool_)

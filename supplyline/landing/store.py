@@ -28,6 +28,7 @@ from supplyline.contracts import (
 )
 from supplyline.errors import DatabaseUnavailable, LandingReleased
 from supplyline.faults import reach
+from supplyline.landing import replies
 from supplyline.landing.documents import (
     ROWS_INDEX,
     Document,
@@ -267,9 +268,8 @@ class Landing:
             # Page by page, so that no server has to sort more than one page in memory.
             for first in range(1, manifest.rows_read + 1, batch_rows):
                 page = row_range(manifest.file_key, first, first + batch_rows)
-                for wire in rows.find_raw_batches(page, batch_size=batch_rows).sort("_row", 1):
-                    if wire:
-                        yield to_batch(wire, columns=columns)
+                for wire in replies.batches(rows, page, sort=[("_row", 1)], batch_size=batch_rows):
+                    yield to_batch(wire, columns=columns)
 
     def quarantined(
         self,

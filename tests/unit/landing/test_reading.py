@@ -22,9 +22,13 @@ def document(row: int, cells: dict[str, Any]) -> dict[str, Any]:
     return {"_id": f"key:{row:010d}", "_key": "key", "_file": "f1", **place, **cells}
 
 
+def array(documents: list[dict[str, Any]]) -> bytes:
+    """A BSON array, without the document that it has to be encoded in."""
+    return bson.encode({"a": documents})[7:-1]
+
+
 def read(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    wire = b"".join(map(bson.encode, documents))
-    batch = to_batch(wire, columns=COLUMNS)
+    batch = to_batch(array(documents), columns=COLUMNS)
     batch.validate(full=True)
     rows: list[dict[str, Any]] = batch.to_pylist()
     return rows
@@ -63,13 +67,26 @@ def test_text_that_looks_like_a_field_is_text() -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    assert to_batch(b"", columns=COLUMNS).num_rows == 0
+    assert to_batch(array([]), columns=COLUMNS).num_rows == 0
 
 
 @pytest.mark.parametrize("size", [-5, 0, 2**31 - 1])
 def test_a_length_that_lies_is_an_error(size: int) -> None:
-    wire = bytearray(bson.encode(document(1, {"sku": "abc"})))
+    wire = bytearray(array([document(1, {"sku": "abc"})]))
     at = wire.index(b"\x02sku\0") + 5
     wire[at : at + 4] = size.to_bytes(4, "little", signed=True)
+    with pytest.raises(bson.errors.InvalidBSON):
+        to_batch(bytes(wire), columns=COLUMNS)
+
+
+def test_names_of_any_number_of_digits() -> None:
+    documents = [document(n, {"sku": str(n)}) for n in range(1, 1105)]
+    assert read(documents) == list(map(expected, documents))
+
+
+@pytest.mark.parametrize("size", [-5, 0, 4, 1000, 2**31 - 1])
+def test_a_document_whose_length_lies_is_an_error(size: int) -> None:
+    wire = bytearray(array([document(n, {"sku": "abc"}) for n in range(3)]))
+    wire[7:11] = size.to_bytes(4, "little", signed=True)
     with pytest.raises(bson.errors.InvalidBSON):
         to_batch(bytes(wire), columns=COLUMNS)
