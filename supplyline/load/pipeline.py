@@ -270,7 +270,7 @@ class _Work:
             incoming=self.incoming,
             evidence=self.evidence,
             manifest=self.manifest,
-            settings=self.settings,
+            settings=self.policy,
             key=actual_key(self.conn, self.manifest.table),
         )
         if self.settings.key not in (None, later.key):
