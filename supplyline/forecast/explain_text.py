@@ -50,13 +50,22 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [("data", head), *(("", note) for note in data["notes"])]
 
 
+def _weighed(model: dict[str, Any]) -> str:
+    """`theta (0.62), ets (0.38)`, heaviest first; older plans hold no weights and name methods."""
+    weights = sorted(model.get("weights", {}).items(), key=lambda e: (-e[1], e[0]))
+    if len(weights) < 2:
+        return str(model["used"])
+    return ", ".join(f"{name} ({w:.2f})" for name, w in weights)
+
+
 def _model(model: dict[str, Any]) -> list[tuple[str, str]]:
+    used = _weighed(model)
     if model["mase"] is None:
-        return [("model", f"{model['used']}; too short for a backtest")]
+        return [("model", f"{used}; too short for a backtest")]
     verdict = "better than" if model["beats_naive"] else "no better than"
     covered = ", ".join(f"{k} % interval {v:.0%}" for k, v in model["covered"].items())
     text = (
-        f"{model['used']}; backtest MASE {model['mase']:.2f}, {verdict} the naive method's "
+        f"{used}; backtest MASE {model['mase']:.2f}, {verdict} the naive method's "
         f"{model['mase_naive']:.2f}"
     )
     return [("model", text), *([("", f"covered in the backtest: {covered}")] if covered else [])]

@@ -263,6 +263,7 @@ def _explanation(
         },
         "model": {
             "used": forecast.model,
+            "weights": {n: round(w, 3) for n, w in forecast.weights.items() if w >= 0.01},
             "mase": round(forecast.mase, 4) if scored else None,
             "mase_naive": round(forecast.mase_naive, 4) if scored else None,
             "beats_naive": beats if scored else None,
