@@ -6,14 +6,14 @@ At the level of `stages`: it joins landing and load. `supplyline columns | load-
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, OrgId, TableName
+from supplyline.contracts import Json, OrgId, TableName, TableSettings
 from supplyline.errors import TableNotLanded
 from supplyline.settings import Settings
 from supplyline.stages import key_candidates, open_landing
@@ -26,9 +26,10 @@ DRIFT: tuple[Drift, ...] = ("evolve", "freeze", "quarantine")
 
 
 def describe_table(org: OrgId, table: TableName, *, settings: Settings) -> Json:
-    """`{table, key, key_source, drift, types, version, columns: [{name, kind, remark}]}`.
+    """`{table, key, key_source, drift, types, version, columns: [{name, kind, remark}], remarks}`.
 
-    `types` are set by the organization; `columns` are as the table has them now.
+    `types` are set by the organization; `columns` are as the table has them now; `remarks` name
+    what was decided for something that is not there (yet).
     """
     with session(org, settings=settings) as conn:
         decided = table_settings(conn, table)
@@ -45,7 +46,19 @@ def describe_table(org: OrgId, table: TableName, *, settings: Settings) -> Json:
         "types": decided.types,
         "version": decided.version,
         "columns": [{"name": n, "kind": k, "remark": r} for n, k, r in columns],
+        "remarks": _to_come(table, [n for n, _, _ in columns], decided),
     }
+
+
+def _to_come(table: TableName, columns: Sequence[str], decided: TableSettings) -> list[str]:
+    """Decisions may be made before the first file; a name that was mistyped looks the same."""
+    if not columns:
+        there = f"no file is loaded into {table} yet"
+        return [f"{there}: what is decided holds from its first file on"] if decided.version else []
+    return [
+        f"{table} has no column {c}: its type holds when a file brings it"
+        for c in sorted(decided.types.keys() - set(columns))
+    ]
 
 
 def change_table(
@@ -212,6 +225,8 @@ def columns(  # noqa: PLR0917 - click passes by keyword
         click.echo(f"  {column['name']:<30} {column['kind']:<24} {column['remark']}")
     for column, kind in found["types"].items():
         click.echo(f"  set: {column} = {kind}")
+    for remark in found["remarks"]:
+        click.echo(f"  note: {remark}")
 
 
 @click.command(

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 @click.option("--api", default="", help="Address of the backend, to try its API as well.")
 @click.option("--token-a", default="", envvar="SUPPLYLINE_TOKEN_A", help="The first one's token.")
 @click.option("--token-b", default="", envvar="SUPPLYLINE_TOKEN_B", help="The second one's token.")
+@click.option("--strict", is_flag=True, help="Exit code 5 when something could not be tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def isolation_check(
-    orgs: tuple[str, ...], api: str, token_a: str, token_b: str, as_json: bool
+def isolation_check(  # noqa: PLR0917 - click passes by keyword
+    orgs: tuple[str, ...], api: str, token_a: str, token_b: str, strict: bool, as_json: bool
 ) -> None:
     """Try every crossing between two organizations and show how each was refused.
 
     Both organizations must exist. Nothing is changed: what is tried is rolled back or removed.
-    Exit code 1 when anything crosses.
+    Exit code 1 when anything crosses; with --strict 5 when nothing does, but not all was tried.
     """
     from supplyline.isolation import database, http, probe, stores
 
@@ -62,27 +63,35 @@ def isolation_check(
         ),
         subjects=(subject(0), subject(1)),
     )
-    click.echo(json.dumps(verdict.as_json()) if as_json else _text(verdict))
+    shown = json.dumps({**verdict.as_json(), "api": api or None})
+    click.echo(shown if as_json else _text(verdict, api=api))
     if not verdict.isolated:
         raise SystemExit(1)
+    if strict and not (api and verdict.complete):
+        raise SystemExit(5)
 
 
 _MARK = {
     "refused": "refused ",
     "crossed": "CROSSED ",
+    "visible": "visible ",
     "untested": "untested",
     "control": "control ",
 }
 
 
-def _text(verdict: Verdict) -> str:
+def _text(verdict: Verdict, *, api: str) -> str:
     lines = [
         f"{_MARK[a.outcome]}  {a.area:<11} {a.what}\n{'':10}{a.evidence}" for a in verdict.attempts
     ]
     lines += [f"note: {note}" for note in verdict.notes]
+    lines += [f"not tried: {one}" for one in verdict.not_tried]
+    if not api:
+        lines.append("not tried: the API (runs, files, live feed, logs, tables): give --api")
     lines.append(
         f"{'Isolated' if verdict.isolated else 'NOT ISOLATED'}: "
         f"{verdict.count('refused')} refused, {verdict.count('crossed')} crossed, "
-        f"{verdict.count('untested')} untested."
+        f"{verdict.count('visible')} visible, {verdict.count('untested')} not tried"
+        f"{', the API not at all' if not api else ''}."
     )
     return "\n".join(lines)

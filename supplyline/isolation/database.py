@@ -135,9 +135,8 @@ def _statements(subject: Subject, conn: Connection, *, victim_pid: int) -> Itera
 _REFUSALS: tuple[type[psycopg.Error], ...] = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.ReservedName,
-    psycopg.errors.UndefinedFile,  # the extension is not installed on this server
-    psycopg.errors.FeatureNotSupported,  # "cross-database references are not implemented"
 )
+_EXTENSION = "CREATE EXTENSION"
 
 
 def _statement(conn: Connection, query: sql.Composed) -> Attempt:
@@ -147,6 +146,11 @@ def _statement(conn: Connection, query: sql.Composed) -> Attempt:
             conn.execute(query)
     except _REFUSALS as error:
         return _attempt(what, "refused", f"{error.sqlstate} {error.diag.message_primary}")
+    except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
+        said = f"{error.sqlstate} {error.diag.message_primary}"
+        # An extension that the server has not says nothing about who may create it; a reference
+        # to another database is not implemented, whoever makes it.
+        return _attempt(what, "untested" if what.startswith(_EXTENSION) else "refused", said)
     except psycopg.Error as error:
         # Refused for another reason than privilege: that proves nothing.
         return _attempt(what, "crossed", f"no refusal: {error.sqlstate} {error}")
@@ -166,6 +170,7 @@ def _sight(subject: Subject, attacker: Connection, victim: Connection) -> Iterat
         "crossed" if token in text else "refused",
         text if token not in text else "the text was visible",
     )
+    yield _counters(subject, attacker)
     attacker.execute("LISTEN isolation_probe")
     victim.execute("NOTIFY isolation_probe, 'x'")
     heard = list(attacker.notifies(timeout=0.3, stop_after=1))
@@ -182,6 +187,24 @@ def _sight(subject: Subject, attacker: Connection, victim: Connection) -> Iterat
         "refused" if free else "crossed",
         "the same lock was free: locks stay in their database" if free else "it was held up",
     )
+
+
+def _counters(subject: Subject, attacker: Connection) -> Attempt:
+    """Whether the other database's counters can be read: how much it is used, not what is in it."""
+    other = database_name(subject.victim, prefix=subject.settings.pg_db_prefix)
+    what = f"{subject.attacker} reads {subject.victim}'s counters in pg_stat_database"
+    try:
+        row = attacker.execute(
+            "SELECT tup_inserted FROM pg_stat_database WHERE datname = %s", (other,)
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        return _attempt(what, "refused", f"{error.sqlstate} {error.diag.message_primary}")
+    if row is None:
+        return _attempt(what, "refused", "no row of it is shown")
+    return _attempt(
+        what, "visible", "rows and blocks read and written are shown: docs/tenancy.md says how to"
+        " close it as superuser",
+    )  # fmt: skip
 
 
 def _attempt(what: str, outcome: Outcome, evidence: str) -> Attempt:

@@ -30,6 +30,18 @@ READ = (
     "/api/pipeline/quality/?table=sales",
     "/api/forecast/plan/",
 )
+READ_BY_ID = (
+    "/api/files/",
+    "/api/tables/",
+    "/api/tables/sales/",
+    "/api/tables/sales/rejected/",
+    "/api/tables/sales/drift/",
+    "/api/forecast/summary/",
+    "/api/forecast/runs/",
+    "/api/forecast/settings/",
+    "/api/forecast/overrides/",
+)
+"""Paths that take `org_id`, if they take an organization at all."""
 _NOTHING_THERE = frozenset({"table_not_found", "dag_not_found"})
 _REFUSED = frozenset({401, 403, 404})
 
@@ -48,11 +60,20 @@ def probes(subject: Subject) -> Iterator[Attempt]:
     # 1. What can be read, in every way in which a view may take an organization.
     for path in READ:
         for field in ("org_id", "org", "client_id"):
-            yield _read(subject, f"{path}{'&' if '?' in path else '?'}{field}={subject.victim}")
+            attempt = _read(subject, f"{path}{'&' if '?' in path else '?'}{field}={subject.victim}")
+            # A parameter that the API does not know is no way in, and nothing to try.
+            if field == "org_id" or attempt.outcome != "untested":
+                yield attempt
+    for path in READ_BY_ID:
+        yield _read(subject, f"{path}?org_id={subject.victim}")
     yield _organizations(subject)
+    yield _cached(subject)
     # 2. Triggers in the other's name.
     for path, body in _triggers(subject.victim):
         yield _call(subject, "POST", path, token=attacker, body=body)
+    for path, change in _changes(subject.victim):
+        yield _call(subject, "PATCH" if "drift" in change else "POST", path, token=attacker,
+                    body=change)  # fmt: skip
     # 3. The other's runs: by id, with and without the right DAG, and in lists.
     runs = [(dag, run) for dag in DAGS for run in _runs(subject, dag, token=victim)][:5]
     if not runs:
@@ -70,6 +91,7 @@ def probes(subject: Subject) -> Iterator[Attempt]:
         )
     # 4. The other's files.
     yield from _files(subject)
+    yield from _half_uploaded(subject)
     # 5. No token, and one that was never given out.
     for token in ("", secrets.token_hex(32)):
         yield _call(subject, "GET", "/api/airflow/pipeline-status/", token=token)
@@ -93,7 +115,73 @@ def _read(subject: Subject, path: str) -> Attempt:
     named = _organizations_in(body)
     if status == 200 and subject.victim not in named and subject.attacker in named:
         return _attempt(f"GET {path}", "refused", "200, but of its own organization")
+    plain = path.rpartition("?")[0]
+    if status == 200 and subject.victim not in named and "&" not in path:
+        _, own = _request(subject, "GET", plain, token=subject.attacker_token)
+        _, theirs = _request(subject, "GET", plain, token=subject.victim_token)
+        if own == theirs:
+            return _attempt(f"GET {path}", "untested", "200, and both are shown the same")
+        if body == own:
+            return _attempt(f"GET {path}", "refused", "200, but what it is shown anyway")
     return _judge(f"GET {path}", status, body)
+
+
+def _cached(subject: Subject) -> Attempt:
+    """The other's answer to the same address, asked for a moment before."""
+    path = "/api/airflow/pipeline-status/"
+    what = f"GET {path} right after the other"
+    _request(subject, "GET", path, token=subject.victim_token)
+    status, body = _request(subject, "GET", path, token=subject.attacker_token)
+    if status == 200 and subject.victim in _organizations_in(body):
+        return _attempt(what, "crossed", "200, the other's answer")
+    if status == 200:
+        return _attempt(what, "refused", "200, an answer of its own")
+    return _judge(what, status, body)
+
+
+def _changes(org: str) -> Iterator[tuple[str, dict[str, str]]]:
+    yield "/api/tables/sales/", {"org_id": org, "drift": "freeze"}
+    yield "/api/tables/sales/undo/", {"org_id": org, "file_id": "x1"}
+
+
+def _half_uploaded(subject: Subject) -> Iterator[Attempt]:
+    """An upload that the victim has begun (tus); it is given up again."""
+    tus = {"Tus-Resumable": "1.0.0"}
+    begun = {**tus, "Upload-Length": "4",
+             "Upload-Metadata": "filename cC5jc3Y=,table cHJvZHVjdHM="}  # fmt: skip
+    status, place = _bare(subject, "POST", "/api/files/tus/", subject.victim_token, begun)
+    what = "the other's upload that is half sent"
+    if status != 201 or not place:
+        yield _attempt(what, "untested", f"the other could not begin one: {status}")
+        return
+    path = "/api/files/tus/" + place.rstrip("/").rpartition("/")[2] + "/"
+    written = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    try:
+        for method, headers in (("HEAD", tus), ("PATCH", written), ("DELETE", tus)):
+            status, _ = _bare(subject, method, path, subject.attacker_token, headers)
+            yield _judge(f"{method} of {what}", status, None)
+    finally:
+        _bare(subject, "DELETE", path, subject.victim_token, tus)
+
+
+def _bare(
+    subject: Subject, method: str, path: str, token: str, headers: dict[str, str]
+) -> tuple[int, str]:
+    """Status and Location of a request without JSON."""
+    request = urllib.request.Request(  # noqa: S310 - `_request` was called, and checked it
+        subject.api.rstrip("/") + path,
+        method=method,
+        data=b"a\n1\n" if method == "PATCH" else None,
+        headers={**headers, "Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            return answer.status, answer.headers.get("Location") or ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ""
+    except OSError as error:
+        raise ApiUnavailable(f"{subject.api} did not answer: {error}.") from error
 
 
 def _organizations(subject: Subject) -> Attempt:
@@ -145,9 +233,13 @@ def _files(subject: Subject) -> Iterator[Attempt]:
             f"/api/files/{file_id}/",
             f"/api/files/{file_id}/preview/",
             f"/api/files/{file_id}/quarantine/",
+            f"/api/files/{file_id}/quarantine/csv/",
+            f"/api/tables/products/drift/?file_id={file_id}",
             f"/api/pipeline/certificates/{file_id}/",
         ):
             yield _call(subject, "GET", path, token=subject.attacker_token)
+        for path in (f"/api/files/{file_id}/dry-run/", f"/api/files/{file_id}/reingest/"):
+            yield _call(subject, "POST", path, token=subject.attacker_token, body={})
         body_ = {"org_id": subject.attacker, "table": "products", "file_id": file_id}
         path = "/api/airflow/trigger/enhanced-ingest/"
         yield _call(subject, "POST", path, token=subject.attacker_token, body=body_)

@@ -18,7 +18,8 @@ from typing import Literal
 from supplyline.contracts import Json, OrgId
 from supplyline.settings import Settings
 
-Outcome = Literal["refused", "crossed", "untested", "control"]
+Outcome = Literal["refused", "crossed", "visible", "untested", "control"]
+"""`visible`: PostgreSQL shows it to every role, and only a superuser can close it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +62,27 @@ class Verdict:
     def isolated(self) -> bool:
         return self.count("crossed") == 0 and self.count("refused") > 0
 
+    @property
+    def not_tried(self) -> list[str]:
+        """What could not be tried, each once, with the reason."""
+        tried = (a for a in self.attempts if a.outcome == "untested")
+        return list(dict.fromkeys(f"{a.area}: {a.what} ({a.evidence})" for a in tried))
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be tried."""
+        return not self.not_tried
+
     def as_json(self) -> Json:
         return {
             "orgs": list(self.orgs),
             "isolated": self.isolated,
             "refused": self.count("refused"),
             "crossed": self.count("crossed"),
+            "visible": self.count("visible"),
             "untested": self.count("untested"),
+            "complete": self.complete,
+            "not_tried": self.not_tried,
             "notes": list(self.notes),
             "attempts": [asdict(attempt) for attempt in self.attempts],
         }
@@ -78,6 +93,8 @@ NOTES = (
     "is no secret from other organizations' roles; what lies behind the names is refused.",
     "MongoDB is reached with one account for all organizations: there the boundary is the "
     "collection's name, made only in tenancy.names, and not a right of the server.",
+    "The live feed and the logs have no path in the API, and keys of idempotency are not tried "
+    "over HTTP, since that would begin runs.",
 )
 
 

@@ -67,6 +67,7 @@ def judge(
         checksum_table=in_table.text,
     )
     out = []
+    source = "the stored file" if c.landing_released_at else "MongoDB"  # where they came from
     if c.rows_read != c.landed + c.quarantined + c.duplicate:
         out.append(
             f"read {c.rows_read}, but landed {c.landed} + quarantined {c.quarantined}"
@@ -76,9 +77,9 @@ def judge(
     if c.landed + c.duplicate != fate_sum:
         out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
     if c.checksum_file != c.checksum_landing:
-        out.append("the rows in MongoDB are not the rows of the file (checksum)")
+        out.append(f"the rows in {source} are not the rows of the file (checksum)")
     if c.checksum_landing != c.checksum_table:
-        out.append("the rows in PostgreSQL are not the rows of MongoDB (checksum)")
+        out.append(f"the rows in PostgreSQL are not the rows of {source} (checksum)")
     if c.quarantined:
         out.append(f"{c.quarantined}{records.IN_QUARANTINE}")
     if misfits:

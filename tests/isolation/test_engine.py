@@ -67,6 +67,21 @@ def test_nothing_crosses(pair: tuple[OrgId, OrgId], engine_settings: Settings) -
     assert verdict.count("refused") > 150
 
 
+def test_what_the_server_has_not_is_untested_and_said(
+    pair: tuple[OrgId, OrgId], engine_settings: Settings
+) -> None:
+    verdict = check(pair, engine_settings)
+    extensions = [a for a in verdict.attempts if a.what.startswith("CREATE EXTENSION")]
+    assert extensions
+    for attempt in extensions:
+        assert (attempt.outcome == "refused") == attempt.evidence.startswith("42501"), attempt
+    command = ["isolation-check", "--org", pair[0], "--org", pair[1], "--strict"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 5
+    assert "not tried: the API" in result.output
+    assert "the API not at all" in result.output.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("hole", "mend", "found"),
     [

@@ -88,6 +88,9 @@ def serving(front: Front) -> Iterator[str]:
         def do_POST(self) -> None:
             self._go()
 
+        def do_PATCH(self) -> None:
+            self._go()
+
         def log_message(self, *_: object) -> None:
             pass
 

@@ -61,7 +61,7 @@ class TableView(APIView):
 
 class RejectedQuery(DriftQuery):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=100)
-    offset = serializers.IntegerField(min_value=0, required=False, default=0)
+    offset = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, default=0)
 
 
 class RejectedView(APIView):

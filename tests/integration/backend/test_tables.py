@@ -99,3 +99,28 @@ def test_another_organization_sees_no_such_file(charlie: Person, table: str) -> 
     named = f"/api/tables/{table}/drift/?org_id=1"
     assert charlie.client.get(named).status_code == 404
     assert charlie.client.get(f"/api/tables/{table}/").json()["columns"] == []
+
+
+def test_what_is_decided_for_something_that_is_not_there_is_answered_with_a_remark(
+    alice: Person, table: str
+) -> None:
+    nosuch = f"n{table}"
+    answer = alice.client.patch(f"/api/tables/{nosuch}/", {"drift": "freeze"}, format="json").json()
+    (remark,) = answer["remarks"]
+    assert remark.startswith(f"no file is loaded into {nosuch} yet")
+    stages.run_load(org_id=alice.org, table=table, run=RunRef(run_id="l1"))
+    assert alice.client.get(f"/api/tables/{table}/").json()["remarks"] == []
+    answer = alice.client.patch(
+        f"/api/tables/{table}/", {"types": {"nosuch": "bigint"}}, format="json"
+    ).json()
+    assert answer["remarks"] == [
+        f"{table} has no column nosuch: its type holds when a file brings it"
+    ]
+
+
+def test_an_offset_beyond_every_row_is_an_answer_and_one_beyond_every_number_a_400(
+    alice: Person, table: str
+) -> None:
+    path = f"/api/tables/{table}/rejected/"
+    assert alice.client.get(f"{path}?offset={2**63 - 1}").json() == {"total": 0, "results": []}
+    assert alice.client.get(f"{path}?offset={10**20}").status_code == 400

@@ -309,3 +309,22 @@ def test_a_table_that_lost_a_part_is_named_and_rebuilt(fresh: Shop, broken: str,
             call()
     rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
     assert said(fresh.verify(anew=True)) == ""
+
+
+def test_a_released_file_is_judged_by_what_is_stored_and_said_to_be_gone(fresh: Shop) -> None:
+    fresh.put("a", FILES["a"])
+    call = CliRunner().invoke
+    kept = ["retention", "--org", fresh.org, "--keep-days", "0", "--release"]
+    assert call(cli, kept).exit_code == 0
+    path = fresh.path("a")
+    path.chmod(0o644)
+    path.write_bytes(FILES["a"].replace(b"2.50", b"9.50"))
+    assert "the stored file is not the one that was uploaded" in said(fresh.verify())
+    (certificate,), _ = rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert certificate.differences == (
+        "the rows in the stored file are not the rows of the file (checksum)",
+    )
+    path.unlink()
+    result = call(cli, ["verify", "--org", fresh.org, "--table", TABLE])
+    assert "the stored file is gone too" in result.stdout
+    assert result.exit_code == 0
