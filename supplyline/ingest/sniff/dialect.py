@@ -152,7 +152,8 @@ def _delimiters(text: str, options: ParseOptions) -> Iterator[str]:
     yield from (d for d in _LONGER if d in text)
     for single in ",;|":
         spaced = single + " "
-        if text.count(spaced) >= 0.9 * max(text.count(single), 3):
+        padded = text.count(" " + spaced) > 0.5 * text.count(spaced)  # a column's width
+        if text.count(spaced) >= 0.9 * max(text.count(single), 3) and not padded:
             yield spaced
 
 

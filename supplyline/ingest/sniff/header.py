@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
+from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind, value_columns
 from supplyline.ingest.sniff.notes import filled, is_rule, parted
 
 _MOMENTS = frozenset({"date", "time", "datetime"})
@@ -66,16 +66,6 @@ def names_groups(above: Record, header: Record) -> bool:
 def _repeats(names: Sequence[str]) -> bool:
     full = [n for n in names if n]
     return len(set(full)) < len(full)
-
-
-def value_columns(body: Sequence[Record], width: int) -> frozenset[int]:
-    """Columns whose filled cells are (nearly) all numbers, dates and the like."""
-    found = set()
-    for column in range(width):
-        cells = [r.cells[column] for r in body if len(r.cells) > column and r.cells[column].strip()]
-        if cells and sum(kind(c) in VALUES for c in cells) >= 0.8 * len(cells):
-            found.add(column)
-    return frozenset(found)
 
 
 def is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[int]) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+
+from supplyline.ingest.records import Record
 
 _MONTH = (
     r"(?:jan|feb|f\u00e9v|mar|m\u00e4r|apr|avr|abr|may|mai|mag|maj|giu|jun|jui|jul|lug|aug|ao\u00fb|ago"
@@ -73,3 +76,13 @@ def kind(cell: str) -> str:
 def weight(cell: str) -> float:
     """How much a cell speaks for the dialect that cut it out, from 0 to 1."""
     return _WEIGHT.get(kind(cell), 1.0)
+
+
+def value_columns(body: Sequence[Record], width: int) -> frozenset[int]:
+    """Columns whose filled cells are (nearly) all numbers, dates and the like."""
+    found = set()
+    for column in range(width):
+        cells = [r.cells[column] for r in body if len(r.cells) > column and r.cells[column].strip()]
+        if cells and sum(kind(c) in VALUES for c in cells) >= 0.8 * len(cells):
+            found.add(column)
+    return frozenset(found)

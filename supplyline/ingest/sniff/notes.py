@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.kinds import VALUES, kind
+from supplyline.ingest.sniff.kinds import VALUES, kind, value_columns
 
 MAX_FOOTER_ROWS = 20
 _RULE = re.compile(r"[-=_+*~#.:─━═|]+")
@@ -22,7 +22,7 @@ _BEGINS = re.compile(
     # a label, and what shows that it is one
     r"(?:data )?(?:sources?|notes?|foot-?notes?|remarks?|quellen?|anmerkung(?:en)?|fu(?:ß|ss)noten?"
     r"|stand|hinweise?|nota?s?|fuentes?|fonti?|fontes?|bron(?:nen)?|k[aä]lla|kilder?|l[aä]hde|zdroj"
-    r"|źródło|источник|disclaimer|legend|legende|updated|note explicative)\s*(?:[:.\uff1a]|\d|$)"
+    r"|źródło|источник|base|disclaimer|legende?|updated)\s*(?:[:.\uff1a]|\d|$)"
     r"|(?:generated|exported|created|downloaded|printed|produced|erstellt|gedruckt)"
     r" (?:on|at|by|from|with|am|von)\b"
     r"|(?:stand|état|situation) (?:vom|au|am|vom|\d)"
@@ -130,8 +130,9 @@ def _stands_apart(above: Record, row: Record) -> bool:
 def _cut_by_chance(tail: Sequence[Record], width: int) -> int:
     """Rows at the end, from the first that is a note on, none of which can be one of the table."""
     first = max(1, len(tail) - MAX_FOOTER_ROWS)
+    values = value_columns(tail[: max(first, 2 * len(tail) // 3)], width)
     below = len(tail)
-    while below > first and _no_row(tail[below - 1], width):
+    while below > first and _no_row(tail[below - 1], width, values):
         below -= 1
     rows = tail[:below]
     if len(rows) < 3 or sum(len(r.cells) == width for r in rows) < 0.9 * len(rows):
@@ -144,10 +145,13 @@ def _cut_by_chance(tail: Sequence[Record], width: int) -> int:
     return 0
 
 
-def _no_row(row: Record, width: int) -> bool:
-    """Cut into another number of cells than the table has, and not as a row that lacks some."""
+def _no_row(row: Record, width: int, values: frozenset[int]) -> bool:
+    """Cut into another number of cells than the table has, and not as a row that lacks some; or a
+    sentence whose parts stand where the table has values."""
     if len(row.cells) == width:
-        return False
+        words = " ".join(row.cells).split()
+        parts = [kind(row.cells[i]) for i in values]
+        return len(words) > 7 and bool(parts) and set(parts) <= {"text", "word"}
     if _BEGINS.match(row.cells[0]):
         return True
     return not any(kind(c) in VALUES for c in row.cells[1:] if c.strip())

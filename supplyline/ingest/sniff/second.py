@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supplyline.ingest.records import Record
-from supplyline.ingest.sniff.header import value_columns
-from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind
+from supplyline.ingest.sniff.kinds import TYPED, VALUES, kind, value_columns
 from supplyline.ingest.sniff.notes import filled, parted
 
 MIN_ROWS = 2

@@ -18,9 +18,8 @@ from supplyline.ingest.sniff.header import (
     join_header,
     names_groups,
     usual_width,
-    value_columns,
 )
-from supplyline.ingest.sniff.kinds import VALUES, kind
+from supplyline.ingest.sniff.kinds import VALUES, kind, value_columns
 from supplyline.ingest.sniff.notes import filled, footer_rows, is_rule, parted
 
 __all__ = ["Structure", "detect", "filled", "footer_rows", "join_header", "usual_width"]
