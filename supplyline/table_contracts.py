@@ -212,7 +212,7 @@ def _columns(
 
 
 def _check_key(conn: Connection, wanted: TableSettings, given: Mapping[str, Any]) -> None:
-    from supplyline.load.pipeline import actual_key
+    from supplyline.load.keys import actual_key
 
     if "key" not in given or wanted.table not in tables(conn):
         return

@@ -18,8 +18,9 @@ from psycopg import sql
 from supplyline.contracts import Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, FileNotStored, SchemaDrift, UnreadableFile
 from supplyline.load import form, records
+from supplyline.load.keys import actual_key
 from supplyline.load.kinds import kind_of
-from supplyline.load.pipeline import Stream, actual_key, load_within, lock_table
+from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.load.types import remembered
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import psycopg
 import pyarrow as pa
-from psycopg import sql
 
 from supplyline.audit import events
 from supplyline.checksums import Checksum
@@ -29,11 +28,12 @@ from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
 from supplyline.load.form import require_whole
+from supplyline.load.keys import actual_key, is_key
 from supplyline.load.later import LaterLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
 from supplyline.load.replace import replace_earlier
-from supplyline.load.staging import STAGING, Incoming, create_staging, fill_staging
+from supplyline.load.staging import Incoming, create_staging, fill_staging
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 
@@ -397,33 +397,6 @@ class _Work:
             now=lambda: self.now,
         )
         return key
-
-
-def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
-    rows = conn.execute(
-        "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY"
-        " k(n, o) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
-        " WHERE i.indisprimary AND i.indrelid = to_regclass(format('public.%%I', %s::text))"
-        " ORDER BY k.o",
-        (table,),
-    ).fetchall()
-    names = tuple(r[0] for r in rows)
-    return () if names == ("_file", "_row") else names
-
-
-def is_key(conn: Connection, columns: Sequence[str]) -> bool:
-    """Evidence on the staged file: every value there and never repeated."""
-    names = [sql.Identifier(c) for c in columns]
-    row = conn.execute(
-        sql.SQL(
-            "SELECT count(*) > 0 AND count(*) = count(DISTINCT ({k})) AND bool_and({full}) FROM {t}"
-        ).format(
-            k=sql.SQL("ROW({})").format(sql.SQL(", ").join(names)),
-            full=sql.SQL(" AND ").join(sql.SQL("coalesce({}, '') <> ''").format(n) for n in names),
-            t=sql.Identifier(STAGING),
-        )
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _finish(

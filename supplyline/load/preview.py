@@ -13,7 +13,7 @@ import pyarrow as pa
 from supplyline.contracts import Json, Manifest
 from supplyline.load import schema
 from supplyline.load.form import require_whole
-from supplyline.load.pipeline import actual_key, is_key
+from supplyline.load.keys import actual_key, is_key
 from supplyline.load.quarantine import misfits_by_reason
 from supplyline.load.staging import stage
 from supplyline.load.types import Evidence, remembered
@@ -68,7 +68,9 @@ def preview(
             "rows": staged.rows,
             "creates_table": plan.created,
             "key": list(key),
-            "columns": [_column(c, known.get(c), plan) for c in columns],
+            "columns": [
+                _column(c, known.get(c), plan) for c in (*columns, *sorted({*known} - {*columns}))
+            ],
             "ddl": [] if refused else [s.as_string(conn) for s in plan.statements()],
             "refused": refused,
             "set_aside": sum(rows for _, rows in reasons),
@@ -86,6 +88,8 @@ def _column(name: str, before: str | None, plan: schema.Plan) -> Json:
         change = "not taken"
     elif before is None:
         change = "new"
+    elif name not in plan.types:
+        change = "missing"
     elif name in plan.changed:
         change = "changed"
     return {

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import LiteralString
 
 import psycopg
@@ -22,6 +23,7 @@ from psycopg import sql
 
 from supplyline.contracts import Json, TableName, TableSettings
 from supplyline.errors import SchemaDrift
+from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.kinds import TEXT, kind_of, sql_type
 from supplyline.load.types import (
@@ -34,6 +36,7 @@ from supplyline.load.types import (
     settle,
 )
 from supplyline.tenancy.connections import Connection
+from supplyline.vocabulary import field_columns
 
 HIDDEN = ("_file", "_row", "_seq", "_load", "_raw")
 _HIDDEN_DDL: LiteralString = (
@@ -109,6 +112,17 @@ class Plan:
         ]
 
 
+_MANY = 50
+"""Columns that a file lacks from which on nobody looks for new names of each."""
+
+
+def _alike(new: str, old: str) -> bool:
+    """Whether two columns may be one under two names: a field's, or much the same words."""
+    if field_columns([new]).keys() & field_columns([old]).keys():
+        return True
+    return SequenceMatcher(None, new, old).ratio() > 0.7
+
+
 def exists(conn: Connection, table: str) -> bool:
     row = conn.execute("SELECT to_regclass(format('public.%%I', %s::text))", (table,)).fetchone()
     return bool(row and row[0])
@@ -137,6 +151,7 @@ def plan(
             work.old_column(column, known[column])
         else:
             work.new_column(column, created=created)
+    work.lacking([c for c in known if c not in columns])
     drift = "" if created else work.drift()
     return Plan(
         table=table, key=tuple(key), created=created, types=work.types,
@@ -166,6 +181,7 @@ class _Planning:
         self.strict: list[str] = []
         self.barred: list[str] = []
         self.refusal = ""
+        self.lacks: list[str] = []
 
     def new_column(self, column: str, *, created: bool) -> None:
         wanted = self.settings.types.get(column)
@@ -261,16 +277,38 @@ class _Planning:
         if text:
             self.remarks[column] = text
 
+    def lacking(self, columns: Sequence[str]) -> None:
+        """Columns of the table that the file does not have, and new ones that may be the same."""
+        self.lacks = sorted(columns)
+        kept = (
+            "its rows keep the earlier values, new rows have none"
+            if self.key
+            else "its rows have none"
+        )
+        for column in self.lacks:
+            self.remarks[column] = f"not in this file: {kept}"
+        for new in self.added:
+            for old in columns if len(columns) < _MANY else ():
+                if _alike(new, old):
+                    said = f"it may be {old} under another name: if so, `aliases` in the table's"
+                    said += " contract join them"
+                    self._remark(new, "; ".join(filter(None, (self.remarks.get(new), said))))
+
     def drift(self) -> str:
         """Why a frozen table refuses the file, or ''. What the organization set is no drift."""
         added = sorted(c for c in self.added if c not in self.settings.types)
         changed = {c: k[1] for c, k in self.changed.items() if c not in self.settings.types}
-        if self.settings.drift != "freeze" or not (added or changed):
+        if self.settings.drift != "freeze":
             return ""
-        return (
-            f"The file would change table {self.table}: new columns {added},"
-            f" changed types {changed}; its policy is freeze."
-        )
+        said = []
+        if self.lacks:
+            said.append(f"The file lacks the columns {self.lacks} of table {self.table}")
+        if added or changed:
+            said.append(
+                f"The file would change table {self.table}: new columns {added},"
+                f" changed types {changed}"
+            )
+        return f"{'. '.join(said)}; its policy is freeze." if said else ""
 
 
 def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
@@ -301,9 +339,8 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
             table=plan.table,
         ) from error
     to_text = [c for c, (_, after) in plan.changed.items() if after == TEXT]
-    for relation in (plan.table, f"{plan.table}_history"):
-        for column in to_text:
-            restore_empties(conn, relation, column)
+    for column in to_text:
+        restore_empties(conn, plan.table, column)
     changed = {c: after for c, (_, after) in plan.changed.items()}
     new = dict(plan.types) if plan.created else dict(plan.added)
     remember(conn, plan.table, {**new, **changed}, plan.remarks)
@@ -341,20 +378,4 @@ def retype(relation: str, column: str, *, before: str, after: str) -> sql.Compos
         c=name,
         k=sql.SQL(sql_type(after)),
         u=kind_of(after).read(text),
-    )
-
-
-def restore_empties(conn: Connection, relation: str, column: str) -> None:
-    """A typed column says NULL for an empty cell; as text it says '' again.
-
-    Not for cells that were absent, nor for rows of files that had no such column.
-    """
-    conn.execute(
-        sql.SQL(
-            "UPDATE {t} SET {c} = '' WHERE {c} IS NULL"
-            " AND coalesce(NOT (_raw -> 'absent' ? {l}), true) AND _load IN"
-            " (SELECT load_id FROM supplyline.loads WHERE columns IS NULL OR {l} = ANY (columns))"
-        ).format(
-            t=sql.Identifier("public", relation), c=sql.Identifier(column), l=sql.Literal(column)
-        )
     )

@@ -21,6 +21,7 @@ from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.faults import reach
 from supplyline.load import records, schema, types
+from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
 from supplyline.load.kinds import TEXT, sql_type
@@ -168,8 +169,7 @@ def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
             kept.append(f"type {after} of {column}: something else rests on it")
             continue
         if before == TEXT:
-            for relation in relations:
-                schema.restore_empties(conn, relation, column)
+            restore_empties(conn, table, column)
         types.remember(conn, table, {column: before}, {column: remark})
     return kept
 

@@ -13,7 +13,8 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest
 from supplyline.errors import FileNotStored, LoadNotFound
 from supplyline.load import form, merge, records, sums, types
-from supplyline.load.pipeline import Stream, actual_key
+from supplyline.load.keys import actual_key
+from supplyline.load.pipeline import Stream
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import stage

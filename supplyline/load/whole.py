@@ -12,8 +12,8 @@ from typing import Any
 from psycopg import sql
 
 from supplyline.contracts import TableName
+from supplyline.load.keys import actual_key
 from supplyline.load.kinds import kind_of
-from supplyline.load.pipeline import actual_key
 from supplyline.load.types import remembered
 from supplyline.tenancy.connections import Connection
 

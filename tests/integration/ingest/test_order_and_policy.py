@@ -113,3 +113,22 @@ def test_a_file_without_the_proposed_key_is_refused_alone(shop: Shop) -> None:
         arrive(shop, "nokey", "order_id,sku,qty\n1,B,6\n")
     arrive(shop, "good", "order_id,line_no,sku,qty\n1,2,B,6\n")
     assert rebuilt(shop) == {}
+
+
+@pytest.mark.parametrize("policy", ["evolve", "quarantine"])
+def test_a_column_that_a_file_lacks_is_said(shop: Shop, policy: str) -> None:
+    shop.agree(key=("id",), key_source="configured", drift=policy)
+    arrive(shop, "a", "id,price,name\n1,10,x\n2,20,y\n")
+    arrive(shop, "b", "id,unit_price,name\n1,,z\n")
+    remarks = shop.certificate("b").remarks
+    assert any(r.startswith("price: not in this file") for r in remarks)
+    assert any(
+        r.startswith("unit_price: ") and "it may be price under another name" in r for r in remarks
+    ) == (policy == "evolve")
+    assert shop.rows("SELECT price, name FROM sales ORDER BY id") == [(10, "z"), (20, "y")]
+
+
+def test_a_frozen_table_refuses_a_file_that_lacks_a_column(frozen: Shop) -> None:
+    with pytest.raises(SchemaDrift, match=r"lacks the columns \['b'\]"):
+        arrive(frozen, "less", "id,a\n3,z\n")
+    assert frozen.rows("SELECT count(*) FROM sales") == [(2,)]

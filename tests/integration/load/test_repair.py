@@ -249,3 +249,33 @@ def test_the_next_delivery_under_the_same_name_is_added(house: House) -> None:
     _, second = house.load()
     assert (second.inserted, second.deleted) == (2, 0)
     assert house.rows("SELECT count(*) FROM products") == [(4,)]
+
+
+@pytest.mark.parametrize("late", ["5", "many"])
+def test_an_empty_cell_that_a_later_file_left_alone_is_empty_again_after_undo(
+    house: House, late: str
+) -> None:
+    """The row is of a file without the column; its empty cell is of the one before."""
+    house.land(["sku", "a", "note"], [["x", "1", ""], ["y", "2", None], ["z", "3", ""]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "a"], [["x", "10"], ["y", "20"]])
+    house.load()
+    house.land(["sku", "a"], [["x", "11"]])
+    house.load()
+    before = everything(house)
+    third = house.land(["sku", "a", "note"], [["w", "4", late]])
+    house.load()
+    take_back(house, third.file_id)
+    assert everything(house) == before
+
+
+def test_empty_cells_are_the_same_whether_the_column_was_text_or_became_it(house: House) -> None:
+    house.land(["sku", "a", "n"], [["x", "1", ""], ["y", "2", "7"]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "a"], [["x", "10"]])
+    house.load()
+    house.land(["sku", "a", "n"], [["z", "3", "abc"]])
+    house.load()
+    assert house.rows("SELECT sku, n FROM products ORDER BY 1") == [
+        ("x", ""), ("y", "7"), ("z", "abc"),
+    ]  # fmt: skip
