@@ -193,8 +193,9 @@ def plan_series(
         --output plan.csv
 
     Writes unique_id, ds, target, S: the stock position to order up to, decided after the last
-    period seen (ds). Exit code 1 when a series was set aside (no value, values beyond 1e15, a date
-    far out of the others) and so has no rows; the reason is on stderr.
+    period seen (ds). Seasons are not followed: just after a peak S is too high, before it too
+    low. Exit code 1 when a series was set aside (no value, values beyond 1e15, a date far out
+    of the others) and so has no rows; the reason is on stderr.
     """
     from supplyline.forecast.series_io import Prices, read_prices, read_series, write_rows
     from supplyline.forecast.stocking import plan_levels

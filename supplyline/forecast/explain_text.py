@@ -90,14 +90,10 @@ def _plan(plan: dict[str, Any], formula: dict[str, Any], bucket: str) -> list[tu
         (
             "values",
             f"L {_n(v['L_periods'])} {bucket}s ({v['lead_time_from']}), sd of L "
-            f"{_n(v['sd_of_L_periods'])}, R {_n(v['R_periods'])}, fill rate {v['fill_rate']:g}",
+            f"{_n(v['sd_of_L_periods'])}, R {_n(v['R_periods'])}, fill rate {v['fill_rate']:g} "
+            f"aimed at, {v['expected_fill_rate']:.2f} expected for this item",
         ),
-        (
-            "",
-            f"reorder point {_n(plan['reorder_point'])} = expected over L + R "
-            f"{_n(v['mean_over_L_plus_R'])} + safety stock {_n(plan['safety_stock'])}; order up to "
-            f"{_n(plan['order_up_to'])}; level by {v['level_from']}",
-        ),
+        ("", _level(plan, v)),
     ]
     if plan["on_hand"] is None:
         return [*lines, ("", "no stock is known, so there is no quantity")]
@@ -125,6 +121,24 @@ def _plan(plan: dict[str, Any], formula: dict[str, Any], bucket: str) -> list[tu
         money = f", worth {_n(plan['excess_value'])}" if plan["excess_value"] is not None else ""
         lines.append(("excess", f"{_n(plan['excess_units'])} units{money}"))
     return lines
+
+
+def _level(plan: dict[str, Any], v: dict[str, Any]) -> str:
+    """The level as it can be recomputed, and what of it is safety stock."""
+    point, expected = plan["reorder_point"], v["mean_over_L_plus_R"]
+    if v["level_mean"] <= 0:
+        return "nothing is expected to sell, so nothing is held"
+    sign = "-" if v["safety_factor"] < 0 else "+"
+    made = (
+        f"reorder point {_n(point)} = {_n(v['level_mean'])} {sign} "
+        f"{abs(v['safety_factor']):.3g} x sd "
+        f"{_n(v['level_sd'])} over L + R ({v['level_from']}), at least 0 and rounded up; "
+    )
+    if point >= expected:
+        safety = f"safety stock {_n(plan['safety_stock'])} beyond the {_n(expected)} expected"
+    else:
+        safety = f"no safety stock: {_n(expected)} are expected, and the fill rate allows for less"
+    return f"{made}{safety}; order up to {_n(plan['order_up_to'])}"
 
 
 def _n(value: Any) -> str:

@@ -15,7 +15,7 @@ from supplyline.forecast.fees import is_fee, usual
 from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import abc
-from supplyline.forecast.series import Floats
+from supplyline.forecast.series import Floats, Series, tame
 from supplyline.forecast.terms import Facts
 
 NUMBERS = (
@@ -61,8 +61,7 @@ def collect(
     names = {item: lines.names.get(code, "") for code, item in enumerate(lines.items)}
     said = {item: sold.notes.get(code, ()) for code, item in enumerate(lines.items)}
     fees = _fees(names, beside.facts, chosen)
-    values = {i: d.revenue or float(d.values.sum()) for i, d in found.items() if i not in fees}
-    grades = abc(values)
+    grades = abc(_sold({i: d for i, d in found.items() if i not in fees}, bucket))
     out = []
     for item in sorted({*lines.items, *beside.facts}):
         d = found.get(item)
@@ -92,6 +91,19 @@ def collect(
             )
         )
     return out, _listed(lines, fees, names)
+
+
+def _sold(found: dict[str, demand.ItemDemand], bucket: demand.Bucket) -> dict[str, float]:
+    """What each item sold in the last year, in money: units, without the slips that no plan rests
+    on either, times its usual price (the usual one of all where it has none, 1 where none has)."""
+    year = max(1, round(365 / bucket.days))
+    known = [d.price for d in found.values() if math.isfinite(d.price)]
+    usual_price = float(np.median(known)) if known else 1.0
+    return {
+        i: float(tame(Series(id=i, values=d.values)).values[-year:].sum())
+        * (d.price if math.isfinite(d.price) else usual_price)
+        for i, d in found.items()
+    }
 
 
 def _listed(lines: demand.Lines, fees: set[str], names: dict[str, str]) -> list[dict[str, Any]]:

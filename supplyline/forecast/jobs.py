@@ -29,6 +29,7 @@ from supplyline.forecast import (
     store,
 )
 from supplyline.forecast.doubts import doubts
+from supplyline.forecast.leadtime import Level
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import mean_ahead, plan_item
 from supplyline.forecast.preparing import prepare
@@ -124,7 +125,8 @@ def forecast_chunk(
         )
         level = pooled.get(h.item)
         if level is not None and used.forecast is not None and found.get(h.item) is not None:
-            level += _moved(found[h.item], used)
+            moved = _moved(found[h.item], used)
+            level = replace(level, amount=level.amount + moved, mean=level.mean + moved)
         plans.append(_plan(h.item, series[h.item], used, bucket=row.bucket, pooled=level))
         uses += [(h.item, day, list(ids), m, u) for day, (ids, m, u) in used.demand.items()]
     ahead = _rows(found, starts[:-1])
@@ -199,7 +201,7 @@ def _pooled(
     histories: list[store.HistoryRow],
     known: dict[str, levels.Stocked],
     terms: Terms,
-) -> dict[str, float]:
+) -> dict[str, Level]:
     """Levels that the items' pools give; terms that an override changes have the formula."""
     own = [
         known[h.item] for h in histories if all(o["kind"] == overrides.DEMAND for o in h.overrides)
@@ -221,7 +223,7 @@ def _moved(model: Forecast, used: overriding.Used) -> float:
 
 
 def _plan(
-    item: str, series: Series, used: overriding.Used, *, bucket: str, pooled: float | None
+    item: str, series: Series, used: overriding.Used, *, bucket: str, pooled: Level | None
 ) -> dict[str, Any]:
     said = doubts(series.values, used.forecast, bucket=bucket)
     facts = replace(used.facts, notes=(*used.facts.notes, *said))

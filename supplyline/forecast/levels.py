@@ -1,4 +1,4 @@
-"""Order-up-to levels of a run's items by the same code as `plan-series`: `stocking.plan_levels`.
+"""Order-up-to levels of a run's items by the same code as `plan-series`: `stocking.pool_levels`.
 
 Promises: where lead time and review are whole periods and do not vary, an item's level is what
 `plan-series` gives for the histories of its pool. The pool is the items of its chunk and POOL_ITEMS
@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from supplyline.forecast.classes import classify
+from supplyline.forecast.leadtime import Level
 from supplyline.forecast.pools import pool_of
-from supplyline.forecast.series import Series
-from supplyline.forecast.stocking import ENOUGH_ITEMS, plan_levels
+from supplyline.forecast.series import Series, without_negatives
+from supplyline.forecast.stocking import ENOUGH_ITEMS, pool_levels
 from supplyline.forecast.terms import Facts, Terms, terms_of
 
 POOL_ITEMS = 2000
@@ -38,7 +39,7 @@ class Stocked:
 
 def pooled(
     own: Sequence[Stocked], others: Sequence[Stocked], *, terms: Terms, season: int
-) -> dict[str, float]:
+) -> dict[str, Level]:
     """Item → level in units at its own target fill rate, for those of `own` that have a pool."""
     groups: dict[tuple[int, int], list[Stocked]] = defaultdict(list)
     mine: dict[tuple[int, int], list[Stocked]] = defaultdict(list)
@@ -51,30 +52,33 @@ def pooled(
         whole = _whole_periods(one.facts, terms)
         if whole in mine and _fits(one, season):
             groups[whole].append(one)
-    out: dict[str, float] = {}
+    out: dict[str, Level] = {}
     for (lead, review), pool in groups.items():
         if len(pool) < ENOUGH_ITEMS:
             continue
         targets = tuple(sorted({terms_of(s.facts, terms).target for s in mine[lead, review]}))
-        found, _ = plan_levels(
-            [s.series for s in pool],
+        alive = sorted((without_negatives(s.series) for s in pool), key=lambda s: s.id)
+        found = pool_levels(
+            alive,
             lead_time=lead,
             review=review,
             targets=targets,
             prices={},
             own_targets={s.series.id: terms_of(s.facts, terms).target for s in pool},
         )
+        if found is None:
+            continue
         for one in mine[lead, review]:
-            levels = found.get(one.series.id)
-            if levels is not None:
-                out[one.series.id] = levels[terms_of(one.facts, terms).target]
+            out[one.series.id] = found[one.series.id][terms_of(one.facts, terms).target]
     return out
 
 
 def _whole_periods(facts: Facts, terms: Terms) -> tuple[int, int] | None:
     own = terms_of(facts, terms)
-    lead, review = round(own.lead), round(own.review)
-    if own.varying or review < 1 or abs(own.lead - lead) > 1e-6 or abs(own.review - review) > 1e-6:
+    # A shorter review has the level of one period as its bound (see `policy`).
+    lead, periods = round(own.lead), max(own.review, 1.0)
+    review = round(periods)
+    if own.varying or abs(own.lead - lead) > 1e-6 or abs(periods - review) > 1e-6:
         return None
     return lead, review
 

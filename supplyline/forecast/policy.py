@@ -5,7 +5,7 @@ order up to S; the order arrives after the lead time L. The reorder point carrie
 L + R at the target fill rate (see `leadtime`), safety stock is what it holds beyond the mean:
 
     reorder point = order-up-to level that reaches the fill rate over L + R
-    safety stock  = reorder point - expected demand over L + R
+    safety stock  = reorder point - expected demand over L + R, at least 0
     S             = reorder point + max(0, economic lot - expected demand over R)
     economic lot  = sqrt(2 A D / (r v)) where the cost of an order A is known (D units a year,
                     r holding rate a year, v unit cost), else 0
@@ -27,12 +27,14 @@ from typing import Any
 import numpy as np
 
 from supplyline.forecast.engine import Forecast
-from supplyline.forecast.leadtime import Span, expected_short, order_up_to, spans
+from supplyline.forecast.leadtime import Level, level_for, stockout
 from supplyline.forecast.series import Floats
 from supplyline.forecast.terms import Facts, ItemTerms, Terms, terms_of
 
 FORMULA = (
-    "reorder_point = level(fill_rate, L + R); safety_stock = reorder_point - mean(L + R); "
+    "reorder_point = level_mean + safety_factor * level_sd, at least 0, rounded up to the item's "
+    "unit, with the safety_factor that reaches fill_rate over L + R; "
+    "safety_stock = max(0, reorder_point - mean(L + R)); "
     "S = order_up_to = reorder_point + max(0, economic_lot - mean(R)); "
     "order_quantity = ceil_pack(max(order_up_to - on_hand - on_order, minimum_order)) when "
     "on_hand + on_order < reorder_point, else 0"
@@ -75,7 +77,7 @@ def plan_item(
     forecast: Forecast | None,
     facts: Facts,
     terms: Terms,
-    pooled: float | None = None,
+    pooled: Level | None = None,
 ) -> dict[str, Any]:
     """One row of `inventory_plan` (without run_id, urgency and computed_in).
 
@@ -87,24 +89,28 @@ def plan_item(
     lead_days, lead, review, varying = own.lead_days, own.lead, own.review, own.varying
     target, rate = own.target, mean_ahead(forecast, own)
     demand = np.maximum(values, 0.0)
-    if pooled is not None:
-        level = max(0.0, pooled)
-    else:
-        level = order_up_to(
-            demand, rate=rate, lead_time=lead, review=review, targets=(target,),
-            lead_time_sd=varying,
-        )[target]  # fmt: skip
+    basis = pooled
+    if basis is None or review < 1:
+        alone = level_for(
+            demand, rate=rate, lead_time=lead, review=review, target=target, lead_time_sd=varying
+        )
+        # A review shorter than a period never needs more than one of a period.
+        basis = alone if basis is None or alone.amount < basis.amount else basis
+    level = max(0.0, basis.amount)
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
-    span_lead, _ = spans(demand, rate=rate, lead_time=lead, review=review, lead_time_sd=varying)
-    risk, short = _risk(span_lead, position, rate)
+    risk, short = (
+        (None, 0.0)
+        if position is None
+        else stockout(position, demand, rate=rate, lead_time=lead, lead_time_sd=varying)
+    )
     money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
     lot = _lot(rate / terms.bucket_days * 365.25, money, facts, terms)
     top = level + max(0.0, lot - rate * review) if level > 0 else level
     quantity = _quantity(level, top, position, facts)
     excess = None if position is None else max(0.0, position - top - rate * 90 / terms.bucket_days)
     weight = facts.unit_price or facts.unit_cost or 1.0
-    status, why = _status(forecast, position, quantity)
+    status, why = _status(forecast, position, quantity, level)
     return {
         "item": item,
         "name": facts.name,
@@ -131,8 +137,8 @@ def plan_item(
         "unit_cost": facts.unit_cost,
         "urgency_score": 0.0 if risk is None else risk * short * weight,
         "explanation": _explanation(
-            forecast, values, facts, terms, lead=lead, review=review, rate=rate, level=level,
-            target=target, lot=lot, top=top, varying=varying, pooled=pooled is not None,
+            forecast, values, facts, terms, lead=lead, review=review, rate=rate, basis=basis,
+            target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled,
         ),
     }  # fmt: skip
 
@@ -164,20 +170,6 @@ def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, A
         "urgency_score": 0.0,
         "explanation": {"data": {"periods": int(values.size), "notes": list(facts.notes)}},
     }
-
-
-def _risk(span: Span, position: float | None, rate: float) -> tuple[float | None, float]:
-    """P(demand until an order placed now arrives > position) and the units short in the mean."""
-    if position is None:
-        return None, 0.0
-    if rate <= 0:
-        return 0.0, 0.0
-    held = max(position, 0.0)
-    step = max(1.0, span.mean / 200)
-    levels = np.array([held, held + step, held + 2 * step])
-    tail = np.append(levels, np.arange(1, 400) * step + levels[-1])
-    short = expected_short(span, tail)
-    return float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)), float(short[0])
 
 
 def _lot(yearly: float, money: float | None, facts: Facts, terms: Terms) -> float:
@@ -221,7 +213,9 @@ def _stockout(mean: Floats, position: float | None, terms: Terms, rate: float) -
     return (terms.stock_day or terms.as_of) + timedelta(days=math.floor(days) + 1)
 
 
-def _status(forecast: Forecast, position: float | None, quantity: float | None) -> tuple[str, str]:
+def _status(
+    forecast: Forecast, position: float | None, quantity: float | None, level: float
+) -> tuple[str, str]:
     kind = forecast.pattern.name
     if kind == "dead":
         return "dead", f"{forecast.pattern.why} Nothing is ordered; what is held is excess."
@@ -233,15 +227,17 @@ def _status(forecast: Forecast, position: float | None, quantity: float | None) 
         return "stock_unknown", "No stock is known for this item: levels without a quantity."
     if quantity:
         return "order", "The position is below the reorder point."
+    if level <= 0:
+        return "ok", "Demand is too rare for stock: what is asked for is ordered when it is."
     return "ok", "The position covers lead time and review at the target fill rate."
 
 
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
-    lead: float, review: float, rate: float, level: float, target: float, lot: float, top: float,
+    lead: float, review: float, rate: float, basis: Level, target: float, lot: float, top: float,
     varying: float, pooled: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    beats = bool(forecast.mase <= forecast.mase_naive)
+    beats = bool(forecast.mase < forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
     notes = [*facts.notes, *forecast.notes]
     if facts.lead_time_days is None:
@@ -280,7 +276,11 @@ def _explanation(
                 "mean_per_period": round(rate, 4),
                 "mean_over_L_plus_R": round(rate * (lead + review), 4),
                 "fill_rate": target,
-                "reorder_point": level,
+                "expected_fill_rate": round(basis.fill, 4),
+                "reorder_point": max(0.0, basis.amount),
+                "level_mean": round(basis.mean, 4),
+                "level_sd": round(basis.sd, 4),
+                "safety_factor": round(basis.factor, 4),
                 "level_from": "pool of items" if pooled else "formula per item",
                 "economic_lot": round(lot, 2),
                 "S": top,

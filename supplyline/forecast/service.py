@@ -1,84 +1,64 @@
-"""Fill rates over many items: what levels would have reached, and what they are foreseen to reach.
-
-Items count by the units they sell, but none for more than `MOST` of all: a fast, steady item
-reaches any target without help, and if it alone met the target of all, the others would go short.
-"""
+"""What order-up-to levels would have served, and what they are foreseen to serve, per item."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from supplyline.forecast import survival
 from supplyline.forecast.lead_demand import Law
 from supplyline.forecast.series import Floats
 
-MOST = 0.02
-"""Largest share of one item in the fill rate of all; three items' share of fewer than 150."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """`served`: (items, factors) and `wanted`: (items,), each in the item's own grain."""
+    """Items at several plans, each in its own grain: logarithm of demand over lead time plus
+    review as foretold, `wanted`: (items,), and of these `short`: (items, plans)."""
 
-    served: Floats
+    volume: Floats
     wanted: Floats
+    short: Floats
 
-    def fill(self, weight: Floats) -> Floats:
-        """The fill rate of all items for each factor; `weight`: (items,) as from `weights`."""
-        wanted = float((weight * self.wanted).sum())
-        if not wanted > 0:
-            return np.ones(self.served.shape[1])
-        return np.asarray((weight[:, None] * self.served).sum(axis=0) / wanted, dtype=float)
+    def of(self, part: npt.NDArray[np.bool_]) -> Service:
+        return Service(volume=self.volume[part], wanted=self.wanted[part], short=self.short[part])
 
 
-def weights(sold: Floats, counts: Floats) -> Floats:
-    """Weight of an item's grains in the fill rate: `counts` says how much of the item counts (its
-    grain in units; 0: left out), `sold` its grains per period."""
-    volume = sold * counts
-    most = max(MOST, 3 / max(1, int((counts > 0).sum())))
-    bound = float(volume.max(initial=0.0))
-    for _ in range(60):  # the bound falls towards the one at which no share exceeds `most`
-        bound = most * float(np.minimum(volume, bound).sum())
-    if not bound > 0:
-        return counts
-    return np.asarray(counts * np.minimum(1.0, bound / np.maximum(volume, bound)), dtype=float)
+def volume_of(law: Law) -> Floats:
+    return np.asarray(np.log(np.maximum(law.mean, 1e-9)), dtype=float)
 
 
-def happened(future: Floats, levels: Floats, *, lead_time: int, review: int) -> Service:
-    """What order-up-to with backorders would have served at each column of `levels`.
+def happened(law: Law, future: Floats, levels: Floats, *, lead_time: int, review: int) -> Service:
+    """What order-up-to with backorders would have left short at each column of `levels`.
 
     Events in a period: arrivals, demand (what waits is served first), review. The first lead time
-    is not counted, as the shelf begins full.
+    is not counted, as the shelf begins full. `net` is what is on hand less what waits.
     """
-    on_hand = levels.copy()
-    waiting = np.zeros_like(levels)
-    pipeline = [np.zeros_like(levels) for _ in range(lead_time + 1)]
-    served = np.zeros_like(levels)
+    net, position = levels.copy(), levels.copy()
+    pipeline = [np.zeros_like(levels) for _ in range(lead_time)]
+    short = np.zeros_like(levels)
     for t in range(future.shape[1]):
-        on_hand = on_hand + pipeline.pop(0)
-        pipeline.append(np.zeros_like(levels))
-        back = np.minimum(on_hand, waiting)
-        on_hand, waiting = on_hand - back, waiting - back
         asked = future[:, t, None]
-        now = np.minimum(on_hand, asked)
-        on_hand, waiting = on_hand - now, waiting + asked - now
         if t >= lead_time:
-            served += now
-        if t % review == 0:
-            position = on_hand - waiting + np.sum(pipeline, axis=0)
-            pipeline[lead_time] = pipeline[lead_time] + np.maximum(0.0, levels - position)
-    return Service(served=served, wanted=future[:, lead_time:].sum(axis=1))
+            short += np.clip(asked - net, 0.0, asked)
+        net -= asked
+        position -= asked
+        ordered = np.maximum(0.0, levels - position) if t % review == 0 else np.zeros_like(levels)
+        position += ordered
+        pipeline.append(ordered)
+        net += pipeline.pop(0)
+    return Service(volume=volume_of(law), wanted=future[:, lead_time:].sum(axis=1), short=short)
 
 
 def foreseen(law: Law, levels: Floats, *, lead_time: int, review: int) -> Service:
-    """E[D_R] - ESC per item at each column of `levels` (see `leadtime`)."""
+    """E[D_R] per item, and ESC at each column of `levels` (see `leadtime`)."""
     share = lead_time / (lead_time + review)
     short = _short(law.mean, law.variance, levels)
     short = short - _short(law.mean * share, law.variance * share, levels)
-    wanted = law.mean * (1 - share)
-    return Service(served=wanted[:, None] - np.maximum(short, 0.0), wanted=wanted)
+    return Service(
+        volume=volume_of(law), wanted=law.mean * (1 - share), short=np.maximum(short, 0.0)
+    )
 
 
 def _short(mean: Floats, variance: Floats, levels: Floats) -> Floats:

@@ -48,9 +48,14 @@ class Terms:
     """The day from which stock is counted, where it is later than `as_of`."""
 
 
+SHORTEST_REVIEW = 1.0
+"""Days. Who looks at the stock all the time, or states 0, orders every day at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemTerms:
-    """An item's own terms: `lead`, `review` and `varying` (sd of the lead time) in periods."""
+    """An item's own terms: `lead`, `review` and `varying` (sd of the lead time) in periods; the
+    review is of SHORTEST_REVIEW days at least."""
 
     lead_days: float
     lead: float
@@ -66,7 +71,7 @@ def terms_of(facts: Facts, terms: Terms) -> ItemTerms:
     return ItemTerms(
         lead_days=lead_days,
         lead=lead_days / terms.bucket_days,
-        review=review_days / terms.bucket_days,
+        review=max(review_days, SHORTEST_REVIEW) / terms.bucket_days,
         varying=(facts.lead_time_sd_days or 0.0) / terms.bucket_days,
         target=facts.fill_rate or terms.fill_rate.get(facts.abc, 0.95),
     )

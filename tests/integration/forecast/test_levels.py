@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,12 @@ def source(row: dict[str, Any]) -> str:
     return str(row["explanation"]["formula"]["values"]["level_from"])
 
 
+def recomputed(row: dict[str, Any]) -> float:
+    """The level from the numbers that the explanation gives, in whole units."""
+    v = row["explanation"]["formula"]["values"]
+    return float(math.ceil(max(0.0, v["level_mean"] + v["safety_factor"] * v["level_sd"]) - 0.01))
+
+
 def test_the_database_plan_has_the_levels_of_plan_series(org: OrgId, conn: Connection) -> None:
     parts = spare_parts(conn)
     rows = plan(org, conn, "1")
@@ -65,6 +72,7 @@ def test_the_database_plan_has_the_levels_of_plan_series(org: OrgId, conn: Conne
     assert len(pooled) == len(parts)
     for row in pooled:
         assert row["reorder_point"] == expected[row["item"]][RATES[row["abc"]]]
+        assert row["reorder_point"] == recomputed(row)
 
 
 def test_one_changed_item_is_planned_in_a_pool_too(org: OrgId, conn: Connection) -> None:
