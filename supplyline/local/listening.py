@@ -27,9 +27,8 @@ def owner(port: int, process: Identity) -> Owner:
     sockets = set(_listening(port))
     if not sockets:
         return "nobody"
-    family = {process.pid, *(p.pid for p in descendants(process.pid))}
     hidden = False
-    for pid in family | {p.pid for p in session_members(process.pid)}:
+    for pid in _family(process):
         try:
             if sockets & set(_sockets(pid)):
                 return "ours"
@@ -38,6 +37,13 @@ def owner(port: int, process: Identity) -> Owner:
         except OSError:
             continue  # it has just ended
     return "unknown" if hidden else "stranger"
+
+
+def _family(process: Identity) -> Iterator[int]:
+    """The process first: mostly it is the one that listens, and the others are dear to find."""
+    yield process.pid
+    yield from (p.pid for p in descendants(process.pid))
+    yield from (p.pid for p in session_members(process.pid))
 
 
 def require_ours(port: int, process: Identity) -> None:

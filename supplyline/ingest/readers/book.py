@@ -84,7 +84,13 @@ class Sheet:
     book: Book
     height: int
     width: int
-    filled: int
+
+    def count(self) -> int:
+        """Rows with any cell that is not empty."""
+        try:
+            return int(self.book.ask("count"))
+        except _Failed as error:
+            raise UnreadableFile(f"The sheet {error}") from error
 
     def records(self, *, limit: int | None = None) -> Iterator[Record]:
         """Rows with any text, numbered from 1 as the sheet does."""

@@ -16,6 +16,8 @@ from supplyline.ingest.records import Event
 from supplyline.ingest.sniff import structure
 from supplyline.ingest.source import Opened
 
+MAX_FOOTED = 100_000
+"""Rows above which no footer is looked for."""
 ALL = 1 << 40
 """Behind the last row of any sheet."""
 
@@ -65,7 +67,7 @@ def _last_row(
     if options.skip_footer:
         filled = [r.line for r in sheet.records()]
         return filled[-options.skip_footer - 1] if len(filled) > options.skip_footer else 0
-    if options.skip_footer == 0 or sheet.filled > 100_000:
+    if options.skip_footer == 0 or (sheet.height > MAX_FOOTED and sheet.count() > MAX_FOOTED):
         return ALL
     rows = [r for r in sheet.records() if r.line >= data_line]
     count = structure.footer_rows(rows, width=found.width, header=found.names)

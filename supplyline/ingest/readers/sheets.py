@@ -94,7 +94,7 @@ def _best(looks: list[_Look]) -> _Look:
     return looks[0]
 
 
-def _rank(sheet: Sheet, sample: list[Record], options: ParseOptions) -> int:
+def _rank(rows: int, sample: list[Record], options: ParseOptions) -> int:
     """4: a header and rows; 3: the same, but narrow and short as a cover; 2: rows of several
     cells without a header; 1: rows; 0: none, or a header alone."""
     if not sample:
@@ -104,7 +104,7 @@ def _rank(sheet: Sheet, sample: list[Record], options: ParseOptions) -> int:
         return 0
     named = sum(1 for name in found.names if name.strip())
     if named > 1:
-        return 3 if named == 2 and sheet.filled <= 20 else 4
+        return 3 if named == 2 and rows <= 20 else 4
     return 2 if found.width > 1 else 1
 
 
@@ -122,12 +122,13 @@ def _look_at_all(
             sheet = open_sheet(book, look.name)
             cells += sheet.height * sheet.width
             sample = list(sheet.records(limit=SAMPLE_ROWS))
+            rows = sheet.count()
         except UnreadableFile as error:
             out.append(replace(look, error=error))
             if book.dead:
                 book, _ = open_book(opened)
             continue
-        out.append(replace(look, rows=sheet.filled, rank=_rank(sheet, sample, options)))
+        out.append(replace(look, rows=rows, rank=_rank(rows, sample, options)))
     return book, out
 
 

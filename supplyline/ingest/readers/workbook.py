@@ -29,10 +29,8 @@ CPU_SECONDS = 300
 
 def text(value: Any) -> str:
     """The cell as text: 7.0 → `7`, 0.1 → `0.1`, a date without time → `2024-01-31`."""
-    for types, written in _WRITTEN:
-        if isinstance(value, types):
-            return written(value)
-    return "" if value is None else str(value)
+    written = _WRITTEN.get(type(value))
+    return str(value) if written is None else written(value)
 
 
 def _number(value: float) -> str:
@@ -51,14 +49,16 @@ def _duration(value: timedelta) -> str:
     return whole + (f".{value.microseconds:06d}".rstrip("0") if value.microseconds else "")
 
 
-_WRITTEN: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
-    (str, str),
-    (bool, lambda v: "TRUE" if v else "FALSE"),
-    (float, _number),
-    (datetime, _moment),
-    ((date, time), lambda v: v.isoformat()),
-    (timedelta, _duration),
-)
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    bool: lambda v: "TRUE" if v else "FALSE",
+    float: _number,
+    datetime: _moment,
+    date: date.isoformat,
+    time: time.isoformat,
+    timedelta: _duration,
+    type(None): lambda _: "",
+}
+_TIMELY = frozenset({datetime, date, time, timedelta})
 
 
 def _doubtful(value: Any) -> bool:
@@ -92,7 +92,7 @@ class Session:
         ]
 
     def sheet(self, name: str) -> dict[str, int]:
-        """Opens a sheet. `filled`: rows with any cell that is not empty."""
+        """Opens a sheet."""
         self._sheet = self._cells = None
         self._rows = iter(())
         self._sheet = self._book.get_sheet_by_name(name)
@@ -100,8 +100,11 @@ class Session:
             sys.path.append(str(Path(__file__).parent))
             self._cells = import_module("xlsx_cells").Cells(self._path, name)
             sys.path.pop()
-        height, width = self._sheet.total_height, self._sheet.total_width
-        return {"height": height, "width": width, "filled": sum(1 for _ in self._filled())}
+        return {"height": self._sheet.total_height, "width": self._sheet.total_width}
+
+    def count(self) -> int:
+        """Rows with any cell that is not empty."""
+        return sum(1 for _ in self._filled())
 
     def rewind(self) -> None:
         self._rows = ((at + 1, self._texts(at, row)) for at, row in self._filled())
@@ -117,17 +120,17 @@ class Session:
                 yield at, values
 
     def _texts(self, at: int, values: list[Any]) -> list[str]:
-        out = [text(value) for value in values]
+        out = [value if type(value) is str else text(value) for value in values]
         cells = self._cells
         if cells is None:
             return out
         first = self._sheet.start[1]
         for place, value in enumerate(values):
-            if value == "":
-                if at in cells.error_rows:
-                    out[place] = cells.error((at, first + place))
-            elif _doubtful(value):
+            if type(value) in _TIMELY and _doubtful(value):
                 out[place] = cells.no_day((at, first + place)) or out[place]
+        if at in cells.error_rows:
+            for place, value in enumerate(values):
+                out[place] = out[place] if value != "" else cells.error((at, first + place))
         return out
 
 

@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 CHUNK = 1 << 20
-_ERROR = re.compile(rb"\st\s*=\s*[\"']e[\"']")
+_ERROR = (b'"e"', b"'e'")
+"""The type of a cell with an error; nearly no other attribute has this value."""
 _TIME = re.compile(r"[hs]", re.I)
 _LITERAL = re.compile(r"\"[^\"]*\"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]", re.I)
 _TIMES = frozenset({18, 19, 20, 21, 22, 32, 33, 45, 46, 47})
@@ -35,7 +36,7 @@ class Cells:
         self.error_rows: set[int] = set()
         self._errors: dict[Place, str] = {}
         self._days: dict[Place, str] = {}
-        if self._part and any(_ERROR.search(piece) for piece in self._pieces()):
+        if self._part and any(sign in piece for piece in self._pieces() for sign in _ERROR):
             self._look()
 
     def error(self, place: Place) -> str:
