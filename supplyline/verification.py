@@ -87,6 +87,10 @@ def verify_table(
         connect(org, settings=settings) as conn,
     ):
         conn.isolation_level = IsolationLevel.REPEATABLE_READ  # one moment for all of PostgreSQL
+        # As for a load: a few large sorts and joins, which take longer to compile than to run.
+        conn.execute("SET work_mem = '64MB'")
+        conn.execute("SET jit = off")
+        conn.commit()
         work = _Work(org, table, conn, landing, settings)
         work.report(file_id, deep=deep, done=done)
         conn.rollback()
