@@ -13,7 +13,6 @@ from supplyline.ingest.sniff.notes import filled, is_rule, parted
 
 _MOMENTS = frozenset({"date", "time", "datetime"})
 _DIGITS = re.compile(r"\d+")
-_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def usual_width(rows: Sequence[Record]) -> int:
@@ -76,7 +75,8 @@ def is_header(first: Sequence[str], body: Sequence[Record], values: frozenset[in
     held = [i for i in values if i < len(texts) and texts[i]]
     if held:
         as_value = sum(_value_like(texts[i], body, i) for i in held)
-        return as_value * 2 < len(held) or (as_value == 0)
+        only_values = all(kind(c) in VALUES for c in full)
+        return as_value == 0 or (as_value * 2 < len(held) and not only_values)
     if any(kind(c) in VALUES - {"number"} or kind(c) == "url" for c in full):
         return False
     if any(_shaped_alike(c, body, i) for i, c in enumerate(texts)):
@@ -109,7 +109,7 @@ def _shaped_alike(text: str, body: Sequence[Record], column: int) -> bool:
 
 
 def _shape(text: str) -> str:
-    return _LETTERS.sub("a", _DIGITS.sub("0", text))
+    return _DIGITS.sub("0", text)
 
 
 def _year(text: str) -> bool:

@@ -165,6 +165,12 @@ def _below_pairs(rows: Sequence[Record], width: int) -> int:
         return 0
     named = not any(p[0] for p in pairs[:at]) and sum(p[-1] for p in pairs[:at]) * 2 < at
     alike = sum(p == [True, True] for p in pairs[at:])
+    told = [r.cells[-1].strip() for r in rows[:at] if filled(r.cells) > 1]
+    named = (
+        named
+        and len(set(told)) * 3 > 2 * len(told)
+        and any(" " in t or kind(t) == "date" for t in told)
+    )
     if not named or alike < 0.9 * (len(rows) - at):
         return 0
     above = rows[at - 1].cells

@@ -19,6 +19,8 @@ ONE_COLUMN = [
     Case("codes of one shape without a header", "", numbered("10.0.0.#"), "", ",", ()),
 ]  # fmt: skip
 CUT = [
+    Case("two values between a space", "x y\n", numbered("# #0"), "", " ", ("x", "y")),
+    Case("a word and a value between a space", "", numbered("word# #0"), "", " ", ()),
     Case("spaces that pad columns", " id | name  | qty \n----+-------+-----\n",
          numbered("  # | nut#  |   #"), "(9 rows)\n", "|", (" id ", " name  ", " qty ")),
     Case("two columns of numbers below a title", "Births by year\nYear,Births\n",
@@ -34,6 +36,8 @@ CUT = [
          "", ",", ("a", "b")),
 ]  # fmt: skip
 ROWS = [
+    Case("codes before numbers", "code,desc\n",
+         numbered("X#,n/a", 5) + numbered("#,1#") + numbered("1#,2#"), "", ",", ("code", "desc")),
     Case("a name that begins like a note", "Code,Name,Remark\n",
          numbered("Shop #,x,1") + "Note Books Ltd,,\n", "", ",", ("Code", "Name", "Remark")),
     Case("one cell that begins like a date of issue", "Code,Name,Remark\n",
@@ -63,6 +67,9 @@ NOTES = [
          "\n(9 rows affected)\n", ",", ("id  ", "nm ", "v")),
 ]  # fmt: skip
 HEADERS = [
+    Case("names with numbers above codes", "col1,col2\n", numbered("val#,x#"), "", ",",
+         ("col1", "col2")),
+    Case("years in a first row of values", "", numbered("199#,200#,#"), "", ",", ()),
     Case("names below a gap", "No;Area;Voters;First votes;\n;;;Final;Before\n",
          numbered("#;Land #;1#0;2#0;3#0"), "", ";",
          ("No", "Area", "Voters", "First votes Final", "Before")),
