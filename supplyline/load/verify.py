@@ -17,7 +17,7 @@ from supplyline.load.keys import actual_key
 from supplyline.load.pipeline import Stream
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
 from supplyline.load.schema import HIDDEN
-from supplyline.load.staging import stage
+from supplyline.load.staging import STAGING, stage
 from supplyline.tenancy.connections import Connection
 
 AS_OF = "supplyline_as_of"
@@ -217,7 +217,24 @@ def _foreign(conn: Connection, target: merge.Target) -> int:
 
 
 def _as_of(conn: Connection, target: merge.Target) -> None:
-    """A temporary table of every row's version right after the load `target.load_id`."""
+    """A temporary table of every version that concerns the file, right after its load: of the rows
+    that have its keys (or are its own), and what names the load."""
+    if not target.key:
+        _versions(conn, target, sql.SQL("v._file = {}").format(sql.Literal(target.file_key)))
+        return
+    ours = sql.SQL("({}) IN (SELECT {} FROM {} s)").format(
+        sql.SQL(", ").join(sql.Identifier("v", c) for c in target.key),
+        sql.SQL(", ").join(types.typed(c, target.types[c]) for c in target.key),
+        sql.Identifier(STAGING),
+    )
+    try:
+        with conn.transaction():
+            _versions(conn, target, ours)
+    except psycopg.DataError:  # a key's landed text was changed into one that has no such value
+        _versions(conn, target, sql.SQL("true"))
+
+
+def _versions(conn: Connection, target: merge.Target, ours: sql.Composable) -> None:
     names = [*types.remembered(conn, target.table), *HIDDEN]
     identity = sql.SQL(", ").join(sql.Identifier("v", c) for c in target.key or ("_file", "_row"))
     conn.execute(
@@ -226,6 +243,7 @@ def _as_of(conn: Connection, target: merge.Target) -> None:
             " (SELECT {n} FROM {t} UNION ALL SELECT {n} FROM {h}) v"
             " JOIN supplyline.loads l ON l.load_id = v._load AND l.ordinal <="
             " (SELECT ordinal FROM supplyline.loads WHERE load_id = {load})"
+            " WHERE {ours} OR v._load = {load}"
             " ORDER BY {i}, l.ordinal DESC"
         ).format(
             a=sql.Identifier(AS_OF),
@@ -235,5 +253,6 @@ def _as_of(conn: Connection, target: merge.Target) -> None:
             t=sql.Identifier("public", target.table),
             h=target.history,
             load=sql.Literal(target.load_id),
+            ours=ours,
         )
     )
