@@ -56,10 +56,15 @@ find_uv() {
 }
 
 # uv does not read pip's configuration: index and certificate are handed on at run time only.
-pip_setting() { "$tools/uv/bin/python" -m pip config get "$1" 2>/dev/null || true; }
+pip_setting() {
+  local pip=(-m pip)
+  "$tools/uv/bin/python" -c 'import pip' 2>/dev/null || pip=("$(pip_wheel)/pip")
+  "$tools/uv/bin/python" "${pip[@]}" config get "$1" 2>/dev/null || true
+}
 
 configure_uv() {
   export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_HTTP_TIMEOUT=180
+  export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} # what the machine trusts, as Debian's pip does
   if [ -z "${UV_INDEX_URL:-}${UV_DEFAULT_INDEX:-}" ]; then
     index=${PIP_INDEX_URL:-$(pip_setting global.index-url)}
     [ -z "$index" ] || export UV_DEFAULT_INDEX=$index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from backend.accounts.views import MeView, OrganizationsView, TokenRevokeView, TokenView
@@ -44,6 +45,8 @@ handler404 = "backend.api.problems.not_found"
 handler500 = "backend.api.problems.server_error"
 
 urlpatterns = [
+    path("", RedirectView.as_view(url="/api/docs/")),
+    path("api/", RedirectView.as_view(url="/api/docs/")),
     path("api/health/", HealthView.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema")),

@@ -138,7 +138,8 @@ def freshness(manifests: Sequence[Manifest], *, now: datetime) -> Check:
         score=_clamp(score),
         checked=len(times),
         failed=0,
-        detail=f"newest file {age:.1f} days ago, usually every {usual:.1f} days",
+        detail=f"newest file {age:.1f} days ago"
+        + (f", usually every {usual:.1f} days" if gaps else ""),
     )
 
 
@@ -177,7 +178,9 @@ def references(
     """100 * (1 - rows whose item is in no row of `products` / rows with an item)."""
     ours = _item(settings, [column.name for column in found.columns])
     theirs = _item(products, product_columns, key=products.key)
-    if found.table == "products" or ours is None or theirs is None:
+    if found.table == "products":
+        return _none("references", "the items of other tables are looked up here")
+    if ours is None or theirs is None:
         return _none("references", "there are no items to look up in a table products")
     row = conn.execute(
         sql.SQL(

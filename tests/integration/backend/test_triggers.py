@@ -217,3 +217,10 @@ def test_staff_follow_the_status_url_of_their_own_trigger(alice: Person, person:
     answer = post(staff, "mongo-to-postgres", body).json()
     assert staff.client.get(answer["status_url"]).status_code == 200
     assert staff.client.get(f"/api/airflow/status/{LOAD}/").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/api/"])
+def test_the_address_itself_leads_to_the_documentation(path: str) -> None:
+    answer = Client().get(path)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/api/docs/")

@@ -93,3 +93,16 @@ def test_the_status_is_never_cut_off(width: int) -> None:
             assert part in flat  # fmt: skip
     assert "lastcertificate:partialfora.csv" in flat
     assert "onerow" in flat
+
+
+def test_what_a_quality_report_does_not_know_is_a_dash_and_counts_are_words() -> None:
+    answer = {
+        "org_id": "1", "table": "products", "days": 7, "score": 99.0,
+        "certificates": {"success": 3, "partial": 1},
+        "checks": [{"name": "references", "score": None, "checked": 0, "failed": 0, "detail": "x"}],
+        "trend": [], "columns": [],
+    }  # fmt: skip
+    shown = printed(answer, width=120, action="quality")
+
+    assert "certificates: 3 success, 1 partial" in shown
+    assert "None" not in shown

@@ -111,22 +111,28 @@ def quality(answer: dict[str, Any], console: Console) -> None:
     for name, value in answer.items():
         if name in ("columns", "checks", "trend", "table", "org_id", "days", "score"):
             continue
-        console.print(f"  {name}: {value}")
+        counts = value.items() if isinstance(value, dict) else ()
+        shown = ", ".join(f"{number} {what}" for what, number in counts) or value
+        console.print(f"  {name}: {shown}")
     scores = Table("check", "score", "checked", "failed", "detail")
     for c in answer.get("checks", ()):
-        scores.add_row(*(str(c[k]) for k in ("name", "score", "checked", "failed", "detail")))
+        scores.add_row(*(_cell(c[k]) for k in ("name", "score", "checked", "failed", "detail")))
     console.print(scores)
     days = Table("day", "files", "read", "landed", "quarantined", "success", "partial", "score")
     for d in answer.get("trend", ()):
         days.add_row(
-            *(str(d[k]) for k in ("day", "files", "rows_read", "landed", "quarantined")),
-            *(str(d[k]) for k in ("success", "partial", "score")),
+            *(_cell(d[k]) for k in ("day", "files", "rows_read", "landed", "quarantined")),
+            *(_cell(d[k]) for k in ("success", "partial", "score")),
         )
     console.print(days)
     grid = Table("column", "type", "rows", "empty", "distinct")
     for c in answer.get("columns", ()):
-        grid.add_row(*(str(c[k]) for k in ("column", "type", "rows", "empty", "distinct")))
+        grid.add_row(*(_cell(c[k]) for k in ("column", "type", "rows", "empty", "distinct")))
     console.print(grid)
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def audit(answer: dict[str, Any], console: Console) -> None:
