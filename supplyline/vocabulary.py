@@ -205,13 +205,12 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
         kind=best,
         confidence=round(min(best_score / 5, 1.0), 2) if best else 0.0,
         reasons=best_reasons,
-        mapping=propose_mapping(best, names),
+        mapping=_mapping(best, fields),
     )
 
 
-def propose_mapping(kind: str, columns: Sequence[str]) -> dict[str, str]:
+def _mapping(kind: str, found: dict[str, str]) -> dict[str, str]:
     """Standard field → column for a kind of table; every field found for an unknown kind."""
-    found = field_columns(columns)
     if kind in _KINDS:
         required, typical, _ = _KINDS[kind]
         wanted = {*required, *typical, "location", "on_hand", "on_order"}

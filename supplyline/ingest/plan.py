@@ -246,27 +246,13 @@ def _skipped(
 
 
 def _structure(rows: list[Record], options: ParseOptions) -> structure.Structure:
-    if options.header_row is None:
-        return structure.detect(rows)
-    width = structure.usual_width(rows)
-    if options.header_row == 0:
-        return structure.Structure(
-            header=0, header_rows=0, data=0, width=width, names=(), reasons=("no header, as given",)
-        )
-    at = next((i for i, r in enumerate(rows) if r.line >= options.header_row), None)
-    if at is None:
+    found = structure.of(rows, header_row=options.header_row)
+    if found is None:
         raise UnreadableFile(
             f"There is no line {options.header_row} for the header.",
             next_step="Give the line number of the header, counted from 1, or 0 for none.",
         )
-    return structure.Structure(
-        header=at,
-        header_rows=1,
-        data=at + 1,
-        width=width,
-        names=tuple(rows[at].cells),
-        reasons=("header line as given",),
-    )
+    return found
 
 
 def with_compression(plan: Plan, compression: str | None) -> Plan:

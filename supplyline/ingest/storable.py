@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from supplyline.ingest.readers.lines import readable
 from supplyline.ingest.records import Event, Refused
 
-_BAD = re.compile("[\0\ud800-\udfff]")
+BAD = re.compile("[\0\ud800-\udfff]")
 NUL = "A value has a NUL character, which is no text."
 HALF = "A value has bytes that are no text, or half of a surrogate pair."
 
@@ -23,27 +24,18 @@ def storable(events: Iterator[Event]) -> Iterator[Event]:
 
 def header(text: str) -> str:
     """A header's text; what cannot be kept is written out (`\\x00`, `\\ud800`)."""
-    return _BAD.sub(lambda m: "\\x00" if m[0] == "\0" else f"\\u{ord(m[0]):04x}", text)
-
-
-def readable(text: str) -> str:
-    """Undecodable bytes as `\\xNN` and half pairs as `\\uNNNN`, everything else as it is."""
-    return _BAD.sub(lambda m: m[0] if m[0] == "\0" else _written(ord(m[0])), text)
-
-
-def _written(code: int) -> str:
-    return f"\\x{code - 0xDC00:02x}" if 0xDC00 <= code <= 0xDCFF else f"\\u{code:04x}"
+    return BAD.sub(lambda m: "\\x00" if m[0] == "\0" else f"\\u{ord(m[0]):04x}", text)
 
 
 def _checked(event: Event) -> Event:
     if isinstance(event, Refused):
         return event
-    found = _BAD.search("".join(event.cells))
+    found = BAD.search("".join(event.cells))
     if found is None:
         return event
     from supplyline.ingest.checks import raw_of
 
-    column = next(at for at, cell in enumerate(event.cells, start=1) if _BAD.search(cell))
+    column = next(at for at, cell in enumerate(event.cells, start=1) if BAD.search(cell))
     code, reason = ("nul_character", NUL) if found[0] == "\0" else ("undecodable", HALF)
     raw = readable(raw_of(event.cells, delimiter=","))
     return Refused(event.line, code, reason, raw, column)

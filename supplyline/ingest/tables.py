@@ -39,10 +39,7 @@ class FirstTable:
         if verdict == "other":
             self.other = True
             return _aside(event, "second_table", "Another table begins here.", self.delimiter)
-        if self.other:
-            reason = "The row belongs to another table."
-            return _aside(event, "second_table", reason, self.delimiter)
-        return event
+        return of_another_table(event, self.delimiter) if self.other else event
 
     def verdict(self, cells: Sequence[str]) -> str:
         """`same`, `other` or "": is this row a header like the table's own?"""
@@ -58,6 +55,12 @@ class FirstTable:
         if shared >= 3 and shared >= _SHARED * len(filled) and shared >= _SHARED * len(known):
             return "other" if len(texts) != len(self.own) else ""
         return ""
+
+
+def of_another_table(event: Event, delimiter: str) -> Refused:
+    if isinstance(event, Refused):
+        return event
+    return _aside(event, "second_table", "The row belongs to another table.", delimiter)
 
 
 def _aside(event: Record, code: str, reason: str, delimiter: str) -> Refused:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from supplyline.contracts import OrgId, TableName
@@ -118,13 +119,16 @@ def column_names(headers: Sequence[str]) -> tuple[str, ...]:
     chosen = _told_apart({text for text in texts if text})
     taken = set(chosen.values())
     seen: set[str] = set()
+    numbers: Counter[str] = Counter()
     out: list[str] = []
     for position, text in enumerate(texts, start=1):
         base = chosen.get(text) or f"column_{position}"
-        name, n = base, 1
-        while name in (seen if n == 1 and text in chosen else seen | taken):
+        n = numbers[text] + 1 if text else 1
+        name = base if n == 1 else _with(base, f"_{n}")
+        while name in seen or (name in taken and not (text and n == 1)):
             n += 1
             name = _with(base, f"_{n}")
+        numbers[text] = n
         seen.add(name)
         out.append(name)
     return tuple(out)
@@ -144,7 +148,8 @@ def _told_apart(texts: Iterable[str]) -> dict[str, str]:
         # The plain name is that of the header which is written most like it.
         first, *others = sorted(group, key=lambda t: (t != name, t.lower() != name, len(t), t))
         spoken = [_name(text.translate(_SIGNS)) for text in group]
-        if "" not in spoken and len({*spoken}) == len(group) and not {*spoken} & {*alike} - {name}:
+        free = all(one == name or (one and one not in alike) for one in spoken)
+        if free and len({*spoken}) == len(group):
             out |= dict(zip(group, spoken, strict=True))
             continue
         out[first] = name

@@ -41,7 +41,7 @@ class Book:
         self.close = weakref.finalize(self, _end, self._process, self._copy)
 
     def ask(self, what: str, *arguments: object) -> Any:
-        """Raises UnreadableFile for what the reader cannot do or does not survive."""
+        """Raises UnreadableFile if the process dies, _Failed for what it says it cannot do."""
         process = self._process
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the workbook's process has no pipes")

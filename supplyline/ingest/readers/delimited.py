@@ -24,7 +24,7 @@ _CHEAP = 4.0
 _ENOUGH = 1 << 20
 """Characters that may be looked at again for open quotes, besides some times what was read."""
 _FEW_LINES = 16
-_TOO_LONG = f"The line has more than {MAX_LINE} characters."
+TOO_LONG = f"The line has more than {MAX_LINE} characters."
 
 Numbered = tuple[int, str, str]
 """(1-based physical line, text, line end)"""
@@ -142,7 +142,7 @@ class DelimitedRows:
             self._budget += 16 * len(text)
             if cut or len(text) > MAX_LINE:
                 cut = not end
-                yield Refused(number, "row_too_long", _TOO_LONG, readable(text))
+                yield Refused(number, "row_too_long", TOO_LONG, readable(text))
                 continue
             if not text or (not text.strip() and self.tokens.delimiter not in text):
                 continue

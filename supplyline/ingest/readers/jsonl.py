@@ -16,10 +16,12 @@ from typing import Any
 from supplyline.contracts import Layout
 from supplyline.errors import UnreadableFile
 from supplyline.ingest.plan import columns
+from supplyline.ingest.readers.delimited import TOO_LONG, numbered
 from supplyline.ingest.readers.lines import BAD, MAX_LINE, decoded, lines, readable
 from supplyline.ingest.records import Event, Record, Refused
 from supplyline.ingest.sniff import encoding
 from supplyline.ingest.source import Opened
+from supplyline.ingest.storable import BAD as UNSTORABLE
 from supplyline.ingest.storable import NUL
 
 MAX_KEYS = 4_096
@@ -51,7 +53,6 @@ _DECODER = json.JSONDecoder(
     parse_constant=_constant,
     object_pairs_hook=_pairs,
 )
-_BAD = re.compile("[\0\ud800-\udfff]")
 _SPACE = re.compile(r"[\s,]*")
 
 
@@ -118,15 +119,12 @@ def _items(opened: Opened, name: str) -> Iterator[Item]:
     if opened.format == "json":
         yield from _array(pieces)
         return
-    following, cut = 1, False
-    for line, end in lines(pieces, line_end="\n"):
+    cut = False
+    for number, line, end in numbered(lines(pieces, line_end="\n")):
         too_long, cut = cut or len(line) > MAX_LINE, not end
         if too_long:
-            reason = f"The line has more than {MAX_LINE} characters."
-            yield Refused(following, "row_too_long", reason, readable(line))
-            following += bool(end)
+            yield Refused(number, "row_too_long", TOO_LONG, readable(line))
             continue
-        number, following = following, following + 1
         if not line.strip():
             continue
         if BAD.search(line):
@@ -147,7 +145,7 @@ def _object(number: int, value: object, raw: str) -> Item:
     values = value if isinstance(value, dict) else _numbered(value)
     if "\\u" in raw:
         texts = [k if isinstance(k, str) else k[0] for k in values]
-        found = [m[0] for t in (*texts, *map(text, values.values())) if (m := _BAD.search(t))]
+        found = [m[0] for t in (*texts, *map(text, values.values())) if (m := UNSTORABLE.search(t))]
         if "\0" in found:
             return Refused(number, "nul_character", NUL, raw)
         if found:

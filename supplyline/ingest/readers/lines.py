@@ -16,6 +16,7 @@ MAX_LINE = 3 << 20
 """Characters of one line. A longer one is set aside, in pieces that fit a document of MongoDB."""
 
 BAD = re.compile("[\udc00-\udcff]")
+_HALF = re.compile("[\ud800-\udfff]")
 _UNIVERSAL = re.compile(r"\r\n|\n|\r")
 
 
@@ -30,8 +31,12 @@ codecs.register_error("supplyline_keep", _keep)
 
 
 def readable(text: str) -> str:
-    """Undecodable bytes as `\\xNN`, everything else as it is."""
-    return BAD.sub(lambda m: f"\\x{ord(m[0]) - 0xDC00:02x}", text)
+    """Undecodable bytes as `\\xNN` and half pairs as `\\uNNNN`, everything else as it is."""
+    return _HALF.sub(lambda m: _written(ord(m[0])), text)
+
+
+def _written(code: int) -> str:
+    return f"\\x{code - 0xDC00:02x}" if 0xDC00 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 def decoded(source: BinaryIO, *, encoding: str) -> Iterator[str]:

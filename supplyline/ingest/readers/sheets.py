@@ -133,19 +133,5 @@ def _look_at_all(
 
 
 def _structure(sample: list[Record], options: ParseOptions) -> structure.Structure:
-    if options.header_row is None:
-        return structure.detect(sample)
-    width = structure.usual_width(sample)
-    if options.header_row == 0:
-        return structure.Structure(
-            header=0, header_rows=0, data=0, width=width, names=(), reasons=("no header, as given",)
-        )
-    at = next((i for i, r in enumerate(sample) if r.line >= options.header_row), 0)
-    return structure.Structure(
-        header=at,
-        header_rows=1,
-        data=at + 1,
-        width=width,
-        names=tuple(sample[at].cells),
-        reasons=("header row as given",),
-    )
+    found = structure.of(sample, header_row=options.header_row)
+    return found or structure.with_header(sample, 0)

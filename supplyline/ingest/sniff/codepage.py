@@ -39,8 +39,8 @@ def likeliest(sample: bytes) -> list[tuple[str, float]]:
     read the bytes alike only the likeliest is named."""
     part = _beyond_ascii(sample)
     scores = {}
-    frequencies = _frequencies(part)
     count = sum(b > 0x7F for b in part)
+    frequencies = _frequencies(part, count)
     if count > 2 and not _C1.search(part):
         frequencies = {n: f + 0.4 * (n in _ISO) for n, f in frequencies.items()}
     for name, common in _COMMON.items():
@@ -71,7 +71,7 @@ def _beyond_ascii(sample: bytes) -> bytes:
     return b"\n".join(lines[::every])[: 2 * _SAMPLE]
 
 
-def _frequencies(part: bytes) -> dict[str, float]:
+def _frequencies(part: bytes, count: int) -> dict[str, float]:
     """Logarithms of how well each code page explains the bytes, the best 0 or near it."""
     import chardet
 
@@ -87,8 +87,8 @@ def _frequencies(part: bytes) -> dict[str, float]:
     best = max(sure.values(), default=0.0)
     if not best:
         return {}
-    count = min(1.0, sum(b > 0x7F for b in part) / _LETTERS)
-    return {n: max(-6.0, 6 * count * math.log(max(c, 1e-9) / best)) for n, c in sure.items()}
+    weight = min(1.0, count / _LETTERS)
+    return {n: max(-6.0, 6 * weight * math.log(max(c, 1e-9) / best)) for n, c in sure.items()}
 
 
 def _of_chardet(name: str) -> str:

@@ -13,6 +13,7 @@ from supplyline.ingest.readers.tokens import Tokenizer
 from supplyline.ingest.records import Event, Record, Refused
 from supplyline.ingest.sniff.notes import footer_rows
 from supplyline.ingest.sniff.second import second_table
+from supplyline.ingest.tables import of_another_table
 
 TAIL = 1 << 16
 Pairs = list[tuple[str, str]]
@@ -44,12 +45,6 @@ def events(tokens: Tokenizer, pairs: Pairs, *, width: int = 0, before: int = 0) 
     return list(DelimitedRows(tokens, width=width).read(shifted))
 
 
-def of_sample(body: list[Event], pairs: Pairs, *, before: int, table: Table) -> Below:
-    """The end of a file that is wholly at hand: `pairs`, before which there are `before` blank
-    lines. `body`: its rows below the header."""
-    return _below(body, pairs, before=before, table=table)
-
-
 def of_file(source: BinaryIO, *, encoding: str, line_end: str, table: Table) -> Below:
     """The end of a larger file, from its last TAIL bytes."""
     if encoding.startswith(("utf-16", "utf-32")):
@@ -59,13 +54,13 @@ def of_file(source: BinaryIO, *, encoding: str, line_end: str, table: Table) -> 
     text = source.read(TAIL).decode(encoding, "supplyline_keep")
     pairs = list(lines(iter([text]), line_end=line_end))[1:]
     body = events(table.tokens, pairs, width=table.width)
-    found = _below(body, pairs, before=0, table=table)
+    found = of_sample(body, pairs, before=0, table=table)
     if not found.second:
         return found
     # The rows of a second table bear the line numbers of the whole file.
     before = _lines(source, encoding, line_end) - len(pairs)
     body = events(table.tokens, pairs, width=table.width, before=before)
-    return _below(body, pairs, before=before, table=table)
+    return of_sample(body, pairs, before=before, table=table)
 
 
 def _lines(source: BinaryIO, encoding: str, line_end: str) -> int:
@@ -78,14 +73,17 @@ def _lines(source: BinaryIO, encoding: str, line_end: str) -> int:
     return count + (not last.endswith(b"\n"))
 
 
-def _below(body: list[Event], pairs: Pairs, *, before: int, table: Table) -> Below:
+def of_sample(body: list[Event], pairs: Pairs, *, before: int, table: Table) -> Below:
+    """The end of a file that is at hand from line `before + 1` on: `pairs`. `body`: its rows below
+    the header."""
     rows = [e for e in body if isinstance(e, Record)]
     end = before + len(pairs)
     at = second_table(rows, table.names)
     second: tuple[Refused, ...] = ()
     if at:
         first, rows = rows[at].line, rows[:at]
-        second = tuple(_set_aside(e, table.tokens.delimiter) for e in body if e.line >= first)
+        further = (e for e in body if e.line >= first)
+        second = tuple(of_another_table(e, table.tokens.delimiter) for e in further)
         end = first - 1
         body = [e for e in body if e.line < first]
     count = footer_rows(rows, width=table.width, header=table.names)
@@ -99,13 +97,6 @@ def _below(body: list[Event], pairs: Pairs, *, before: int, table: Table) -> Bel
         notes=texts(pairs[note - before - 1 : end - before]) if note else (),
         second=second,
     )
-
-
-def _set_aside(event: Event, delimiter: str) -> Refused:
-    if isinstance(event, Refused):
-        return event
-    reason = "The row belongs to another table."
-    return Refused(event.line, "second_table", reason, delimiter.join(event.cells))
 
 
 def texts(pairs: Sequence[tuple[str, str]], limit: int = TAIL) -> tuple[str, ...]:

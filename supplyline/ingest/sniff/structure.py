@@ -1,8 +1,8 @@
 """Where the table lies in the rows of a file: preamble, header (of one or more rows), footer.
 
 Reasons, not names: the table's width is that of most rows; what stands before the first row that
-fills most of it is preamble; a header row is text where the columns below hold values; what stands
-after the last full row and fills at most one or two cells is footer.
+fills most of it is preamble; a header row is text where the columns below hold values (footers: see
+`notes`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from supplyline.ingest.sniff.header import (
 from supplyline.ingest.sniff.kinds import VALUES, kind, value_columns
 from supplyline.ingest.sniff.notes import filled, footer_rows, is_rule, parted
 
-__all__ = ["Structure", "detect", "filled", "footer_rows", "join_header", "usual_width"]
+__all__ = ["Structure", "detect", "filled", "footer_rows", "of", "usual_width", "with_header"]
 
 MAX_HEADER_ROWS = 4
 MAX_PREAMBLE_ROWS = 60
@@ -44,6 +44,35 @@ class Structure:
 
 ROWS_TO_JUDGE_BY = 6
 """Fewer rows cannot tell a second header row from data with a wrong value, unless it has gaps."""
+
+
+def of(rows: Sequence[Record], *, header_row: int | None) -> Structure | None:
+    """With the header in the given line (0: none; None: found out); None for a line behind all."""
+    if header_row is None:
+        return detect(rows)
+    if header_row == 0:
+        return Structure(
+            header=0,
+            header_rows=0,
+            data=0,
+            width=usual_width(rows),
+            names=(),
+            reasons=("no header, as given",),
+        )
+    at = next((i for i, row in enumerate(rows) if row.line >= header_row), None)
+    return None if at is None else with_header(rows, at)
+
+
+def with_header(rows: Sequence[Record], at: int) -> Structure:
+    """The table whose header is the row at index `at`, as somebody said."""
+    return Structure(
+        header=at,
+        header_rows=1,
+        data=at + 1,
+        width=usual_width(rows),
+        names=tuple(rows[at].cells),
+        reasons=("header row as given",),
+    )
 
 
 def detect(rows: Sequence[Record]) -> Structure:
@@ -196,7 +225,7 @@ def _comment(row: Record) -> bool:
 
 
 def _over(rows: Sequence[Record], at: int, usual: int) -> int:
-    """Rows that name groups of columns belong to no preamble; kept simple: the full row counts."""
+    """Where the table begins: one row higher if that names groups of columns, or is a header."""
     if not at:
         return 0
     first, above = rows[at].cells, rows[at - 1]

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
 from supplyline.ingest import open_file
+from supplyline.ingest.records import Record
 from supplyline.ingest.sniff import encoding
 
 TABLES = {
@@ -43,7 +45,8 @@ def test_a_table_is_read_as_it_was_written(language: str, written: str) -> None:
     text = "\r\n".join((*TABLES[language], ""))
     reading = open_file(io.BytesIO(text.encode(written)), name="t.csv")
     delimiter = "," if "," in TABLES[language][0] else ";"
-    assert reading.names == tuple(TABLES[language][0].split(delimiter))
+    rows = [list(reading.names), *(e.cells for _, e in reading.events() if isinstance(e, Record))]
+    assert rows == [line.split(delimiter) for line in TABLES[language]]
 
 
 @pytest.mark.parametrize("word", ["Café", "21 °C", "Preis in €", "5 µm", "Müller", "a – b", "£"])
@@ -61,7 +64,7 @@ def test_a_letter_beside_a_small_one_is_no_ideograph() -> None:
 def test_two_code_pages_that_are_near_each_other_are_both_named() -> None:
     found = encoding.detect("id;x\n1;Müller\n".encode("mac_roman"), whole=True)
     assert found.confidence < 0.6
-    assert "mac_roman" in found.reason
+    assert {"cp1252", "mac_roman"} <= {*re.findall(r"\w+", found.reason)}
 
 
 def test_zeros_alone_make_no_wide_text() -> None:
