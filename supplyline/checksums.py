@@ -54,6 +54,14 @@ class Checksum:
     def over(cls, columns: Iterable[str]) -> Checksum:
         return cls(columns=tuple(sorted(columns)))
 
+    @classmethod
+    def of(cls, batches: Iterable[pa.RecordBatch], *, columns: Iterable[str]) -> Checksum:
+        """The sum over all rows of these batches."""
+        checksum = cls.over(columns)
+        for batch in batches:
+            checksum = checksum.plus(batch)
+        return checksum
+
     def plus(self, batch: pa.RecordBatch) -> Checksum:
         """Adds a batch as described in `contracts`; columns that it lacks count as absent."""
         high, low = row_hashes(batch, columns=self.columns).sum(axis=1, dtype=np.uint64)

@@ -193,7 +193,7 @@ def _claim(
                 corrections={row: rows[row] for row in others},
                 by=by,
             )
-            refused = {r: c for r, c in refused.items() if r not in others} | own
+            refused = {r: c for r, c in refused.items() if c != "not_in_quarantine"} | own
     return refused
 
 

@@ -8,7 +8,7 @@ At the level of `stages`: it looks into landing, load, quality and forecast and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -135,15 +135,6 @@ def certificates_of(
 
     with session(org, settings=settings) as conn:
         return certificates(conn, file_id=file_id, table=table, limit=limit)
-
-
-def quarantined_rows(org: OrgId, *, file_id: str, settings: Settings) -> Iterable[Json]:
-    """Every row of a file that was set aside, with line, reason and raw text."""
-    from dataclasses import asdict
-
-    with open_landing(settings) as landing:
-        for row in landing.quarantined(org, file_id=file_id):
-            yield asdict(row)
 
 
 def quarantine_lines(

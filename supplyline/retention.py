@@ -146,10 +146,8 @@ class _Release:
         return "" if again == group[0].checksum else "the stored file reads otherwise now"
 
     def _read_again(self, manifest: Manifest) -> str:
-        checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
-        for batch in stored_rows(self.org, manifest, landing=self.landing, settings=self.settings):
-            checksum = checksum.plus(batch)
-        return checksum.text
+        rows = stored_rows(self.org, manifest, landing=self.landing, settings=self.settings)
+        return Checksum.of(rows, columns=(c["name"] for c in manifest.layout["columns"])).text
 
     def let_go(self, group: Sequence[Manifest], now: datetime) -> None:
         from supplyline.load import records

@@ -181,8 +181,9 @@ def run_load(
         if not manifests and not landing.manifests(org, table=name):
             raise TableNotLanded(f"Organization {org} has no file of a table {name}.")
         waiting = pending(conn, table=name, manifests=manifests)
-        redo = outdated(conn, table=name, manifests=manifests)
-        redo = redo or late(conn, table=name, manifests=waiting)
+        redo = outdated(conn, table=name, manifests=manifests) or late(
+            conn, table=name, manifests=waiting
+        )
         if redo:  # a file is understood otherwise now, or came late: in order from the beginning
             claim_attempt(conn, run)
         conn.commit()

@@ -185,14 +185,12 @@ class _Work:
         return self._read_again(manifest) if deep and not manifest.replay_of else []
 
     def _read_again(self, manifest: Manifest) -> list[str]:
-        checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
         rows = stored_rows(self.org, manifest, landing=self.landing, settings=self.settings)
         try:
-            for batch in rows:
-                checksum = checksum.plus(batch)
+            again = Checksum.of(rows, columns=(c["name"] for c in manifest.layout["columns"]))
         except UnreadableFile as error:
             return [f"the stored file cannot be read again: {error.detail}"]
-        same = checksum.text == manifest.checksum
+        same = again.text == manifest.checksum
         return [] if same else ["the stored file, read again, gives other rows"]
 
     def make_anew(self, say: Say) -> None:
@@ -247,10 +245,9 @@ def verify(  # noqa: PLR0917 - click passes by keyword
 def _print(one: Verification) -> None:
     c = one.certificate
     click.echo(f"{'holds ' if not one.differences else 'BROKEN'} {c.file_id}  {c.file_name}")
-    for line in [one.note] if one.note else []:
-        click.echo(f"       {line}")
-    for difference in one.differences:
-        click.echo(f"       {difference}")
+    for line in (one.note, *one.differences):
+        if line:
+            click.echo(f"       {line}")
 
 
 def _print_whole(report: Report, table: TableName) -> None:

@@ -173,7 +173,7 @@ BY_CODE = sql.SQL(
 """SQL: code → number of the rows set aside by the load `l` that were corrected."""
 
 
-def corrections_elsewhere(conn: Connection, *, table: TableName | None) -> dict[str, int]:
+def corrections_elsewhere(conn: Connection, *, table: TableName) -> dict[str, int]:
     """File of corrections → how many of its rows correct no row in landing's quarantine: those that
     correct a row which a load set aside, and those that were set aside themselves."""
     rows = conn.execute(
@@ -181,8 +181,8 @@ def corrections_elsewhere(conn: Connection, *, table: TableName | None) -> dict[
         " SELECT c.by_file_id AS file_id, c.by_row AS row FROM supplyline.corrected_rows c"
         " UNION SELECT l.file_id, j.row_number FROM supplyline.rejected_rows j"
         " JOIN supplyline.loads l USING (load_id)"
-        " WHERE l.replay_of IS NOT NULL AND l.undone_at IS NULL"
-        " AND (%(t)s::text IS NULL OR l.table_name = %(t)s)) x GROUP BY 1",
-        {"t": table},
+        " WHERE l.replay_of IS NOT NULL AND l.undone_at IS NULL AND l.table_name = %s) x"
+        " GROUP BY 1",
+        (table,),
     ).fetchall()
     return {file_id: int(n) for file_id, n in rows}

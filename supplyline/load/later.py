@@ -112,9 +112,9 @@ class LaterLoad:
 
     def _suggested(self) -> schema.Plan | None:
         """What the first batch does to the table, if all rows like that can be merged here."""
-        if not self.key or records.has_later(
-            self.conn, self.manifest.table, sequence=self.manifest.sequence
-        ):
+        if not self.key or self.settings.key not in (None, self.key):
+            return None
+        if records.has_later(self.conn, self.manifest.table, sequence=self.manifest.sequence):
             return None
         batch = next(self.incoming, None)
         if batch is None:
@@ -202,7 +202,6 @@ class LaterLoad:
         A row is found by its place; that it still has the same key is counted, not hoped for.
         """
         kept = [*remembered(self.conn, target.table), *HIDDEN]
-        names, values = merge.origin(target)
         query = sql.SQL(
             "WITH w AS (UPDATE {target} t SET ({columns}, {names}) = ROW ({sources}, {values})"
             " FROM {changes} c, {source} WHERE p._at = c._at AND t.ctid = c._old"
@@ -211,11 +210,7 @@ class LaterLoad:
             " SELECT {gone}, l.loaded_at, {now}, {load} FROM w"
             " LEFT JOIN supplyline.loads l ON l.load_id = w._load) {sums}"
         ).format(
-            target=target.name,
-            columns=sql.SQL(", ").join(map(sql.Identifier, target.types)),
-            names=names,
-            sources=sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types),
-            values=values,
+            **merge.written(target),
             changes=sql.Identifier("pg_temp", CHANGES),
             source=self._source(target),
             same=target.same_row(source="old", target="new"),
@@ -231,17 +226,12 @@ class LaterLoad:
         return self._summed(query)
 
     def _insert(self, target: Target) -> tuple[int, int, int]:
-        names, values = merge.origin(target)
         query = sql.SQL(
             "WITH w AS (INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
             " FROM {changes} c, {source} WHERE p._at = c._at AND c._old IS NULL"
             " RETURNING true AS _same, {text} AS _text) {sums}"
         ).format(
-            target=target.name,
-            columns=sql.SQL(", ").join(map(sql.Identifier, target.types)),
-            names=names,
-            sources=sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types),
-            values=values,
+            **merge.written(target),
             changes=sql.Identifier("pg_temp", CHANGES),
             source=self._source(target),
             text=self._text(target, "new"),

@@ -13,6 +13,7 @@ from datetime import datetime
 from psycopg import sql
 
 from supplyline.contracts import TableName
+from supplyline.load.corrected import EMPTY_KEY
 from supplyline.load.kinds import NUMERIC, sql_type
 from supplyline.load.records import loads_lacking
 from supplyline.load.schema import HIDDEN
@@ -105,12 +106,13 @@ def _reject(conn: Connection, target: Target) -> int:
             " RETURNING _row, to_jsonb(s) - '_row' AS cells),"
             " kept AS (INSERT INTO supplyline.rejected_rows"
             " (load_id, row_number, code, reason, cells)"
-            " SELECT {load}, _row, 'empty_key', {reason}, cells FROM gone"
+            " SELECT {load}, _row, {code}, {reason}, cells FROM gone"
             " ON CONFLICT (load_id, row_number) DO NOTHING) SELECT count(*) FROM gone"
         ).format(
             s=sql.Identifier(STAGING),
             empty=empty,
             load=sql.Literal(target.load_id),
+            code=sql.Literal(EMPTY_KEY),
             reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
         )
     ).fetchone()
@@ -217,46 +219,33 @@ def _keep_history(conn: Connection, target: Target, *, now: datetime) -> None:
     )
 
 
-def origin(target: Target) -> tuple[sql.Composed, sql.Composed]:
-    """The hidden columns and their values for rows that this load writes."""
-    values = sql.SQL("{}, p._row, {}, {}, p._raw").format(
-        sql.Literal(target.file_key), sql.Literal(target.sequence), sql.Literal(target.load_id)
-    )
-    return sql.SQL(", ").join(map(sql.Identifier, HIDDEN)), values
+def written(target: Target) -> dict[str, sql.Composable]:
+    """Parts of a statement that writes rows `p` of a source into the table: `{columns}, {names}`
+    take `{sources}, {values}`; names and values are the hidden columns'."""
+    return {
+        "target": target.name,
+        "columns": sql.SQL(", ").join(map(sql.Identifier, target.types)),
+        "names": sql.SQL(", ").join(map(sql.Identifier, HIDDEN)),
+        "sources": sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types),
+        "values": sql.SQL("{}, p._row, {}, {}, p._raw").format(
+            sql.Literal(target.file_key), sql.Literal(target.sequence), sql.Literal(target.load_id)
+        ),
+    }
 
 
 def _update(conn: Connection, target: Target) -> None:
-    names, values = origin(target)
-    columns = sql.SQL(", ").join(map(sql.Identifier, target.types))
-    sources = sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types)
     conn.execute(
         sql.SQL(
             "UPDATE {target} t SET ({columns}, {names}) = ROW ({sources}, {values})"
             " FROM {source} p WHERE {same} AND p._fate = 'updated'"
-        ).format(
-            target=target.name,
-            columns=columns,
-            names=names,
-            sources=sources,
-            values=values,
-            source=sql.Identifier(SOURCE),
-            same=target.same_row(source="p"),
-        )
+        ).format(**written(target), source=sql.Identifier(SOURCE), same=target.same_row(source="p"))
     )
 
 
 def _insert(conn: Connection, target: Target) -> None:
-    names, values = origin(target)
     conn.execute(
         sql.SQL(
             "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
             " FROM {source} p WHERE p._fate = 'inserted'"
-        ).format(
-            target=target.name,
-            columns=sql.SQL(", ").join(map(sql.Identifier, target.types)),
-            names=names,
-            sources=sql.SQL(", ").join(sql.Identifier("p", c) for c in target.types),
-            values=values,
-            source=sql.Identifier(SOURCE),
-        )
+        ).format(**written(target), source=sql.Identifier(SOURCE))
     )

@@ -200,8 +200,7 @@ def _load(
         " set_config('maintenance_work_mem', '128MB', true)"
     )
     require_whole(conn, manifest.table)
-    work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now)
-    work.accepted = accepted
+    work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now, accepted=accepted)
     candidates = key_candidates(work.incoming.columns)
     if any_corrected(conn, file_key=manifest.file_key):
         create_staging(conn, work.incoming.columns)
@@ -225,14 +224,15 @@ class _Work:
         batches: Iterator[pa.RecordBatch],
         run: RunRef,
         now: datetime,
+        accepted: bool,
     ) -> None:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
+        self.accepted = accepted
         columns = [c["name"] for c in manifest.layout["columns"]]
         self.evidence = types.Evidence(columns)
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
         self.load_id = f"{manifest.file_id}.{manifest.sequence}"
         self.settings = table_settings(conn, manifest.table)
-        self.accepted = False
 
     @property
     def policy(self) -> TableSettings:
@@ -273,9 +273,6 @@ class _Work:
             settings=self.policy,
             key=actual_key(self.conn, self.manifest.table),
         )
-        if self.settings.key not in (None, later.key):
-            create_staging(self.conn, self.incoming.columns)
-            return None
         plan = later.stage()
         if plan is None:
             return None
@@ -409,9 +406,7 @@ def _finish(
         kind="load.published",
         actor=run.user_id,
         subject=certificate.table,
-        detail={
-            "certificate_sha256": records.digest(certificate.as_json()),
-        }
+        detail={"certificate_sha256": records.digest(certificate.as_json())}
         | {
             k: v
             for k, v in certificate.as_json().items()

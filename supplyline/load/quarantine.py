@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
+from supplyline.load.corrected import NO_COLUMN, WRONG_KIND
 from supplyline.load.kinds import TEXT, kind_of
 from supplyline.load.schema import Plan
 from supplyline.load.staging import STAGING
@@ -51,7 +52,7 @@ def set_aside_misfits(conn: Connection, plan: Plan, *, load_id: str) -> int:
     return conn.execute(
         sql.SQL(
             "WITH gone AS (DELETE FROM {s} s WHERE {misfit} RETURNING s._row, CASE WHEN {kind}"
-            " THEN 'type_mismatch' ELSE 'unknown_column' END AS code, {reason} AS reason,"
+            " THEN {wrong} ELSE {unknown} END AS code, {reason} AS reason,"
             " to_jsonb(s) - '_row' AS cells)"
             " INSERT INTO supplyline.rejected_rows (load_id, row_number, code, reason, cells)"
             " SELECT {load}, _row, code, reason, cells FROM gone"
@@ -59,6 +60,8 @@ def set_aside_misfits(conn: Connection, plan: Plan, *, load_id: str) -> int:
             s=sql.Identifier(STAGING),
             misfit=_any(tests),
             kind=_any(tests[: len(plan.strict)]),
+            wrong=sql.Literal(WRONG_KIND),
+            unknown=sql.Literal(NO_COLUMN),
             reason=_reason(tests),
             load=sql.Literal(load_id),
         )

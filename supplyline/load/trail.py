@@ -33,9 +33,8 @@ def standing(conn: Connection, table: TableName) -> dict[str, Published]:
         (table,),
     ):
         if kind == "load.published":
-            one = (detail["file_id"], Published(seq=seq, detail=detail))
-            found[one[0]] = one[1]
-            newest.append(one)
+            found[detail["file_id"]] = one = Published(seq=seq, detail=detail)
+            newest.append((detail["file_id"], one))
         elif kind == "load.undone":
             for file_id in detail["undone"]:
                 found.pop(file_id, None)

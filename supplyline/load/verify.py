@@ -83,12 +83,12 @@ def _recomputed(
     if form.damage(conn, manifest.table):
         return _without_table(certificate, manifest, batches, out, source=source, note=note)
     known = types.remembered(conn, manifest.table)
-    if missing := [c for c in columns if c not in known and c not in _barred(conn, certificate)]:
+    barred = records.shape(conn, certificate.load_id).get("barred", [])
+    if missing := [c for c in columns if c not in known and c not in barred]:
         out.append(f"the table has no column {', '.join(missing)} of the file")
         return _without_table(certificate, manifest, batches, out, source=source, note=note)
     with conn.transaction(force_rollback=True):
         landed = stage(conn, columns=columns, batches=batches)
-        barred = _barred(conn, certificate)
         target = merge.Target(
             table=manifest.table,
             types={c: known[c] for c in columns if c not in barred},
@@ -143,10 +143,6 @@ def _not_the_rows(source: str) -> str:
     return f"the rows in {where} are not the rows of the file (checksum)"
 
 
-def _barred(conn: Connection, certificate: Certificate) -> list[str]:
-    return list(records.shape(conn, certificate.load_id).get("barred", []))
-
-
 def _without_table(
     certificate: Certificate,
     manifest: Manifest,
@@ -157,9 +153,7 @@ def _without_table(
     note: str,
 ) -> Verification:
     """What can be said of a file whose table is not whole: whether its landed rows are."""
-    checksum = Checksum.over(c["name"] for c in manifest.layout["columns"])
-    for batch in batches:
-        checksum = checksum.plus(batch)
+    checksum = Checksum.of(batches, columns=(c["name"] for c in manifest.layout["columns"]))
     if checksum.text != certificate.checksum_file:
         out.append(_not_the_rows(source))
     out.append("its rows were not compared: the table is not whole")

@@ -130,7 +130,8 @@ def test_what_nobody_touched_holds_also_read_again_and_made_anew(shop: Shop) -> 
 
 TAMPERED = {
     "a cell": "UPDATE t SET a = 'q' WHERE id = 4",
-    "a number's zeros": "UPDATE t SET d = '2020-01-01' WHERE id = 4",
+    "a number's zeros": "UPDATE t SET n = '9.0' WHERE id = 4",
+    "a date": "UPDATE t SET d = '2020-01-01' WHERE id = 4",
     "a retained cell": "UPDATE t SET d = '2020-01-01' WHERE id = 1",
     "a cell no file gave": "UPDATE t SET d = '2020-01-01' WHERE id = 5",
     "a row deleted": "DELETE FROM t WHERE id = 2",
