@@ -23,6 +23,7 @@ from benchmarks.forecast import load
 from supplyline.forecast.methods import windows
 from supplyline.forecast.methods.logs import seasonal_theta
 from supplyline.forecast.methods.panel import panel_of
+from supplyline.forecast.pools import RECENT
 
 MONTHS_OF = {"m3": 1.0, "m4w": 365.25 / 84, "m5": 365.25 / 12}
 """Periods of each set that make a month."""
@@ -65,7 +66,7 @@ def examples(histories: list[np.ndarray], every: int) -> tuple[np.ndarray, np.nd
             after.append(np.r_[rest, np.full(windows.STEPS - rest.size, np.nan)])
     inputs, targets = [], []
     for first in range(0, len(pasts), 2000):
-        panel = panel_of([p[-157:] for p in pasts[first : first + 2000]])
+        panel = panel_of([p[-RECENT:] for p in pasts[first : first + 2000]])
         told = seasonal_theta(panel, windows.STEPS, windows.SEASON)
         found, unit = windows.features(
             told.panel.tail(windows.LAGS), told.ahead, strength=told.strength, alpha=told.alpha

@@ -30,8 +30,8 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Sales lines as columns; `day` counts from 1970-01-01, `customer` and `order` -1 are unknown
-    (`order` may be empty: none is known). `notes`: what is to be said of an item, by its number;
+    """Sales lines as columns; `day` counts from 1970-01-01, `customer` and `order` -1 are unknown.
+    `notes`: what is to be said of an item, by its number;
     `statuses`: lines left out, and unknown ones counted, by status."""
 
     items: tuple[str, ...]
@@ -41,7 +41,7 @@ class Lines:
     quantity: Floats
     price: Floats
     customer: Ints
-    order: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    order: Ints
     report: dict[str, int] = field(default_factory=dict)
     notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -83,15 +83,12 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemDemand:
-    """One item: demand per bucket from its first sale on, and money."""
+    """One item: demand per bucket from its first sale on, and its usual price of late."""
 
     item: str
-    name: str
     first: int
     values: Floats
-    revenue: float
     price: float
-    notes: tuple[str, ...]
 
 
 def collect(
@@ -156,13 +153,17 @@ def collect(
 
 
 def _orders(block: pd.DataFrame) -> Ints:
-    """The same number for the same order in every block; -1 where none is said."""
+    """The same number for the same order in every block; -1 where none is said.
+
+    A hash, as a dictionary of every order of a shop would not be small.
+    """
     if "order" not in block:
         return np.full(len(block), -1, dtype=np.int64)
     from pandas.util import hash_array
 
     texts = np.asarray([str(c).strip() for c in block["order"].cat.categories], dtype=object)
-    table = np.append(hash_array(texts).view(np.int64) >> 1 & (2**62 - 1), -1)
+    numbers = hash_array(texts).view(np.int64) >> 1 & (2**62 - 1)
+    table = np.append(np.where(texts == "", -1, numbers), -1)
     return np.asarray(table[block["order"].cat.codes.to_numpy()], dtype=np.int64)
 
 
@@ -261,26 +262,19 @@ def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
     order = np.argsort(lines.item[inside], kind="stable")
     item, when = lines.item[inside][order], index[inside][order]
     quantity, price = lines.quantity[inside][order], lines.price[inside][order]
-    day = lines.day[inside][order]
     cuts = np.flatnonzero(np.diff(item)) + 1
-    recent = (bucket.as_of - EPOCH).days - 365
     for group in np.split(np.arange(item.size), cuts):
         if not group.size:
             continue
         code = int(item[group[0]])
         values = np.bincount(when[group], weights=quantity[group], minlength=bucket.periods)
         first = int(when[group].min())
-        lately = group[day[group] > recent]
-        money = np.nansum(quantity[lately] * price[lately])
         known = price[group][np.isfinite(price[group]) & (price[group] > 0)]
         yield ItemDemand(
             item=lines.items[code],
-            name=lines.names.get(code, ""),
             first=first,
             values=values[first:].astype(float),
-            revenue=float(money),
             price=float(np.median(known[-50:])) if known.size else float("nan"),
-            notes=lines.notes.get(code, ()),
         )
 
 

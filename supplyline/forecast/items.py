@@ -151,7 +151,7 @@ def _fees(
     }
 
 
-def _status_of(*, has_demand: bool, fee: bool, said: tuple[str, ...] = ()) -> dict[str, Any]:
+def _status_of(*, has_demand: bool, fee: bool, said: tuple[str, ...]) -> dict[str, Any]:
     if fee:
         return {
             "status": "not_a_product",

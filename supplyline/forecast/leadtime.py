@@ -98,7 +98,7 @@ def _fill(lead: Span, both: Span, levels: Floats) -> Floats:
     wanted = both.mean - lead.mean
     # ESC is not monotone at the very left; from its maximum on it falls.
     fill = np.maximum.accumulate(1 - np.clip(esc / wanted, 0.0, 1.0))
-    fill[levels < lead.mean] = np.minimum(fill[levels < lead.mean], 0.0)
+    fill[levels < lead.mean] = 0.0
     return fill
 
 

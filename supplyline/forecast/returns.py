@@ -57,7 +57,7 @@ class _Sales:
 def _keys(lines: Lines, i: int) -> list[tuple[str, int, int]]:
     item = int(lines.item[i])
     keys = [(BY_CUSTOMER, item, int(lines.customer[i])), (BY_ITEM, item, 0)]
-    if lines.order.size and lines.order[i] != -1:
+    if lines.order[i] != -1:
         keys.append((BY_ORDER, item, int(lines.order[i])))
     return keys
 
@@ -80,7 +80,6 @@ def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
         report |= _take_off(lines, quantity, back, notes)
         quantity[back] = 0.0
     kept = quantity > 0
-    order = lines.order[kept] if lines.order.size else lines.order
     return (
         replace(
             lines,
@@ -89,7 +88,7 @@ def without_returns(lines: Lines) -> tuple[Lines, dict[str, int]]:
             quantity=quantity[kept],
             price=lines.price[kept],
             customer=lines.customer[kept],
-            order=order,
+            order=lines.order[kept],
             notes=notes,
         ),
         report,

@@ -60,7 +60,7 @@ class Shelf:
 
     @property
     def sd(self) -> Floats:
-        return np.asarray(np.sqrt(np.maximum(self.law.variance, self.law.mean)), dtype=float)
+        return np.asarray(np.sqrt(self.law.variance), dtype=float)
 
     def levels(self, factor: Floats) -> Floats:
         """Mean plus safety factor times standard deviation, at least zero; `factor` and the levels
@@ -77,9 +77,8 @@ def plan_levels(
     review: int,
     targets: tuple[float, ...],
     prices: Mapping[str, float],
-    own_targets: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Levels, dict[str, list[str]]]:
-    """Item → target → S, and what is to be said per item; `own_targets` as in `pool_levels`."""
+    """Item → target → S, and what is to be said per item."""
     # In the order of their names, so that the order of a file changes nothing, not even rounding.
     clean = [without_negatives(s) for s in sorted(batch, key=lambda s: s.id) if s.values.size]
     notes = {s.id: [*s.notes] for s in [*batch, *clean] if s.notes or not s.values.size}
@@ -93,14 +92,7 @@ def plan_levels(
         else:
             alive.append(one)
     levels: Levels = {s.id: dict.fromkeys(targets, 0.0) for s in clean}
-    pooled = pool_levels(
-        alive,
-        lead_time=lead_time,
-        review=review,
-        targets=targets,
-        prices=prices,
-        own_targets=own_targets,
-    )
+    pooled = pool_levels(alive, lead_time=lead_time, review=review, targets=targets, prices=prices)
     if pooled is None:
         found = _one_by_one(alive, lead_time=lead_time, review=review, targets=targets)
         return levels | found, notes

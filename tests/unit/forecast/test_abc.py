@@ -26,6 +26,7 @@ def grades(quantity: np.ndarray, price: np.ndarray) -> dict[str, str]:
         quantity=quantity.astype(float).ravel(),
         price=np.repeat(price, WEEKS),
         customer=np.full(quantity.size, -1, dtype=np.int64),
+        order=np.full(quantity.size, -1, dtype=np.int64),
     )
     found, _ = collect(
         lines, lines, bucket=BUCKET, beside=Beside(facts={}), chosen=ForecastSettings()

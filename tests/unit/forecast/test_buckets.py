@@ -22,6 +22,7 @@ def lines(days: list[int], *, items: int = 1) -> Lines:
         quantity=np.ones(day.size),
         price=np.full(day.size, np.nan),
         customer=np.full(day.size, -1, dtype=np.int64),
+        order=np.full(day.size, -1, dtype=np.int64),
     )
 
 

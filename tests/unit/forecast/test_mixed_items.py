@@ -73,16 +73,6 @@ def test_fast_steady_item_gets_what_its_own_demand_needs() -> None:
     assert fast[0.9] == int(fast[0.9])
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1e-1])
-def test_levels_do_not_depend_on_the_unit(scale: float) -> None:
-    past = {i: v[:HISTORY] for i, v in parts().items()}
-    plain = planned(past)
-    scaled = planned({i: v * scale for i, v in past.items()})
-    for item, levels in plain.items():
-        for target, level in levels.items():
-            assert scaled[item][target] / scale == pytest.approx(level, rel=1e-6)
-
-
 def test_one_item_in_tonnes_gets_what_it_gets_in_kilograms() -> None:
     rng = np.random.default_rng(6)
     measured = {f"m{i:02}": rng.gamma(4, 0.5, HISTORY) for i in range(60)}

@@ -75,11 +75,17 @@ def test_years_and_period_numbers_stay_numbers(tmp_path: Path) -> None:
     assert run(tmp_path, table([f"{n}.0" for n in range(1, 40)]))[1][0]["ds"] == "40"
 
 
-def test_a_day_that_both_orders_read_is_said(tmp_path: Path) -> None:
+def test_of_two_orders_that_read_all_the_regular_one_is_taken(tmp_path: Path) -> None:
     dates = [f"{n:02d}/02/2022" for n in range(1, 13)]
     result, rows = run(tmp_path, table(dates))
     assert rows[0]["ds"] == "13/02/2022"
     assert "without a row" not in result.stderr
+    assert "could be" not in result.stderr
+
+
+def test_two_orders_that_are_as_regular_are_said(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, table(["01/02/2022", "02/03/2022"]))
+    assert "could be %m/%d/%Y or %d/%m/%Y: the first was taken" in result.stderr
 
 
 @pytest.mark.parametrize(("typo", "at"), [("2203-01-05", 65), ("1923-12-05", 30)])
@@ -116,14 +122,10 @@ def test_an_unknown_format_names_those_that_are_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_encodings_and_separators(tmp_path: Path, encoding: str, separator: str) -> None:
-    text = "Unique_ID,ds,y\n" + "".join(f"é,{d},{n % 12 + 0.5}\n" for n, d in enumerate(MONTHS))
-    text = text.replace(".", "," if separator != "," else ".").replace(
-        "," if separator == "," else "\0", separator
-    )
-    if separator != ",":
-        lines = ["Unique_ID,ds,y".replace(",", separator)]
-        lines += [f"é{separator}{d}{separator}{n % 12},5" for n, d in enumerate(MONTHS)]
-        text = "\n".join(lines) + "\n"
+    point = "." if separator == "," else ","
+    cells = [("Unique_ID", "ds", "y")]
+    cells += [("é", str(d), f"{n % 12}{point}5") for n, d in enumerate(MONTHS)]
+    text = "".join(separator.join(row) + "\n" for row in cells)
     result, rows = run(tmp_path, text.encode(encoding))
     assert result.exit_code == 0
     assert rows[0]["unique_id"] == "é"

@@ -35,7 +35,6 @@ def test_a_shorter_review_never_needs_more(name: str, lead_time: float, sd: floa
     reviews = [1 / 30, 1 / 7, 0.5, 1.0, 1.5, 2.0, 4.0]
     found = [level(values, review=r, lead_time=lead_time, sd=sd) for r in reviews]
     assert found == sorted(found)
-    assert found[0] <= found[3]
     assert found[-1] < 12 * values.mean() + 12 * values.std()
 
 
