@@ -15,7 +15,6 @@ import mmap
 import multiprocessing
 import pickle
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ import bson
 
 from benchmarks import swallow
 
-_HEADER = struct.Struct("<iiii")
 _READS = ("find", "getMore")
 _OF_THE_SESSION = ("lsid", "$clusterTime", "txnNumber")
 
@@ -63,16 +61,16 @@ def request_of(message: bytes, *, collections: str) -> bytes | None:
 def record(host: str, port: int, *, collections: str, into: Path) -> Iterator[int]:
     """Listens on a loopback port, which it yields, and writes the recording at the end."""
     recording, lock = Recording(into), threading.Lock()
-    with into.open("ab") as out, socket.create_server(("127.0.0.1", 0)) as listener:
+    with into.open("wb") as out, socket.create_server(("127.0.0.1", 0)) as listener:
 
         def keep(message: bytes, reply: bytes) -> None:
             request = request_of(message, collections=collections)
             with lock:
                 if request is not None and request not in recording.answers:
-                    recording.answers[request] = (out.tell(), len(reply) - _HEADER.size)
-                    out.write(reply[_HEADER.size :])
+                    recording.answers[request] = (out.tell(), len(reply) - swallow.HEADER.size)
+                    out.write(reply[swallow.HEADER.size :])
 
-        _in_background(_accept, listener, host, port, lambda _: None, keep)
+        swallow.in_background(swallow.accept, listener, host, port, lambda _: None, keep)
         yield int(listener.getsockname()[1])
         out.flush()
         recording.save()
@@ -113,34 +111,4 @@ def _answer_for_ever(
             return every[at : at + size]
 
         pipe.send(listener.getsockname()[1])
-        _accept(listener, host, port, known, lambda *_: None)
-
-
-def _accept(listener: socket.socket, host: str, port: int, known: Any, keep: Any) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:  # the listener was closed
-            return
-        _in_background(_serve, client, socket.create_connection((host, port)), known, keep)
-
-
-def _serve(client: socket.socket, behind: socket.socket, known: Any, keep: Any) -> None:
-    with client, behind:
-        while (message := swallow.receive(client)) is not None:
-            body = known(message)
-            if body is not None:
-                (request,) = struct.unpack_from("<i", message, 4)
-                client.sendall(_HEADER.pack(_HEADER.size + len(body), 1, request, 2013))
-                client.sendall(body)
-                continue
-            behind.sendall(message)
-            reply = swallow.receive(behind)
-            if reply is None:
-                return
-            keep(message, reply)
-            client.sendall(reply)
-
-
-def _in_background(work: Any, *args: Any) -> None:
-    threading.Thread(target=work, args=args, daemon=True).start()
+        swallow.accept(listener, host, port, known)

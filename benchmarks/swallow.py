@@ -9,17 +9,19 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import bson
 
 LARGE = 1 << 16
+HEADER = struct.Struct("<iiii")
 
 
 def start(host: str, port: int) -> int:
     """Listens on a free port of loopback, for as long as this process lives; answers the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, host, port), daemon=True).start()
+    in_background(accept, listener, host, port, _swallowed)
     return int(listener.getsockname()[1])
 
 
@@ -36,26 +38,37 @@ def through(uri: str, port: int) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
 
 
-def _accept(listener: socket.socket, host: str, port: int) -> None:
+def accept(
+    listener: socket.socket, host: str, port: int, known: Any, keep: Any = lambda *_: None
+) -> None:
+    """Answers what `known(message)` has the body of; passes the rest on, and shows it to `keep`."""
     while True:
-        client, _ = listener.accept()
-        behind = socket.create_connection((host, port))
-        threading.Thread(target=_serve, args=(client, behind), daemon=True).start()
+        try:
+            client, _ = listener.accept()
+        except OSError:  # the listener was closed
+            return
+        in_background(_serve, client, socket.create_connection((host, port)), known, keep)
 
 
-def _serve(client: socket.socket, behind: socket.socket) -> None:
-    while (message := receive(client)) is not None:
-        sent = _documents(message) if len(message) > LARGE else 0
-        if sent:
-            client.sendall(_answer(message, sent))
-            continue
-        behind.sendall(message)
-        reply = receive(behind)
-        if reply is None:
-            break
-        client.sendall(reply)
-    client.close()
-    behind.close()
+def _serve(client: socket.socket, behind: socket.socket, known: Any, keep: Any) -> None:
+    with client, behind:
+        while (message := receive(client)) is not None:
+            body = known(message)
+            if body is not None:
+                (request,) = struct.unpack_from("<i", message, 4)
+                client.sendall(HEADER.pack(HEADER.size + len(body), 1, request, 2013))
+                client.sendall(body)
+                continue
+            behind.sendall(message)
+            reply = receive(behind)
+            if reply is None:
+                return
+            keep(message, reply)
+            client.sendall(reply)
+
+
+def in_background(work: Any, *args: Any) -> None:
+    threading.Thread(target=work, args=args, daemon=True).start()
 
 
 def receive(source: socket.socket) -> bytes | None:
@@ -90,7 +103,7 @@ def _documents(message: bytes) -> int:
     return count
 
 
-def _answer(message: bytes, count: int) -> bytes:
-    (request,) = struct.unpack_from("<i", message, 4)
-    body = struct.pack("<iB", 0, 0) + bson.encode({"n": count, "ok": 1.0})
-    return struct.pack("<iiii", 16 + len(body), 1, request, 2013) + body
+def _swallowed(message: bytes) -> bytes | None:
+    """The answer to a large insert; None for every other command."""
+    count = _documents(message) if len(message) > LARGE else 0
+    return struct.pack("<iB", 0, 0) + bson.encode({"n": count, "ok": 1.0}) if count else None

@@ -78,13 +78,12 @@ def erase_organization(
             "documents": sum(collections.values()),
             **_database(owner, config),
         }
-        found = any([files, collections, *_left(owner, config).values()])
         # The database goes last: while it is there, what was begun can be seen and repeated.
         storage.erase(owner)
         reach("erase.files_gone")
         landing.erase(owner)
         reach("erase.documents_gone")
-        drop(owner, settings=config)
+        dropped = drop(owner, settings=config)
         left: Json = {
             "files": len(storage.everything(owner)),
             "collections": len(landing.collections(owner)),
@@ -92,7 +91,7 @@ def erase_organization(
         }
     return {
         "org": owner,
-        "found": found,
+        "found": bool(files or collections or dropped),
         "was": was,
         "left": left,
         "gone": not any(left.values()),

@@ -55,15 +55,15 @@ class QuarantineView(APIView):
             settings=supplyline_settings.get(),
         )
         # The header is asked for now: once the answer has begun, it cannot become a problem.
-        lines = chain([next(lines)], lines)
+        header = next(lines)
         name = f"{upload.file_id}-quarantine"
         if file_type == "csv":
-            answer = StreamingHttpResponse(_csv(lines), content_type=CSV)
+            answer = StreamingHttpResponse(_csv(chain([header], lines)), content_type=CSV)
             answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
             return answer
         if file_type != "xlsx":
             raise Http404
-        return table_response(lines, header=next(lines), kind="xlsx", name=name)
+        return table_response(lines, header=header, kind="xlsx", name=name)
 
 
 def _csv(lines: Iterator[list[str]]) -> Iterator[str]:

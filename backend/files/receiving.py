@@ -41,21 +41,21 @@ def received(
     handler = StorageUploadHandler(storage, org=org, file_id=file_id)
     request._request.upload_handlers = [handler]
     try:
-        form: Mapping[str, Any] = cast("Mapping[str, Any]", request.data)
-    except ParseError as error:
-        handler.abort()
-        raise InvalidPayload(
-            f"The request's body cannot be read: {error.detail}.",
-            next_step="Send multipart/form-data with the boundary that its Content-Type names.",
-        ) from None
-    except BaseException:
-        handler.abort()
-        raise
-    try:
+        form = _form(request)
         yield _file_in(form, handler), form
     except BaseException:
         handler.abort()
         raise
+
+
+def _form(request: Request) -> Mapping[str, Any]:
+    try:
+        return cast("Mapping[str, Any]", request.data)
+    except ParseError as error:
+        raise InvalidPayload(
+            f"The request's body cannot be read: {error.detail}.",
+            next_step="Send multipart/form-data with the boundary that its Content-Type names.",
+        ) from None
 
 
 def _file_in(form: Mapping[str, Any], handler: StorageUploadHandler) -> StoredFile:

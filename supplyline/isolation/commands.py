@@ -63,11 +63,10 @@ def isolation_check(  # noqa: PLR0917 - click passes by keyword
         ),
         subjects=(subject(0), subject(1)),
     )
-    shown = json.dumps({**verdict.as_json(), "api": api or None})
-    click.echo(shown if as_json else _text(verdict, api=api))
+    click.echo(json.dumps(verdict.as_json()) if as_json else _text(verdict))
     if not verdict.isolated:
         raise SystemExit(1)
-    if strict and not (api and verdict.complete):
+    if strict and not verdict.complete:
         raise SystemExit(5)
 
 
@@ -80,18 +79,15 @@ _MARK = {
 }
 
 
-def _text(verdict: Verdict, *, api: str) -> str:
+def _text(verdict: Verdict) -> str:
     lines = [
         f"{_MARK[a.outcome]}  {a.area:<11} {a.what}\n{'':10}{a.evidence}" for a in verdict.attempts
     ]
     lines += [f"note: {note}" for note in verdict.notes]
     lines += [f"not tried: {one}" for one in verdict.not_tried]
-    if not api:
-        lines.append("not tried: the API (runs, files, live feed, logs, tables): give --api")
     lines.append(
         f"{'Isolated' if verdict.isolated else 'NOT ISOLATED'}: "
         f"{verdict.count('refused')} refused, {verdict.count('crossed')} crossed, "
-        f"{verdict.count('visible')} visible, {verdict.count('untested')} not tried"
-        f"{', the API not at all' if not api else ''}."
+        f"{verdict.count('visible')} visible, {len(verdict.not_tried)} not tried."
     )
     return "\n".join(lines)

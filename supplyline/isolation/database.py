@@ -146,12 +146,15 @@ def _statement(conn: Connection, query: sql.Composed) -> Attempt:
             conn.execute(query)
     except _REFUSALS as error:
         return _attempt(what, "refused", f"{error.sqlstate} {error.diag.message_primary}")
-    except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
-        said = f"{error.sqlstate} {error.diag.message_primary}"
-        # An extension that the server has not says nothing about who may create it; a reference
-        # to another database is not implemented, whoever makes it.
-        return _attempt(what, "untested" if what.startswith(_EXTENSION) else "refused", said)
     except psycopg.Error as error:
+        said = f"{error.sqlstate} {error.diag.message_primary}"
+        lacking = isinstance(error, psycopg.errors.FeatureNotSupported)
+        if what.startswith(_EXTENSION) and (
+            lacking or isinstance(error, psycopg.errors.UndefinedFile)
+        ):  # an extension that the server has not says nothing about who may create it
+            return _attempt(what, "untested", said)
+        if lacking:  # a reference to another database is not implemented, whoever makes it
+            return _attempt(what, "refused", said)
         # Refused for another reason than privilege: that proves nothing.
         return _attempt(what, "crossed", f"no refusal: {error.sqlstate} {error}")
     return _attempt(what, "crossed", "the statement was carried out (and rolled back)")

@@ -52,8 +52,9 @@ class ApiUnavailable(Transient):
 
 
 def probes(subject: Subject) -> Iterator[Attempt]:
-    """Nothing without `api`; else every attempt. Raises ApiUnavailable."""
+    """Every attempt; without `api` only that nothing was tried. Raises ApiUnavailable."""
     if not subject.api:
+        yield _attempt("runs, files, tables, forecasts", "untested", "no address: give --api")
         return
     attacker, victim = subject.attacker_token, subject.victim_token
     yield from _controls(subject)
@@ -68,12 +69,9 @@ def probes(subject: Subject) -> Iterator[Attempt]:
         yield _read(subject, f"{path}?org_id={subject.victim}")
     yield _organizations(subject)
     yield _cached(subject)
-    # 2. Triggers in the other's name.
-    for path, body in _triggers(subject.victim):
-        yield _call(subject, "POST", path, token=attacker, body=body)
-    for path, change in _changes(subject.victim):
-        yield _call(subject, "PATCH" if "drift" in change else "POST", path, token=attacker,
-                    body=change)  # fmt: skip
+    # 2. Triggers and changes in the other's name.
+    for method, path, body in _changes(subject.victim):
+        yield _call(subject, method, path, token=attacker, body=body)
     # 3. The other's runs: by id, with and without the right DAG, and in lists.
     runs = [(dag, run) for dag in DAGS for run in _runs(subject, dag, token=victim)][:5]
     if not runs:
@@ -137,11 +135,6 @@ def _cached(subject: Subject) -> Attempt:
     if status == 200:
         return _attempt(what, "refused", "200, an answer of its own")
     return _judge(what, status, body)
-
-
-def _changes(org: str) -> Iterator[tuple[str, dict[str, str]]]:
-    yield "/api/tables/sales/", {"org_id": org, "drift": "freeze"}
-    yield "/api/tables/sales/undo/", {"org_id": org, "file_id": "x1"}
 
 
 def _half_uploaded(subject: Subject) -> Iterator[Attempt]:
@@ -210,12 +203,14 @@ def _organizations_in(body: Any) -> set[str]:
     return found
 
 
-def _triggers(org: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _changes(org: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     base = "/api/airflow/trigger/"
-    yield f"{base}enhanced-ingest/", {"org_id": org, "table": "products", "file_id": "x1"}
-    yield f"{base}mongo-to-postgres/", {"org_id": org, "table": "products"}
-    yield f"{base}forecast-inventory/", {"client_id": org}
-    yield f"{base}forecast-inventory/", {"client_id": f"org_{org}"}
+    yield "POST", f"{base}enhanced-ingest/", {"org_id": org, "table": "products", "file_id": "x1"}
+    yield "POST", f"{base}mongo-to-postgres/", {"org_id": org, "table": "products"}
+    yield "POST", f"{base}forecast-inventory/", {"client_id": org}
+    yield "POST", f"{base}forecast-inventory/", {"client_id": f"org_{org}"}
+    yield "PATCH", "/api/tables/sales/", {"org_id": org, "drift": "freeze"}
+    yield "POST", "/api/tables/sales/undo/", {"org_id": org, "file_id": "x1"}
 
 
 def _files(subject: Subject) -> Iterator[Attempt]:

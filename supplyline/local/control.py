@@ -45,10 +45,8 @@ class Health:
 def supervisor_of(home: Home) -> Identity | None:
     """The living supervisor of this home, if there is one."""
     about = homes.read_json(home.state).get("supervisor") or {}
-    if about.get("pid") is None or about.get("started") is None:
-        return None
-    identity = Identity(pid=about["pid"], started=about["started"])
-    return identity if identity.alive else None
+    identity = Identity.recorded(about)
+    return identity if identity is not None and identity.alive else None
 
 
 def up(
@@ -216,27 +214,26 @@ def status(home: Home) -> list[Health]:
 
 
 def _health(unit: units.Unit, entry: dict[str, Any]) -> Health:
-    pid, started = entry.get("pid"), entry.get("started")
-    identity = Identity(pid=pid, started=started) if pid and started else None
-    alive = identity is not None and identity.alive
+    identity = Identity.recorded(entry)
+    if identity is not None and not identity.alive:
+        identity = None
     detail = ""
-    if not alive:
+    if identity is None:
         detail = entry.get("error") or "not running"
     else:
         try:
-            if unit.port is not None and identity is not None:
-                require_ours(unit.port, identity)
+            require_ours(unit.port, identity)
             unit.probe(float(entry["since"]))
         except SupplylineError as error:
             detail = error.detail
     return Health(
         name=unit.name,
-        healthy=alive and not detail,
+        healthy=identity is not None and not detail,
         phase=entry.get("phase", "stopped"),
-        pid=pid if alive else None,
+        pid=identity.pid if identity else None,
         port=unit.port,
-        uptime=round(identity.uptime(), 1) if alive and identity else None,
+        uptime=round(identity.uptime(), 1) if identity else None,
         restarts=entry.get("restarts", 0),
-        memory=memory(identity.pid) if alive and identity else None,
+        memory=memory(identity.pid) if identity else None,
         detail=detail,
     )

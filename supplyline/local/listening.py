@@ -46,9 +46,9 @@ def _family(process: Identity) -> Iterator[int]:
     yield from (p.pid for p in session_members(process.pid))
 
 
-def require_ours(port: int, process: Identity) -> None:
+def require_ours(port: int | None, process: Identity) -> None:
     """Raises PortTaken where somebody else listens, so that nobody speaks to a stranger."""
-    if owner(port, process) == "stranger":
+    if port is not None and owner(port, process) == "stranger":
         raise PortTaken(f"Port {port} is taken by another program.")
 
 
@@ -65,13 +65,14 @@ def require_own_airflow(base: str, environ: Mapping[str, str] = os.environ) -> N
     except PermissionError:
         return
     port = url.port
-    if url.hostname != "127.0.0.1" or port is None or port != ports.get("airflow"):
+    if (
+        url.hostname not in ("127.0.0.1", "localhost")
+        or port is None
+        or port != ports.get("airflow")
+    ):
         return
-    entry = state.get("units", {}).get("airflow-api") or {}
-    if entry.get("pid") is None or entry.get("started") is None:
-        raise ServiceFailed("This instance's Airflow does not run.")
-    process = Identity(pid=entry["pid"], started=entry["started"])
-    if not process.alive:
+    process = Identity.recorded(state.get("units", {}).get("airflow-api") or {})
+    if process is None or not process.alive:
         raise ServiceFailed("This instance's Airflow does not run.")
     require_ours(port, process)
 

@@ -131,8 +131,8 @@ def _environment() -> dict[str, str]:
 def sized(memory: int) -> dict[str, str]:
     """Settings for a machine with so many bytes of memory, which other services share.
 
-    A file of a million rows fits into the buffers, and its write-ahead log into two checkpoints;
-    without, every page is written out several times while the file is loaded.
+    On a machine of 8 GiB or more a file of a million rows fits into the buffers, and its
+    write-ahead log is not written out by a checkpoint in between.
     """
     mb = 1 << 20
     return {

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from supplyline.errors import ServiceFailed
 
@@ -31,6 +32,12 @@ class Identity:
         """The identity of a living process; None when there is none (or only its zombie)."""
         stat = _stat(pid)
         return None if stat is None else cls(pid=pid, started=int(stat[19]))
+
+    @classmethod
+    def recorded(cls, entry: Mapping[str, Any]) -> Identity | None:
+        """The process that an entry of the state file names, alive or not."""
+        pid, started = entry.get("pid"), entry.get("started")
+        return None if pid is None or started is None else cls(pid=pid, started=started)
 
     @property
     def alive(self) -> bool:

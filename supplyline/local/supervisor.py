@@ -29,7 +29,7 @@ from supplyline.errors import ServiceFailed, SupplylineError
 from supplyline.local import environment, logs, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
-from supplyline.local.listening import PortTaken, owner, require_ours
+from supplyline.local.listening import PortTaken, require_ours
 from supplyline.local.process import Identity, start, stop
 from supplyline.local.units import Unit
 
@@ -199,9 +199,10 @@ class Supervisor:
         entry.task = None
         if entry.identity is not None:
             stop(entry.identity, patience=0)  # what it left behind
-            port = entry.unit.port
-            if port is not None and owner(port, entry.identity) == "stranger":
-                entry.error = f"Port {port} is taken by another program."
+            try:
+                require_ours(entry.unit.port, entry.identity)
+            except PortTaken as error:
+                entry.error = str(error)
                 self._lose(entry)
         if not entry.was_ready and entry.deaths >= _TRIES:
             entry.phase = "failed"
@@ -277,7 +278,7 @@ class Supervisor:
 
 def _probe(unit: Unit, process: Identity | None, since: float) -> None:
     """The service's own probe, once it is certain that nobody else would answer it."""
-    if unit.port is not None and process is not None:
+    if process is not None:
         require_ours(unit.port, process)
     unit.probe(since)
 
@@ -298,9 +299,9 @@ def end_leftovers(home: Home) -> list[str]:
     state = homes.read_json(home.state)
     ended = []
     for name, entry in reversed(list(state.get("units", {}).items())):
-        if entry.get("pid") is None or entry.get("started") is None:
+        old = Identity.recorded(entry)
+        if old is None:
             continue
-        old = Identity(pid=entry["pid"], started=entry["started"])
         if old.alive:
             ended.append(name)
         stop(old, polite=entry["stop_signal"], patience=entry["patience"])

@@ -154,7 +154,7 @@ def connect_admin(
 
 
 def exists(org: OrgId, *, settings: Settings) -> bool:
-    """Whether the organization's database is there and complete (its role may connect)."""
+    """Whether the organization's database is there and complete (see COMPLETE)."""
     role = role_name(org, prefix=settings.pg_db_prefix)
     database = database_name(org, prefix=settings.pg_db_prefix)
     with connect_admin(settings=settings) as conn, unavailable_mapped():

@@ -165,4 +165,5 @@ def test_a_backend_that_is_away_is_no_refusal() -> None:
 
 def test_without_an_address_nothing_is_tried() -> None:
     subject = Subject(attacker=OrgId("a"), victim=OrgId("b"), settings=environment.read({}))
-    assert list(http.probes(subject)) == []
+    (said,) = http.probes(subject)
+    assert said.outcome == "untested"
