@@ -124,7 +124,7 @@ def forecast_series(
     from supplyline.forecast.engine import LEVELS, forecast_batch
     from supplyline.forecast.series_io import read_series, write_rows
 
-    book = read_series(source)
+    book = read_series(source, season=season)
     found = forecast_batch(
         book.series, horizon=horizon, season=season, workers=_workers(len(book.series))
     )

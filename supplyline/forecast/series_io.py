@@ -62,8 +62,8 @@ class Prices:
     notes: tuple[str, ...] = ()
 
 
-def read_series(path: Path) -> SeriesFile:
-    """Reads a long CSV of series."""
+def read_series(path: Path, *, season: int = 7) -> SeriesFile:
+    """Reads a long CSV of series; `season` as in `read_periods`."""
     frame, notes = _table(path, wanted=COLUMNS)
     missing = [c for c in COLUMNS if c not in frame.columns]
     if missing:
@@ -72,7 +72,7 @@ def read_series(path: Path) -> SeriesFile:
         raise BadSeries(f"{path.name} holds no rows.")
     y = _numbers(frame["y"])
     text = [str(t) for t in frame["ds"].str.strip()]
-    periods = read_periods(frame["ds"].str.strip())
+    periods = read_periods(frame["ds"].str.strip(), season=season)
     notes += periods.notes
     unread = (periods.position < 0) & ~periods.far
     if unread.all():
