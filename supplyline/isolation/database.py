@@ -31,6 +31,7 @@ def probes(subject: Subject) -> Iterator[Attempt]:
             evidence="it can, so a refusal below is a refusal",
         )
         yield from _connections(subject)
+        yield from _rights(subject, attacker)
         yield from _statements(subject, attacker, victim_pid=bait.info.backend_pid)
         yield from _sight(subject, attacker, victim)
 
@@ -51,6 +52,56 @@ def _connections(subject: Subject) -> Iterator[Attempt]:
     yield _login(subject, what, user=other, dbname=other)
     what = f"{own}'s password opens the role {settings.app_db_user}"
     yield _login(subject, what, user=settings.app_db_user, dbname="postgres")
+
+
+_EVERYWHERE = (
+    (
+        "may connect to another database than its own",
+        "SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()"
+        " AND has_database_privilege(current_user, oid, 'CONNECT')",
+    ),
+    (
+        "is a member of another role",
+        "SELECT rolname FROM pg_roles WHERE rolname <> current_user"
+        " AND pg_has_role(current_user, oid, 'MEMBER')",
+    ),
+    (
+        "may do more than log in",
+        "SELECT a.what FROM pg_roles r, LATERAL (VALUES ('SUPERUSER', rolsuper),"
+        " ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),"
+        " ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) a(what, has)"
+        " WHERE r.rolname = current_user AND a.has",
+    ),
+    (
+        "may use a foreign server",
+        "SELECT srvname FROM pg_foreign_server"
+        " WHERE has_server_privilege(current_user, oid, 'USAGE')",
+    ),
+    (
+        "may run a function with the rights of another role",
+        "SELECT oid::regprocedure FROM pg_proc WHERE prosecdef"
+        " AND proowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)"
+        " AND has_function_privilege(current_user, oid, 'EXECUTE')",
+    ),
+    (
+        "may create in a tablespace",
+        "SELECT spcname FROM pg_tablespace WHERE spcname <> 'pg_default'"
+        " AND has_tablespace_privilege(current_user, oid, 'CREATE')",
+    ),
+)
+"""What a role may do, and the query that lists where it can."""
+
+
+def _rights(subject: Subject, attacker: Connection) -> Iterator[Attempt]:
+    """Rights that the catalog knows of: not between these two only, but towards everything."""
+    own = role_name(subject.attacker, prefix=subject.settings.pg_db_prefix)
+    for right, query in _EVERYWHERE:
+        found = [str(name) for (name,) in attacker.execute(query).fetchall()]
+        yield _attempt(
+            f"{own} {right}",
+            "crossed" if found else "refused",
+            f"it can: {', '.join(found[:5])}" if found else "the catalog lists none",
+        )
 
 
 def _login(subject: Subject, what: str, *, user: str, dbname: str) -> Attempt:

@@ -59,6 +59,11 @@ _OPTIONS = " ".join(
         "default_table_access_method=heap",
     )
 )
+_ADMIN_OPTIONS = _OPTIONS.replace("search_path=public", "search_path=pg_catalog")
+"""An organization may make functions in its `public`; none is run with APP_DB_USER's rights.
+
+PostgreSQL prefers a function whose arguments fit better to one of its own (CVE-2018-1058).
+"""
 _TRANSACTION_TIMEOUT_SINCE = 170000
 
 COMPLETE: LiteralString = """
@@ -143,7 +148,7 @@ def connect_admin(
             password=settings.app_db_password,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application_name,
-            options=_OPTIONS,
+            options=_ADMIN_OPTIONS,
             autocommit=autocommit,
         )
     except psycopg.OperationalError as error:

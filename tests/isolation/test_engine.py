@@ -104,6 +104,10 @@ def test_what_the_server_has_not_is_untested_and_said(
         ),
         ("GRANT CONNECT ON DATABASE {c} TO {a}", "REVOKE CONNECT ON DATABASE {c} FROM {a}", "{c}"),
         ("ALTER ROLE {a} CREATEROLE", "ALTER ROLE {a} NOCREATEROLE", "CREATE ROLE"),
+        ("ALTER ROLE {a} CREATEDB", "ALTER ROLE {a} NOCREATEDB", "more than log in"),
+        ("ALTER ROLE {a} REPLICATION", "ALTER ROLE {a} NOREPLICATION", "more than log in"),
+        ("GRANT pg_read_all_data TO {a}", "REVOKE pg_read_all_data FROM {a}", "another role"),
+        ("CREATE DATABASE {c}_x", "DROP DATABASE {c}_x", "another database than its own"),
     ],
 )
 def test_a_hole_in_the_database_is_found(

@@ -45,6 +45,27 @@ def test_a_step_that_landed_late_still_runs(database: str, engine_settings: Sett
         assert migrate.apply(conn, org_role=database, known=(earlier, later)) == ("9002_a",)
 
 
+def test_a_step_runs_no_function_of_the_organization(
+    new_org: NewOrg, engine_settings: Settings
+) -> None:
+    org = new_org()
+    database = database_name(org, prefix=engine_settings.pg_db_prefix)
+    with session(org, settings=engine_settings) as conn:
+        conn.execute("CREATE TABLE public.caught (who text)")
+        conn.execute(
+            "CREATE FUNCTION public.setval(text, bigint, boolean) RETURNS bigint LANGUAGE sql AS"
+            " 'INSERT INTO public.caught VALUES (current_user); SELECT $2'"
+        )
+        conn.execute("GRANT ALL ON public.caught TO PUBLIC")
+    known = (
+        step("9000_x", "CREATE SEQUENCE supplyline.x; SELECT setval('supplyline.x', 5, false)"),
+    )
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        migrate.apply(conn, org_role=database, known=known)
+        assert conn.execute("SELECT * FROM public.caught").fetchall() == []
+        assert conn.execute("SELECT last_value FROM supplyline.x").fetchone() == (5,)
+
+
 def test_a_failing_step_leaves_nothing(database: str, engine_settings: Settings) -> None:
     known = (step("9000_x", "CREATE TABLE supplyline.x (a int); SELECT 1/0"),)
     with connect_admin(settings=engine_settings, dbname=database) as conn:
