@@ -178,6 +178,8 @@ class Manifest:
     duplicate: int = 0
     checksum: str = ""
     """Order-free checksum over the text of all rows that can be loaded (landed + duplicate)."""
+    checksum_quarantine: str = ""
+    """Of the rows that were set aside, as they were written; '' when there are none."""
     run_id: str = ""
     opened_at: datetime | None = None
     closed_at: datetime | None = None

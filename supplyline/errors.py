@@ -104,6 +104,17 @@ class TableDamaged(Terminal):
     next_step = "`supplyline rebuild` makes the table again from the landed files."
 
 
+class LandingDamaged(Terminal):
+    """Landing has no more, or other, rows of a file than those that were loaded: a table that is
+    whole is not made again from them."""
+
+    code = "landing_damaged"
+    next_step = (
+        "Restore MongoDB from its backup, or undo the file's load and upload it again."
+        " `supplyline rebuild` takes rows that are not in landing from the stored file."
+    )
+
+
 class FileNotLoaded(Terminal):
     """PostgreSQL cannot hold files as they are; `reasons`: file id → why. The others are loaded."""
 

@@ -13,6 +13,7 @@ import click
 
 from supplyline import settings as environment
 from supplyline.contracts import Certificate, Json, OrgId, RunRef, TableName
+from supplyline.errors import TableNotLanded
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.stages import open_landing
@@ -77,15 +78,17 @@ def undo_load(
     with open_landing(settings) as landing, session(org, settings=settings) as conn:
         closed = landing.manifests(org, table=table, state="closed") if later == "replay" else []
         rows = Rows(org, landing=landing, settings=settings)
-        return load.undo(
-            org,
-            conn=conn,
-            table=table,
-            file_id=file_id,
-            run=_run("undo", user),
-            now=_now(),
-            later=later,
-            landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
+        return rows.mended(
+            lambda: load.undo(
+                org,
+                conn=conn,
+                table=table,
+                file_id=file_id,
+                run=_run("undo", user),
+                now=_now(),
+                later=later,
+                landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
+            )
         )
 
 
@@ -118,7 +121,7 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
         "left_out": left_out,
     }  # fmt: skip
     lines = [f"{len(certificates)} files loaded again, {partial} partial."]
-    lines += [f"read again from storage, landing released: {one}" for one in reread]
+    lines += [f"read again from storage, not in landing any more: {one}" for one in reread]
     lines += [f"left out: {one}: {why}" for one, why in left_out.items()]
     _say(done, "\n".join(lines), as_json=as_json)
     if partial or left_out:
@@ -135,7 +138,7 @@ def rebuild_table(
     left_out: dict[str, str] | None = None,
 ) -> tuple[list[Certificate], list[str]]:
     """Makes a table again (see `load.rebuild`, also for `left_out`). Answers the certificates, and
-    the files whose rows were read from storage again."""
+    the files whose rows were read from storage again. Raises TableNotLanded, LandingDamaged."""
     from supplyline import load
 
     with (
@@ -143,17 +146,23 @@ def rebuild_table(
         open_landing(settings) as landing,
         connect(org, settings=settings) as conn,
     ):
+        manifests = landing.manifests(org, table=table)
+        if not manifests and not load.certificates(conn, table=table, limit=1):
+            raise TableNotLanded(f"Organization {org} has no file of a table {table}.")
+        conn.commit()
         rows = Rows(org, landing=landing, settings=settings)
-        certificates = load.rebuild(
-            org,
-            conn=conn,
-            table=table,
-            manifests=landing.manifests(org, table=table, state="closed"),
-            stream=rows,
-            run=_run("rebuild", user),
-            now=_now,
-            key=key,
-            left_out=left_out,
+        certificates = rows.mended(
+            lambda: load.rebuild(
+                org,
+                conn=conn,
+                table=table,
+                manifests=[m for m in manifests if m.state == "closed"],
+                stream=rows,
+                run=_run("rebuild", user),
+                now=_now,
+                key=key,
+                left_out=left_out,
+            )
         )
     return certificates, rows.reread
 

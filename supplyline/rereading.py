@@ -1,4 +1,4 @@
-"""A file's rows, from landing or, where landing has released them, from the stored file again.
+"""A file's rows, from landing or, where landing has them no more, from the stored file again.
 
 At the level of `stages`: it joins landing, storage and ingest. The rows read again are the rows
 that were certified, or whoever compares their checksum says that they are not.
@@ -6,13 +6,13 @@ that were certified, or whoever compares their checksum says that they are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from supplyline.contracts import Manifest, OrgId, TableSettings
-from supplyline.errors import UnreadableFile
+from supplyline.errors import LandingDamaged, UnreadableFile
 from supplyline.intake import understand
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -20,17 +20,32 @@ from supplyline.storage import Storage
 if TYPE_CHECKING:
     from supplyline.landing import Landing
 
+T = TypeVar("T")
+
 
 class Rows:
     """Called with a manifest, it streams the file's rows. `reread`: files taken from storage."""
 
     def __init__(self, org: OrgId, *, landing: Landing, settings: Settings) -> None:
         self._org, self._landing, self._settings = org, landing, settings
+        self._damaged: set[str] = set()
         self.reread: list[str] = []
+
+    def mended(self, work: Callable[[], T]) -> T:
+        """The work's answer; it is done again, with the stored file, when landing is damaged."""
+        while True:
+            try:
+                return work()
+            except LandingDamaged as error:
+                file_id = str(error.context.get("file_id") or "")
+                if not file_id or file_id in self._damaged:
+                    raise
+                self._damaged.add(file_id)
+                self.reread.clear()
 
     def __call__(self, manifest: Manifest) -> Iterator[pa.RecordBatch]:
         """Raises FileNotStored, UnreadableFile for a released file that cannot be read again."""
-        if not manifest.released_at:
+        if not manifest.released_at and manifest.file_id not in self._damaged:
             yield from self._landing.stream(self._org, manifest=manifest)
             return
         self.reread.append(manifest.file_id)

@@ -118,7 +118,7 @@ class _Work:
 
         loaded = loaded_file_ids(self.conn, self.table) - undone_file_ids(self.conn, self.table)
         chosen = loaded if file_id is None else {parse_file_id(file_id)}
-        trail = load.against_trail(self.conn, self.table)
+        trail = load.against_trail(self.conn, self.table, manifests=self.manifests)
         for manifest in self.manifests.values():
             if manifest.file_id in chosen:
                 self._file(manifest, deep=deep, done=done, in_trail=manifest.file_id in trail)
@@ -158,13 +158,19 @@ class _Work:
 
     def _landed(self, manifest: Manifest) -> list[str]:
         """Counts of landing against its manifest."""
-        rows, aside = self.landing.counts(self.org, manifest)
+        rows, own, aside = self.landing.counts(self.org, manifest)
         out = []
         expected = manifest.landed + manifest.duplicate
         if not manifest.released_at and rows != expected:
             out.append(f"MongoDB holds {rows} rows of the file, its manifest says {expected}")
+        elif not manifest.released_at and own != manifest.landed:
+            out.append(f"{own} rows in MongoDB name the file, its manifest says {manifest.landed}")
         if aside != manifest.quarantined:
             out.append(f"{aside} rows are in quarantine, the manifest says {manifest.quarantined}")
+        elif (said := manifest.checksum_quarantine) and said != self.landing.quarantine.checksum(
+            self.org, manifest=manifest
+        ):
+            out.append("the rows in quarantine are not those that were set aside (checksum)")
         return out
 
     def _stored(self, manifest: Manifest, *, deep: bool) -> list[str]:
@@ -182,6 +188,8 @@ class _Work:
             return [] if manifest.released_at else ["the stored file is gone"]
         if size != file.size or digest.hexdigest() != manifest.sha256:
             return [f"the stored file is not the one that was uploaded ({size} bytes)"]
+        if (file.sha256, file.name) != (manifest.sha256, manifest.name):
+            return ["what storage says of the file is not what its manifest says"]
         return self._read_again(manifest) if deep and not manifest.replay_of else []
 
     def _read_again(self, manifest: Manifest) -> list[str]:

@@ -59,6 +59,7 @@ STATUS: dict[str, int] = {
     "file_id_taken": 409,
     "settings_conflict": 409,
     "undo_refused": 409,
+    "landing_damaged": 409,
     "landing_released": 409,
     "idempotency_key_reused": 409,
     "run_conflict": 409,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,6 +195,21 @@ def _dictionaries(batch: pa.RecordBatch, *, key: str, file_id: str) -> list[Docu
         document |= {n: c for n, c in row.items() if c is not None}
         out.append(document | {EXTRA: more} if more else document)
     return out
+
+
+_SET_ASIDE = ("table", "row", "line", "column", "code", "reason", "raw")
+
+
+def quarantine_checksum(documents: Iterable[Document]) -> str:
+    """SHA-256 over rows in quarantine, in order, as they were written; '' for none.
+
+    What became of them since, `replayed`, is no part of it.
+    """
+    digest, none = hashlib.sha256(), True
+    for document in documents:
+        none = False
+        digest.update(json.dumps([document.get(name) for name in _SET_ASIDE]).encode() + b"\n")
+    return "" if none else digest.hexdigest()
 
 
 def quarantine_document(row: QuarantinedRow, *, key: str, table: TableName) -> Document:

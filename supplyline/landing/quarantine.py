@@ -12,7 +12,7 @@ from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from supplyline.contracts import Json, Manifest, OrgId, QuarantinedRow
-from supplyline.landing.documents import Document, id_range, row_id
+from supplyline.landing.documents import Document, id_range, quarantine_checksum, row_id
 from supplyline.landing.mapped import mapped
 from supplyline.tenancy.names import quarantine_collection
 
@@ -50,6 +50,14 @@ class Quarantine:
         with mapped():
             return int(
                 self._db[quarantine_collection(org)].count_documents(id_range(manifest.file_key))
+            )
+
+    def checksum(self, org: OrgId, *, manifest: Manifest) -> str:
+        """Of all of these rows (see `quarantine_checksum`)."""
+        query = id_range(manifest.file_key)
+        with mapped():
+            return quarantine_checksum(
+                self._db[quarantine_collection(org)].find(query).sort("_id", 1)
             )
 
     def claim(

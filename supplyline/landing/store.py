@@ -180,6 +180,9 @@ class Landing:
                 landed=ours,
                 duplicate=there - ours,
                 quarantined=set_aside,
+                checksum_quarantine=(
+                    self.quarantine.checksum(org, manifest=manifest) if set_aside else ""
+                ),
                 checksum=checksum.text,
                 closed_at=now,
             )
@@ -285,11 +288,14 @@ class Landing:
             return
         yield from self.quarantine.rows(org, manifest=manifest, open_only=open_only, failed=failed)
 
-    def counts(self, org: OrgId, manifest: Manifest) -> tuple[int, int]:
-        """How many landed rows and how many rows in quarantine there are of a file's content."""
+    def counts(self, org: OrgId, manifest: Manifest) -> tuple[int, int, int]:
+        """Of a file's content: how many landed rows there are, how many of these this very file
+        has landed, and how many rows are in quarantine."""
+        every, rows = all_rows(manifest.file_key), self._rows(org, manifest.table)
         with mapped():
             return (
-                self._rows(org, manifest.table).count_documents(all_rows(manifest.file_key)),
+                rows.count_documents(every),
+                rows.count_documents({**every, "_file": manifest.file_id}),
                 self.quarantine.count(org, manifest=manifest),
             )
 

@@ -26,6 +26,7 @@ from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.ahead import ahead
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
+from supplyline.load.digests import certificate_digest, manifest_digest, receipt_digests
 from supplyline.load.direct import FirstLoad
 from supplyline.load.form import require_whole
 from supplyline.load.keys import actual_key, is_key
@@ -209,7 +210,7 @@ def _load(
         certificate = work.load_later() or work.merge_in(candidates)
     else:
         certificate = work.load_new(candidates) or work.merge_in(candidates)
-    _finish(conn, org, certificate, run, now)
+    _finish(org, conn=conn, certificate=certificate, manifest=manifest, run=run, now=now)
     return certificate
 
 
@@ -397,8 +398,15 @@ class _Work:
 
 
 def _finish(
-    conn: Connection, org: OrgId, certificate: Certificate, run: RunRef, now: datetime
+    org: OrgId,
+    *,
+    conn: Connection,
+    certificate: Certificate,
+    manifest: Manifest,
+    run: RunRef,
+    now: datetime,
 ) -> None:
+    load_id = certificate.load_id
     records.complete(conn, certificate)
     events.append(
         conn,
@@ -406,7 +414,11 @@ def _finish(
         kind="load.published",
         actor=run.user_id,
         subject=certificate.table,
-        detail={"certificate_sha256": records.digest(certificate.as_json())}
+        detail={
+            "certificate_sha256": certificate_digest(certificate.as_json()),
+            "receipt_sha256": receipt_digests(conn, load_id=load_id)[load_id],
+            "manifest_sha256": manifest_digest(manifest),
+        }
         | {
             k: v
             for k, v in certificate.as_json().items()

@@ -16,6 +16,7 @@ from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
+from supplyline.load.again import require_manifests, require_same_rows, standing_checksums
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -39,13 +40,15 @@ def rebuild(
 
     `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
     not configured is proposed anew. A file that was never loaded and cannot be stays out:
-    `left_out` takes its id and why. Raises as `load_files` does; StaleWorker only for a run that
-    claimed an attempt.
+    `left_out` takes its id and why. Raises LandingDamaged when a loaded file's rows are not there
+    as they were, and as `load_files` does; StaleWorker only for a run that claimed an attempt.
     """
     with conn.transaction():
         lock_table(conn, table)
         undone = records.undone_file_ids(conn, table)
         loaded = records.loaded_file_ids(conn, table)
+        before = standing_checksums(conn, table)
+        require_manifests(table, before, manifests)
         known = {m.origin or m.file_id for m in manifests if m.file_id in loaded}
         refused: dict[str, str] = {}
         if key is not None:
@@ -84,6 +87,7 @@ def rebuild(
                         key_candidates=key_candidates or (lambda _: ()),
                         accepted=accepted,
                     )
+                    require_same_rows(certificate, before)
             except (SchemaDrift, FileNotLoaded) as error:
                 if accepted or not error.reasons:
                     raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import Any
 
 from psycopg import sql
 
-from supplyline.audit.events import canonical
 from supplyline.contracts import Certificate, Json, Manifest, RunRef, TableName
 from supplyline.errors import StaleWorker
 from supplyline.load import corrected
@@ -199,15 +197,6 @@ def save(
             certificate.verdict, json.dumps(certificate.as_json()), now,
         ),
     )  # fmt: skip
-
-
-def digest(body: Json) -> str:
-    """SHA-256 of a certificate's canonical JSON, as its audit event carries it.
-
-    Without `landing_released_at`, which is the only thing that is said later.
-    """
-    said = {name: value for name, value in body.items() if name != "landing_released_at"}
-    return hashlib.sha256(canonical(said).encode("ascii")).hexdigest()
 
 
 def complete(conn: Connection, certificate: Certificate) -> None:

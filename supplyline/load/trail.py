@@ -1,17 +1,18 @@
 """Receipts and certificates of a table against its audit trail, which nobody can rewrite unseen.
 
 The events `load.published`, `load.undone` and `table.rebuilt` say which loads stand; the first
-carries the SHA-256 of its certificate. The organization's role may change receipts and
-certificates, but not the trail.
+carries the SHA-256 of its certificate, of its receipt and of the file's manifest. The
+organization's role may change receipts and certificates, but not the trail.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from supplyline.audit import chain
-from supplyline.contracts import Json, TableName
-from supplyline.load.records import digest
+from supplyline.contracts import Json, Manifest, TableName
+from supplyline.load.digests import certificate_digest, manifest_digest, receipt_digests
 from supplyline.tenancy.connections import Connection
 
 
@@ -44,13 +45,17 @@ def standing(conn: Connection, table: TableName) -> dict[str, Published]:
     return found
 
 
-def against_trail(conn: Connection, table: TableName) -> dict[str, list[str]]:
-    """What receipts and certificates say otherwise, by file id ('' for the trail itself)."""
+def against_trail(
+    conn: Connection, table: TableName, *, manifests: Mapping[str, Manifest]
+) -> dict[str, list[str]]:
+    """What manifests (by file id), receipts and certificates say otherwise, by file id ('' for the
+    trail itself and for the table's settings)."""
     out: dict[str, list[str]] = {}
     report = chain.verify(conn)
     if not report.ok:
         out[""] = [f"the audit trail is broken at event {report.first_broken}: {report.problem}"]
-    expected = standing(conn, table)
+    out.setdefault("", []).extend(_unaudited_settings(conn, table))
+    expected, digests = standing(conn, table), receipt_digests(conn, table=table)
     receipts: dict[str, tuple[str, bool, Json | None, str | None]] = {
         file_id: (load_id, undone, body, verdict)
         for file_id, load_id, undone, body, verdict in conn.execute(
@@ -64,17 +69,40 @@ def against_trail(conn: Connection, table: TableName) -> dict[str, list[str]]:
         if file_id not in receipts:
             out[file_id] = [f"its receipt is gone; event {published.seq} says that it is loaded"]
             continue
-        _, undone, body, verdict = receipts[file_id]
+        load_id, undone, body, verdict = receipts[file_id]
         if undone:
             out[file_id] = [f"its receipt says undone; event {published.seq} that it is loaded"]
         elif body is None:
             out[file_id] = [f"its certificate is gone; event {published.seq} says that it had one"]
-        elif changed := _changed(body, verdict, published.detail):
-            out[file_id] = [f"its certificate was changed since event {published.seq}: {changed}"]
+        else:
+            changed = {
+                "certificate": _changed(body, verdict, published.detail),
+                "receipt": _other(digests[load_id], published.detail.get("receipt_sha256")),
+                "manifest": _other(
+                    manifest_digest(manifests[file_id]), published.detail.get("manifest_sha256")
+                )
+                if file_id in manifests
+                else "",
+            }
+            out[file_id] = [
+                f"its {what} was changed since event {published.seq}: {how}"
+                for what, how in changed.items()
+                if how
+            ]
     for file_id, (load_id, undone, _, _) in receipts.items():
         if not undone and file_id not in expected:
             out[file_id] = [f"no event says that it is loaded, its receipt {load_id} does"]
-    return out
+    return {file_id: said for file_id, said in out.items() if said}
+
+
+def _unaudited_settings(conn: Connection, table: TableName) -> list[str]:
+    rows = conn.execute(
+        "SELECT version FROM supplyline.table_settings s WHERE table_name = %(t)s AND NOT EXISTS"
+        " (SELECT FROM supplyline.audit_events e WHERE e.kind = 'table_settings.saved'"
+        " AND e.subject = %(t)s AND (e.detail ->> 'version')::int = s.version) ORDER BY 1",
+        {"t": table},
+    ).fetchall()
+    return [f"no event says who saved version {version} of the settings" for (version,) in rows]
 
 
 def _changed(body: Json, verdict: str | None, said: Json) -> str:
@@ -83,6 +111,9 @@ def _changed(body: Json, verdict: str | None, said: Json) -> str:
         return ", ".join(f"{name} is {body[name]!r}, was {said[name]!r}" for name in names)
     if verdict != body.get("verdict"):
         return f"verdict is {verdict!r}"
-    if "certificate_sha256" in said and digest(body) != said["certificate_sha256"]:
-        return "its SHA-256 is another"
-    return ""
+    return _other(certificate_digest(body), said.get("certificate_sha256"))
+
+
+def _other(sha256: str, said: str | None) -> str:
+    """Events of before a digest was kept say nothing."""
+    return "its SHA-256 is another" if said and said != sha256 else ""

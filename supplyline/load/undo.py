@@ -21,6 +21,7 @@ from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.faults import reach
 from supplyline.load import records, schema, types
+from supplyline.load.again import require_same_rows, standing_checksums
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
@@ -57,7 +58,8 @@ def undo(
     Answers `{table, file_id, undone: [file ids], replayed: [file ids], removed, restored, kept}`;
     `kept`: changes of the table's shape that something else rests on, such as a view of somebody's.
     A file keeps its receipt, marked as undone: it is not loaded again by itself. Raises
-    LoadNotFound, UndoRefused.
+    LoadNotFound, UndoRefused, and LandingDamaged when a later file's rows are not there as they
+    were.
     """
     with conn.transaction():
         lock_table(conn, table)
@@ -70,6 +72,7 @@ def undo(
         if later == "replay":
             _require_landed(after, landed)
         require_whole(conn, table)
+        before = standing_checksums(conn, table)
         counts: Json = {"removed": 0, "restored": 0, "kept": []}
         for load_id, _ in chain:  # the newest first
             for name, value in _take_back(conn, table, load_id).items():
@@ -100,7 +103,11 @@ def undo(
             for one in replayed:
                 manifest = landed.manifests[one]
                 rows = landed.stream(manifest)
-                load_within(org, conn=conn, manifest=manifest, batches=rows, run=run, now=now)
+                certificate = load_within(
+                    org, conn=conn, manifest=manifest, batches=rows, run=run, now=now,
+                    accepted=True,
+                )  # fmt: skip
+                require_same_rows(certificate, before)
         records.check_claimed(conn, run)
         reach("undo.before_commit")
     reach("undo.after_commit")

@@ -169,7 +169,10 @@ _SAID: dict[str, str] = {"checksum": "checksum_file", **{name: name for name in 
 
 def _against_manifest(conn: Connection, certificate: Certificate, manifest: Manifest) -> list[str]:
     """What landing's record of the file says otherwise than its certificate and its receipt."""
-    out = [
+    out = [] if manifest.state == "closed" else [f"the manifest says {manifest.state}"]
+    if manifest.released_at and not certificate.landing_released_at:
+        out.append("the manifest says that its rows were released, the certificate does not")
+    out += [
         f"the manifest says {mine} {said!r}, the certificate {certified!r}"
         for mine, said, certified in (
             (mine, getattr(manifest, mine), getattr(certificate, theirs))

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pymongo import MongoClient
 
 from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
-from supplyline.errors import TableDamaged
+from supplyline.errors import FileNotStored, LandingDamaged, TableDamaged, TableNotLanded
 from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
 from supplyline.stages import run_ingest, run_load
@@ -164,6 +165,16 @@ TAMPERED = {
     "a receipt's columns": "UPDATE supplyline.loads SET columns = '{id}' WHERE file_id = 'c'",
     "a receipt's place": "UPDATE supplyline.loads SET sequence = 9 WHERE file_id = 'b'",
     **{
+        f"a receipt's {name}": f"UPDATE supplyline.loads SET {name} = '{value}' WHERE file_id = 'a'"
+        for name, value in (("file_name", "x"), ("run_id", "x"), ("shape", "{}"),
+                            ("replay_of", "b"))
+    },
+    **{
+        f"a certificate's column {name}":
+            f"UPDATE supplyline.certificates SET {name} = 'x' WHERE file_id = 'a'"
+        for name in ("table_name", "run_id")
+    },
+    **{
         f"{name} of a certificate": "UPDATE supplyline.certificates SET body = jsonb_set(body,"
         f" '{{{name}}}', '{value}') WHERE file_id = 'a'"
         for name, value in (
@@ -214,7 +225,10 @@ def test_what_only_making_anew_can_tell_is_told(shop: Shop) -> None:
     ("name", "value"),
     [
         ("rows_read", 99), ("rows_read", 2), ("landed", 99), ("quarantined", 5), ("duplicate", 1),
-        ("checksum", "0"), ("sha256", "ff"), ("sequence", 7),
+        ("checksum", "0"), ("sha256", "ff"), ("sequence", 7), ("state", "refused"),
+        ("state", "open"), ("name", "b.csv"), ("origin", "b"), ("replay_of", "b"),
+        ("options.delimiter", ";"), ("layout.columns.0.header", "x"), ("asked.key", ["a"]),
+        ("released_at", "2024-01-01T00:00:00+00:00"),
     ],
 )  # fmt: skip
 def test_what_is_changed_in_a_manifest_is_seen(shop: Shop, name: str, value: object) -> None:
@@ -236,7 +250,15 @@ def test_rows_added_to_landing_or_taken_from_quarantine_are_seen(shop: Shop) -> 
         (kept,) = list(aside.find())
         aside.delete_many({})
         assert "0 rows are in quarantine, the manifest says 1" in said(shop.verify())
-        aside.insert_one(kept)
+        for name in ("raw", "reason", "line", "column"):
+            aside.replace_one({"_id": kept["_id"]}, {**kept, name: "x"}, upsert=True)
+            assert "the rows in quarantine are not those" in said(shop.verify())
+        aside.replace_one({"_id": kept["_id"]}, {**kept, "replayed": {"file_id": "z", "row": 1}})
+        assert shop.verify().holds
+        aside.replace_one({"_id": kept["_id"]}, kept)
+        rows.update_one({"_id": one["_id"]}, {"$set": {"_file": "b"}})
+        assert "2 rows in MongoDB name the file, its manifest says 3" in said(shop.verify())
+        rows.replace_one({"_id": one["_id"]}, one)
     assert shop.verify().holds
 
 
@@ -250,7 +272,23 @@ def test_another_stored_file_is_seen_and_one_that_is_gone(shop: Shop) -> None:
         assert "the stored file is gone" in said(shop.verify())
     finally:
         path.write_bytes(content)
+    about = path.parent / ".supplyline.json"
+    known = about.read_text()
+    about.chmod(0o644)
+    about.write_text(known.replace('"sha256": "', '"sha256": "0'))
+    assert "what storage says of the file is not" in said(shop.verify())
+    about.write_text(known)
     assert shop.verify().holds
+
+
+def test_settings_that_no_event_speaks_of_are_seen(fresh: Shop) -> None:
+    fresh.put("a", FILES["a"])
+    assert fresh.verify().holds
+    fresh.sql(
+        "INSERT INTO supplyline.table_settings SELECT table_name, version + 1, settings, now(), 'x'"
+        " FROM supplyline.table_settings ORDER BY version DESC LIMIT 1"
+    )
+    assert "no event says who saved version 2 of the settings" in said(fresh.verify())
 
 
 def test_after_undo_replay_rebuild_and_a_late_file_everything_holds(fresh: Shop) -> None:
@@ -321,11 +359,67 @@ def test_a_released_file_is_judged_by_what_is_stored_and_said_to_be_gone(fresh: 
     path.chmod(0o644)
     path.write_bytes(FILES["a"].replace(b"2.50", b"9.50"))
     assert "the stored file is not the one that was uploaded" in said(fresh.verify())
-    (certificate,), _ = rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert certificate.differences == (
-        "the rows in the stored file are not the rows of the file (checksum)",
-    )
+    with pytest.raises(LandingDamaged, match="not the rows that t was made from"):
+        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
     path.unlink()
     result = call(cli, ["verify", "--org", fresh.org, "--table", TABLE])
     assert "the stored file is gone too" in result.stdout
     assert result.exit_code == 0
+
+
+LOST = {
+    "a manifest that is gone": (":manifests", lambda c: c.delete_one({"_id": "b"})),
+    "a manifest that says refused": (
+        ":manifests",
+        lambda c: c.update_one({"_id": "b"}, {"$set": {"state": "refused"}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_table_is_not_made_again_without_a_file_that_landing_lost(fresh: Shop, what: str) -> None:
+    for file_id in "abc":
+        fresh.put(file_id, FILES[file_id])
+    before = fresh.ask("SELECT * FROM t ORDER BY id")
+    collection, lose = LOST[what]
+    with fresh.collection(collection) as documents:
+        lose(documents)
+    assert not fresh.verify().holds
+    with pytest.raises(LandingDamaged, match="b"):
+        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert fresh.ask("SELECT * FROM t ORDER BY id") == before
+    assert not fresh.verify().holds
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_rows_that_landing_lost_are_taken_from_the_stored_file_or_nothing_is_done(
+    fresh: Shop, replay: bool
+) -> None:
+    for file_id in "abc":
+        fresh.put(file_id, FILES[file_id])
+    before = fresh.ask("SELECT * FROM t ORDER BY id")
+    with fresh.collection(".t") as documents:
+        documents.delete_many({"_file": "b"})
+    stored = fresh.path("b")
+    stored.rename(stored.with_suffix(".away"))
+
+    def again() -> None:
+        more = {"table": TABLE, "user": "u", "settings": fresh.settings}
+        if replay:
+            undo_load(fresh.org, file_id="a", later="replay", **more)
+        else:
+            rebuild_table(fresh.org, **more)
+
+    with pytest.raises((LandingDamaged, FileNotStored)):
+        again()
+    assert fresh.ask("SELECT * FROM t ORDER BY id") == before
+    stored.with_suffix(".away").rename(stored)
+    again()
+    wanted = [row for row in before if row[0] != 3 or not replay]
+    assert fresh.ask("SELECT id::bigint, a FROM t ORDER BY id") == [row[:2] for row in wanted]
+    assert fresh.ask("SELECT n, d::text FROM t WHERE id = 4") == [(Decimal(9), "2024-01-04")]
+
+
+def test_a_table_that_never_was_is_not_rebuilt(fresh: Shop) -> None:
+    with pytest.raises(TableNotLanded):
+        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
