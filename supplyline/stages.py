@@ -25,7 +25,13 @@ from supplyline.contracts import (
     TableSettings,
     file_remarks,
 )
-from supplyline.errors import FileNotLoaded, SchemaDrift, TableNotLanded, UnreadableFile
+from supplyline.errors import (
+    FileNotLoaded,
+    OrganizationNotFound,
+    SchemaDrift,
+    TableNotLanded,
+    UnreadableFile,
+)
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -83,7 +89,12 @@ def run_ingest(
         if already is not None and already.state == "closed":
             return _ingest_answer(already)
         manifest = _land(org, name, file, landing, agreed=agreed, run=run, config=config, now=now)
-    _record_ingest(org, manifest, run, config, now)
+        try:
+            _record_ingest(org, manifest, run, config, now)
+        except OrganizationNotFound:
+            if not Storage(config.storage_url).everything(org):  # erased: nothing of it may stay
+                landing.withdraw(org, manifest)
+            raise
     return _ingest_answer(manifest)
 
 

@@ -34,6 +34,7 @@ from supplyline.landing.documents import (
     Document,
     all_rows,
     file_key,
+    id_range,
     quarantine_document,
     row_range,
 )
@@ -165,6 +166,11 @@ class Landing:
         now: datetime,
     ) -> Manifest:
         rows = self._rows(org, manifest.table)
+        if self.manifest(org, manifest.file_id) is None:
+            self.withdraw(org, manifest)
+            raise DatabaseUnavailable(
+                "The file's manifest is gone: its organization was erased while it was landed."
+            )
         with mapped():
             there = rows.count_documents(all_rows(manifest.file_key))
             ours = rows.count_documents({**all_rows(manifest.file_key), "_file": manifest.file_id})
@@ -300,11 +306,17 @@ class Landing:
             )
 
     def begin_release(self, org: OrgId, manifests: Sequence[Manifest], *, now: datetime) -> None:
-        """From here on the files' rows are read from storage; `finish_release` deletes them."""
+        """From here on the files' rows are read from storage; `finish_release` deletes them.
+
+        So are those of a file of the same content that was landed meanwhile.
+        """
+        self._read_from_storage(org, manifests[0], at=now.isoformat())
+
+    def _read_from_storage(self, org: OrgId, manifest: Manifest, *, at: str) -> None:
         with mapped():
             self._manifests(org).update_many(
-                {"_id": {"$in": [m.file_id for m in manifests]}},
-                {"$set": {"released_at": now.isoformat()}},
+                {"file_key": manifest.file_key, "state": "closed", "released_at": ""},
+                {"$set": {"released_at": at}},
             )
 
     def finish_release(self, org: OrgId, manifests: Sequence[Manifest]) -> None:
@@ -319,7 +331,28 @@ class Landing:
             self._rows(org, one.table).delete_many(
                 {**all_rows(one.file_key), "_file": {"$in": ids}}
             )
+            # One that was about to close when the release began counted on these rows.
+            known = self.manifest(org, one.file_id)
+            if known is not None and known.released_at:
+                self._read_from_storage(org, one, at=known.released_at)
             self._manifests(org).update_many({"_id": {"$in": ids}}, {"$set": {"released": True}})
+
+    def withdraw(self, org: OrgId, manifest: Manifest) -> None:
+        """Takes back what a file has landed, when its organization was erased meanwhile.
+
+        Collections that are empty then go too, as `erase` would have it.
+        """
+        key = manifest.file_key
+        with mapped():
+            self._manifests(org).delete_one({"_id": manifest.file_id})
+            self._rows(org, manifest.table).delete_many(
+                {**all_rows(key), "_file": manifest.file_id}
+            )
+            if self._manifests(org).find_one({"file_key": key}) is None:
+                self._db[quarantine_collection(org)].delete_many(id_range(key))
+        for name, documents in self.collections(org).items():
+            if not documents:
+                self._db.drop_collection(name)
 
     def collections(self, org: OrgId) -> dict[str, int]:
         """The organization's collections and how many documents each holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from click.testing import CliRunner
 
 from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
+from supplyline.erasure import erase_organization
 from supplyline.settings import Settings
-from supplyline.stages import run_ingest, run_load
+from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.storage import Storage
+from tests.faults.test_p05_readers_never_see_half import wait_stopped
+from tests.faults.worker import REFUSED
 
 RUN = RunRef(run_id="r")
 
@@ -66,3 +70,22 @@ def test_an_erasure_that_was_killed_is_completed(
     assert subprocess.run(command, env=killed, capture_output=True, check=False).returncode == -9
     result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
     assert json.loads(result.stdout)["gone"]
+
+
+@pytest.mark.parametrize("point", ["land.before_batch", "land.before_close", "land.after_close"])
+def test_an_ingest_that_goes_on_after_the_erasure_leaves_nothing(
+    full: OrgId, engine_settings: Settings, engine_env: dict[str, str], point: str
+) -> None:
+    command = [sys.executable, "-m", "tests.faults.worker", "ingest", full, "sales", "r", "1"]
+    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1:stop"}
+    with subprocess.Popen([*command, "waiting"], env=env, stdout=subprocess.PIPE) as ingest:
+        try:
+            wait_stopped(ingest.pid)
+            assert erase_organization(full, settings=engine_settings)["gone"]
+            ingest.send_signal(signal.SIGCONT)
+            assert ingest.wait(60) == REFUSED
+        finally:
+            ingest.kill()
+    with open_landing(engine_settings) as landing:
+        assert landing.collections(full) == {}
+    assert Storage(engine_settings.storage_url).everything(full) == []

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from supplyline import retention
 from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
 from supplyline.landing import Landing
@@ -195,3 +196,31 @@ def test_a_landing_that_loses_its_twins_rows_meanwhile_does_not_close(
         org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings
     )
     assert (landed["state"], landed["landed"]) == ("closed", 2)
+
+
+@pytest.mark.parametrize("point", ["release.recorded", "release.begun"])
+def test_a_twin_that_is_landed_while_its_rows_are_released_is_read_from_storage(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    storage = Storage(shop.settings.storage_url)
+    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
+    landed: list[str] = []
+
+    def meanwhile(reached: str) -> None:
+        if reached == point and not landed:
+            landed.append("twin")
+            run_ingest(
+                org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings
+            )
+
+    monkeypatch.setattr(retention, "reach", meanwhile)
+    shop.release()
+    monkeypatch.undo()
+    assert landed
+    assert shop.documents() == 0
+    answer = run_load(org_id=shop.org, table=TABLE, run=RUN, settings=shop.settings)
+    assert answer["verdict"] == "success"
+    assert shop.call("verify")["holds"]
+    shop.call("undo", "--file", "one", "--replay")
+    assert shop.query("SELECT count(*) FROM sales WHERE code = 'a'") == [(1,)]
+    assert shop.call("verify")["holds"]
