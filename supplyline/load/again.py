@@ -1,27 +1,55 @@
 """Loads that are done again from landing: of the rows that they were of before, or not at all.
 
 A rebuild and a replay give up what the table holds for what landing holds. Where landing has lost
-a file, or some of its rows, the table is all that is left of them.
+a file, or some of its rows, the table is all that is left of them. They keep the time of each load,
+so that the periods in the history stay those in which its versions were valid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from supplyline.contracts import Certificate, Manifest, TableName
 from supplyline.errors import LandingDamaged
 from supplyline.tenancy.connections import Connection
 
 
-def standing_checksums(conn: Connection, table: TableName) -> dict[str, str]:
-    """File id → checksum of the rows that its load, which stands, was given; '' if not known."""
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """A load that stands. `checksum`: of the rows that it was given; '' if not known."""
+
+    checksum: str
+    loaded_at: datetime
+
+
+def standing_loads(conn: Connection, table: TableName) -> dict[str, Before]:
+    """By file id, in the order of loads."""
     rows = conn.execute(
-        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', '') FROM supplyline.loads l"
-        " LEFT JOIN supplyline.certificates c USING (load_id)"
+        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', ''), l.loaded_at"
+        " FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING (load_id)"
         " WHERE l.table_name = %s AND l.undone_at IS NULL ORDER BY l.ordinal",
         (table,),
     ).fetchall()
-    return dict(rows)
+    return {f: Before(checksum=checksum, loaded_at=at) for f, checksum, at in rows}
+
+
+def times(
+    files: Sequence[str], before: Mapping[str, Before], *, now: datetime
+) -> dict[str, datetime]:
+    """File id → the time of its load, never before that of the file in front of it.
+
+    A file that was not loaded before came with the one behind it, or comes now.
+    """
+    out, following = {}, now
+    for one in reversed(files):
+        following = before[one].loaded_at if one in before else following
+        out[one] = following
+    latest = min(out.values(), default=now)
+    for one in files:
+        latest = out[one] = max(latest, out[one])
+    return out
 
 
 def require_manifests(
@@ -36,10 +64,10 @@ def require_manifests(
         )
 
 
-def require_same_rows(certificate: Certificate, before: Mapping[str, str]) -> None:
+def require_same_rows(certificate: Certificate, before: Mapping[str, Before]) -> None:
     """Raises LandingDamaged when the file was loaded again of other rows than `before`."""
     was = before.get(certificate.file_id)
-    if was and was != certificate.checksum_landing:
+    if was and was.checksum and was.checksum != certificate.checksum_landing:
         raise LandingDamaged(
             f"What there is of {certificate.file_id} today are not the rows that"
             f" {certificate.table} was made from: nothing was changed.",

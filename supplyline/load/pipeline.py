@@ -165,11 +165,13 @@ def load_within(
     run: RunRef,
     now: datetime,
     key_candidates: KeyCandidates = lambda _: (),
+    loaded_at: datetime | None = None,
     accepted: bool = False,
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock.
 
     `accepted`: the file was loaded before; a policy that came later does not refuse it.
+    `loaded_at`: when that was: its versions are valid since then.
     """
     with own_fault(manifest), ahead(batches) as read:
         return _load(
@@ -180,6 +182,7 @@ def load_within(
             run=run,
             now=now,
             key_candidates=key_candidates,
+            loaded_at=loaded_at or now,
             accepted=accepted,
         )
 
@@ -193,6 +196,7 @@ def _load(
     run: RunRef,
     now: datetime,
     key_candidates: KeyCandidates,
+    loaded_at: datetime,
     accepted: bool,
 ) -> Certificate:
     # A few large sorts and joins; compiling them takes longer than it saves.
@@ -201,7 +205,10 @@ def _load(
         " set_config('maintenance_work_mem', '128MB', true)"
     )
     require_whole(conn, manifest.table)
-    work = _Work(conn, manifest=manifest, batches=batches, run=run, now=now, accepted=accepted)
+    work = _Work(
+        conn, manifest=manifest, batches=batches, run=run, now=now, loaded_at=loaded_at,
+        accepted=accepted,
+    )  # fmt: skip
     candidates = key_candidates(work.incoming.columns)
     if any_corrected(conn, file_key=manifest.file_key):
         create_staging(conn, work.incoming.columns)
@@ -225,10 +232,11 @@ class _Work:
         batches: Iterator[pa.RecordBatch],
         run: RunRef,
         now: datetime,
+        loaded_at: datetime,
         accepted: bool,
     ) -> None:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
-        self.accepted = accepted
+        self.loaded_at, self.accepted = loaded_at, accepted
         columns = [c["name"] for c in manifest.layout["columns"]]
         self.evidence = types.Evidence(columns)
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
@@ -282,7 +290,7 @@ class _Work:
             with self.conn.transaction():
                 schema.apply(self.conn, plan)
                 certificate = self._receipt(plan)
-                done = later.publish(self._target(plan), now=self.now)
+                done = later.publish(self._target(plan), now=self.loaded_at)
         except psycopg.errors.UniqueViolation:  # of rows that share a key, one counts
             later.give_up()
             return None
@@ -312,12 +320,12 @@ class _Work:
         certificate = self._receipt(plan)
         misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
         corrected = set_aside_corrected(conn, file_key=manifest.file_key, load_id=self.load_id)
-        fates = merge.publish(conn, target, now=self.now)
+        fates = merge.publish(conn, target, now=self.loaded_at)
         replaced = replace_earlier(
             conn,
             target,
             file_name=manifest.name,
-            now=self.now,
+            now=self.loaded_at,
             replay=bool(manifest.replay_of),
         )
         fates = replace(fates, deleted=replaced.rows)
@@ -354,8 +362,9 @@ class _Work:
             ),
         )
         records.save(
-            self.conn, certificate, manifest=self.manifest, shape=plan.shape(), now=self.now
-        )
+            self.conn, certificate, manifest=self.manifest, shape=plan.shape(),
+            loaded_at=self.loaded_at, now=self.now,
+        )  # fmt: skip
         return certificate
 
     def _choose_key(self, candidates: Sequence[tuple[str, ...]]) -> Key:

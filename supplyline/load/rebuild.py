@@ -16,7 +16,7 @@ from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
-from supplyline.load.again import require_manifests, require_same_rows, standing_checksums
+from supplyline.load.again import require_manifests, require_same_rows, standing_loads, times
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -47,7 +47,7 @@ def rebuild(
         lock_table(conn, table)
         undone = records.undone_file_ids(conn, table)
         loaded = records.loaded_file_ids(conn, table)
-        before = standing_checksums(conn, table)
+        before = standing_loads(conn, table)
         require_manifests(table, before, manifests)
         known = {m.origin or m.file_id for m in manifests if m.file_id in loaded}
         refused: dict[str, str] = {}
@@ -71,9 +71,9 @@ def rebuild(
         records.forget(conn, table)
         reach("rebuild.dropped")
         certificates = []
-        for m in current(manifests):
-            if m.file_id in undone:
-                continue
+        files = [m for m in current(manifests) if m.file_id not in undone]
+        loaded_at = times([m.file_id for m in files], before, now=now())
+        for m in files:
             accepted = (m.origin or m.file_id) in known
             try:
                 with conn.transaction():
@@ -84,6 +84,7 @@ def rebuild(
                         batches=stream(m),
                         run=run,
                         now=now(),
+                        loaded_at=loaded_at[m.file_id],
                         key_candidates=key_candidates or (lambda _: ()),
                         accepted=accepted,
                     )

@@ -171,11 +171,18 @@ def forget(conn: Connection, table: TableName) -> None:
 
 
 def save(
-    conn: Connection, certificate: Certificate, *, manifest: Manifest, shape: Json, now: datetime
+    conn: Connection,
+    certificate: Certificate,
+    *,
+    manifest: Manifest,
+    shape: Json,
+    loaded_at: datetime,
+    now: datetime,
 ) -> None:
     """The receipt and the certificate, in the publishing transaction.
 
-    `shape`: what the load did to the columns of its table (`schema.Plan.shape`).
+    `shape`: what the load did to the columns of its table (`schema.Plan.shape`); `loaded_at`: when
+    the file was loaded first.
     """
     conn.execute(
         "INSERT INTO supplyline.loads (load_id, table_name, file_id, file_name, file_key, sequence,"
@@ -184,7 +191,7 @@ def save(
         (
             certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
             manifest.file_key, manifest.sequence, certificate.run_id,
-            certificate.landed + certificate.duplicate, now,
+            certificate.landed + certificate.duplicate, loaded_at,
             [c["name"] for c in manifest.layout["columns"]], json.dumps(shape),
             manifest.replay_of or None, manifest.released_at or None,
         ),

@@ -21,7 +21,7 @@ from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import LoadNotFound, UndoRefused
 from supplyline.faults import reach
 from supplyline.load import records, schema, types
-from supplyline.load.again import require_same_rows, standing_checksums
+from supplyline.load.again import require_same_rows, standing_loads, times
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
@@ -72,7 +72,7 @@ def undo(
         if later == "replay":
             _require_landed(after, landed)
         require_whole(conn, table)
-        before = standing_checksums(conn, table)
+        before = standing_loads(conn, table)
         counts: Json = {"removed": 0, "restored": 0, "kept": []}
         for load_id, _ in chain:  # the newest first
             for name, value in _take_back(conn, table, load_id).items():
@@ -100,12 +100,13 @@ def undo(
         for one in replayed:
             records.forget_load(conn, one)
         if landed is not None:
+            loaded_at = times(replayed, before, now=now)
             for one in replayed:
                 manifest = landed.manifests[one]
                 rows = landed.stream(manifest)
                 certificate = load_within(
                     org, conn=conn, manifest=manifest, batches=rows, run=run, now=now,
-                    accepted=True,
+                    loaded_at=loaded_at[one], accepted=True,
                 )  # fmt: skip
                 require_same_rows(certificate, before)
         records.check_claimed(conn, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -213,6 +214,47 @@ def test_rebuild_from_landing_gives_the_same_rows(house: House) -> None:
     house.conn.commit()
     assert [c.verdict for c in again] == ["success", "success"]
     assert house.rows(STATE) == before
+
+
+PERIODS = "SELECT sku, qty, _valid_from::text, _valid_to::text FROM products_history ORDER BY 4, 1"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_loaded_again_versions_keep_the_periods_in_which_they_were_valid(
+    house: House, late: bool
+) -> None:
+    days: list[Manifest] = []
+    for number, qty in enumerate("123"):
+        days.append(house.land(["sku", "qty"], [["a", qty], ["b", "1"]]))
+        load_files(
+            house.org, conn=house.conn, table=TABLE, manifests=days[-1:], run=RUN,
+            stream=lambda m: house.landing.stream(house.org, manifest=m),
+            now=lambda number=number: NOW - timedelta(days=9 - number),
+            key_candidates=lambda _: [("sku",)],
+        )  # fmt: skip
+    before = house.rows(PERIODS)
+    assert [row[1] for row in before] == [1, 2]
+    if late:  # between the second and the third
+        came = house.land(["sku", "qty"], [["c", "7"], ["a", "8"]])
+        manifests = [*days[:2], replace(came, sequence=days[1].sequence), days[2]]
+    else:
+        manifests = days
+    rebuild(
+        house.org, conn=house.conn, table=TABLE, manifests=manifests,
+        stream=lambda m: house.landing.stream(house.org, manifest=m), run=RUN, now=lambda: NOW,
+    )  # fmt: skip
+    house.conn.commit()
+    found = [row for row in house.rows(PERIODS) if row[1] != 8]
+    assert found == before
+    assert house.rows("SELECT count(*) FROM products_history WHERE _valid_to < _valid_from") == [
+        (0,)
+    ]
+    if not late:
+        take_back(house, days[0].file_id, "replay")
+        assert house.rows(PERIODS) == before[1:]
+    at = house.rows("SELECT max(at)::text, max(loaded_at)::text FROM supplyline.loads,"
+                    " supplyline.audit_events WHERE kind = 'load.published'")  # fmt: skip
+    assert at[0][0] != at[0][1]  # the audit trail tells when it was done
 
 
 def test_rebuild_without_the_key_keeps_every_line(house: House) -> None:
