@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from supplyline.errors import ServiceFailed, SupplylineError
-from supplyline.local import environment, logs, supervisor, units
+from supplyline.local import environment, logs, supervise, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
 from supplyline.local.listening import require_ours
@@ -65,7 +65,7 @@ def up(
     if running is None:
         homes.make(home)
         log = logs.path(home, "supervisor")
-        command = [sys.executable, "-m", "supplyline.local.supervisor", "--home", str(home.path)]
+        command = [sys.executable, "-m", supervise.__name__, "--home", str(home.path)]
         command += [part for name in only for part in ("--only", name)]
         command += [p for n, v in ports.items() if v is not None for p in ("--port", f"{n}={v}")]
         env = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
@@ -157,7 +157,7 @@ def down(home: Home, *, seconds: float = 90) -> list[str]:
             _end(chief, deadline)
         with _locked(home) as free:
             if free:
-                left = supervisor.end_leftovers(home)
+                left = supervise.end_leftovers(home)
                 if homes.read_json(home.state):
                     homes.write_json(home.state, {"phase": "stopped", "units": {}})
                 return ran if chief is not None else left
@@ -187,7 +187,7 @@ def _locked(home: Home) -> Iterator[bool]:
     if not home.path.exists():
         yield True
         return
-    descriptor = supervisor.take_lock(home)
+    descriptor = supervise.take_lock(home)
     if descriptor is None:
         yield False
         return

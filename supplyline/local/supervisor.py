@@ -1,33 +1,25 @@
-"""The process that starts the services in order, restarts what dies, and stops them in reverse.
+"""Starts the services in order, restarts what dies, and stops them in reverse.
 
-Promises: one supervisor per home (a lock that the system drops with the process); every child is
-in the state file with pid and start time, so that after `kill -9` of the supervisor the next one
-ends the old children and nothing else; a service that dies comes back, after a pause that grows
-from half a second to half a minute; a start that cannot succeed stops everything again; a service
-is ready only when it is itself that answers on its port, and a port that a stranger took before
-the start was through is chosen anew.
+Promises: every child is in the state file with pid and start time; a service that dies comes back,
+after a pause that grows from half a second to half a minute; a start that cannot succeed stops
+everything again; a service is ready only when it is itself that answers on its port; when `run`
+returns, nothing that it began is at work any more, no step either.
 """
 
 from __future__ import annotations
 
-import argparse
-import fcntl
 import logging
 import os
-import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from supplyline.errors import ServiceFailed, SupplylineError
-from supplyline.local import environment, logs, units
 from supplyline.local import home as homes
+from supplyline.local import logs
 from supplyline.local.home import Home
 from supplyline.local.listening import PortTaken, require_ours
 from supplyline.local.process import Identity, start, stop
@@ -38,8 +30,6 @@ log = logging.getLogger("supplyline.local.supervisor")
 Phase = Literal["waiting", "starting", "ready", "pausing", "done", "failed", "stopped"]
 _TRIES = 3
 """Deaths before the first sign of life after which a start is given up."""
-_MOVES = 5
-"""How often a start is begun again because a port was lost."""
 _STEADY = 60.0
 """Seconds after which earlier deaths of a service are forgiven."""
 
@@ -76,10 +66,24 @@ class Entry:
         }
 
 
+class StopRequest:
+    """Whether somebody has asked for a stop; `ask` may be a signal's handler.
+
+    A plain attribute: a handler that runs while this thread holds an Event's lock waits for it
+    for ever.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, *_: object) -> None:
+        self.asked = True
+
+
 class Supervisor:
     """Runs the units of one home until told to stop."""
 
-    def __init__(self, home: Home, plan: Sequence[Unit]) -> None:
+    def __init__(self, home: Home, plan: Sequence[Unit], *, stopping: StopRequest) -> None:
         self.home = home
         self.entries = {unit.name: Entry(unit=unit) for unit in plan}
         self.phase = "starting"
@@ -87,20 +91,13 @@ class Supervisor:
         self.lost = ""
         """The service whose port a stranger took before all were ready."""
         self._pool = ThreadPoolExecutor(max_workers=len(plan) + 1)
-        self._stop = threading.Event()
+        self._stopping = stopping
         self._written: object = None
-
-    def request_stop(self, *_: object) -> None:
-        self._stop.set()
-
-    @property
-    def stop_requested(self) -> bool:
-        return self._stop.is_set()
 
     def run(self) -> int:
         """Until a stop is requested (0), or the start has failed or lost a port (1)."""
         trimmed = time.monotonic()
-        while not self._stop.is_set():
+        while not self._stopping.asked:
             for entry in self.entries.values():
                 self._advance(entry)
             self._judge()
@@ -110,7 +107,7 @@ class Supervisor:
             if time.monotonic() - trimmed > 10:
                 trimmed = time.monotonic()
                 logs.trim(self.home)
-            self._stop.wait(0.05)
+            time.sleep(0.05)
         self.stop_all()
         return 1 if self.error or self.lost else 0
 
@@ -247,10 +244,10 @@ class Supervisor:
             for entry in layer:
                 left.pop(entry.unit.name)
             self.write()
+        self._pool.shutdown(cancel_futures=True)
         if not self.lost:
             self.phase = "failed" if self.error else "stopped"
         self.write()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _needs(self, name: str) -> set[str]:
         """All that a unit stands on, also through others."""
@@ -281,94 +278,3 @@ def _probe(unit: Unit, process: Identity | None, since: float) -> None:
     if process is not None:
         require_ours(unit.port, process)
     unit.probe(since)
-
-
-def take_lock(home: Home) -> int | None:
-    """The lock's descriptor, to be kept open; None when a supervisor lives already."""
-    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def end_leftovers(home: Home) -> list[str]:
-    """Ends children that a killed supervisor left behind; the names of those that still ran."""
-    state = homes.read_json(home.state)
-    ended = []
-    for name, entry in reversed(list(state.get("units", {}).items())):
-        old = Identity.recorded(entry)
-        if old is None:
-            continue
-        if old.alive:
-            ended.append(name)
-        stop(old, polite=entry["stop_signal"], patience=entry["patience"])
-    return ended
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The supervisor's own program; `supplyline up` starts it."""
-    parser = argparse.ArgumentParser(prog="python -m supplyline.local.supervisor")
-    parser.add_argument("--home", required=True, type=Path)
-    parser.add_argument("--only", action="append", default=[])
-    parser.add_argument("--port", action="append", default=[], metavar="NAME=NUMBER")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    home = Home(path=options.home)
-    homes.make(home)
-    lock = take_lock(home)
-    if lock is None:
-        return 0
-    try:
-        return _supervise(home, options)
-    finally:
-        os.close(lock)
-
-
-def _supervise(home: Home, options: argparse.Namespace) -> int:
-    fixed = {name: int(number) for name, _, number in (p.partition("=") for p in options.port)}
-    me = Identity.of(os.getpid())
-    about = {"pid": os.getpid(), "started": me.started if me else None}
-    # Said at once, the old children still named: ending them may take a while.
-    before = homes.read_json(home.state)
-    homes.write_json(
-        home.state, {"units": {}, **before, "supervisor": about, "phase": "clearing", "error": ""}
-    )
-    for name in end_leftovers(home):
-        log.warning("event=ended_leftover unit=%s", name)
-    try:
-        for _ in range(_MOVES):
-            for name, (old, new) in homes.move_taken_ports(home, fixed).items():
-                log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
-            instance = environment.describe(home)
-            plan = units.build(instance, options.only)
-            homes.write_json(home.environment, dict(instance.variables))
-            supervisor = Supervisor(home, plan)
-            signal.signal(signal.SIGTERM, supervisor.request_stop)
-            signal.signal(signal.SIGINT, supervisor.request_stop)
-            code = supervisor.run()
-            if not supervisor.lost or supervisor.stop_requested:
-                return code
-            log.warning("event=port_lost unit=%s", supervisor.lost)
-        raise ServiceFailed(f"The port of {supervisor.lost} is taken by others again and again.")
-    except SupplylineError as error:
-        log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback
-        homes.write_json(
-            home.state,
-            {
-                "supervisor": about,
-                "phase": "failed",
-                "error": str(error),
-                "problem": {"detail": error.detail, "next_step": error.advice},
-                "units": {},
-            },
-        )
-        return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -19,9 +19,10 @@ import pytest
 from supplyline.local import control, environment, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
-from supplyline.local.process import Identity
+from supplyline.local.process import Identity, Program, start, stop
 
 ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = "supplyline.local.supervise"
 ONLY = ["--only", "postgres", "--only", "mongo"]
 
 
@@ -149,6 +150,29 @@ def test_down_while_a_supervisor_begins_ends_everything(supplyline):
     assert beginning.wait(60) != 0
     assert control.supervisor_of(supplyline.home) is None
     assert not any(one["pid"] for one in supplyline.services(code=1).values())
+
+
+def test_a_stop_that_comes_while_a_start_clears_up_leaves_nothing(supplyline):
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    child = start(Program(argv=[sys.executable, "-c", deaf], env={}))
+    left = Identity.of(child.pid)
+    homes.make(supplyline.home)
+    entry = {"pid": left.pid, "started": left.started, "stop_signal": 15, "patience": 1}
+    homes.write_json(supplyline.home.state, {"units": {"deaf": entry}, "phase": "running"})
+    begun = [sys.executable, "-m", PROGRAM, "--home", str(supplyline.home.path), *ONLY]
+    chief = subprocess.Popen(begun, cwd=ROOT, env=supplyline.env, stderr=subprocess.DEVNULL)
+    while homes.read_json(supplyline.home.state).get("phase") != "clearing":
+        time.sleep(0.01)
+    chief.terminate()
+    try:
+        assert chief.wait(60) == 0
+        assert not left.alive
+        state = homes.read_json(supplyline.home.state)
+        assert (state["phase"], state["units"]) == ("stopped", {})
+        assert not supplyline.home.postgres.exists()  # not even its first step was begun
+    finally:
+        stop(left, patience=0)
+        child.wait()
 
 
 def test_what_cannot_start_is_said_and_nothing_stays_behind(supplyline):

@@ -19,7 +19,7 @@ from supplyline.local.control import _health
 from supplyline.local.home import Home
 from supplyline.local.listening import owner, require_own_airflow
 from supplyline.local.process import Identity, Program, free_port, start, stop
-from supplyline.local.supervisor import Supervisor
+from supplyline.local.supervisor import StopRequest, Supervisor
 from supplyline.local.units import Unit
 
 SERVER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={}, bind='127.0.0.1')"
@@ -96,7 +96,7 @@ def test_a_port_lost_before_the_start_ends_it_and_says_which(home: Home) -> None
         answering = threading.Thread(target=_answer_everything, args=(taken,), daemon=True)
         answering.start()
         port = taken.getsockname()[1]
-        supervisor = Supervisor(home, [web(port)])
+        supervisor = Supervisor(home, [web(port)], stopping=StopRequest())
         assert supervisor.run() == 1
         assert (supervisor.lost, supervisor.entries["web"].was_ready) == ("web", False)
         state = homes.read_json(home.state)

@@ -1,0 +1,64 @@
+"""A stop that is asked for at any moment of a start ends with nothing at work."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supplyline.local import home as homes
+from supplyline.local import supervise
+from supplyline.local.home import Home
+from supplyline.local.supervisor import StopRequest, Supervisor
+from supplyline.local.units import Unit
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(path=tmp_path / "run")
+    homes.make(made)
+    return made
+
+
+@pytest.fixture
+def _own_handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_stop_waits_for_the_step_that_is_at_work(home: Home) -> None:
+    stopping, asked, told = StopRequest(), threading.Event(), []
+
+    def step() -> None:
+        stopping.ask()
+        asked.wait(1)  # nobody sets it: the step goes on after the stop was asked for
+        told.append(homes.read_json(home.state)["phase"])
+
+    supervisor = Supervisor(home, [Unit(name="step", action=step)], stopping=stopping)
+    assert supervisor.run() == 0
+    assert told == ["stopping"]
+    assert homes.read_json(home.state)["phase"] == "stopped"
+
+
+@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_comes_before_the_first_unit_begins_none(
+    home: Home, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    real = homes.move_taken_ports
+
+    def interrupted(*arguments: object) -> object:
+        signal.raise_signal(number)
+        return real(*arguments)
+
+    monkeypatch.setattr(homes, "move_taken_ports", interrupted)
+    assert supervise.main(["--home", str(home.path), "--only", "postgres"]) == 0
+    state = homes.read_json(home.state)
+    assert state["phase"] == "stopped"
+    assert {unit["phase"] for unit in state["units"].values()} == {"waiting"}
+    assert not home.postgres.exists()
