@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from backend.airflow_client.client import AirflowClient, Exchange
+from backend.airflow_client.client import AirflowClient
+from backend.airflow_client.transport import Exchange
 from backend.airflow_client.values import (
     AirflowDag,
     AirflowHealth,

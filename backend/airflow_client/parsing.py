@@ -16,7 +16,6 @@ def run(body: dict[str, Any]) -> AirflowRun:
         run_id=str(body.get("dag_run_id", "")),
         state=str(body.get("state", "")),
         conf=conf if isinstance(conf, dict) else {},
-        run_type=str(body.get("run_type", "")),
         queued_at=when(body.get("queued_at") or body.get("run_after")),
         started_at=when(body.get("start_date")),
         ended_at=when(body.get("end_date")),
@@ -27,7 +26,6 @@ def dag(body: dict[str, Any]) -> AirflowDag:
     return AirflowDag(
         dag_id=str(body.get("dag_id", "")),
         is_paused=bool(body.get("is_paused")),
-        has_import_errors=bool(body.get("has_import_errors")),
     )
 
 

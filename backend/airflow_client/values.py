@@ -15,7 +15,6 @@ class AirflowRun:
     run_id: str
     state: str
     conf: dict[str, Any] = field(default_factory=dict)
-    run_type: str = ""
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -25,7 +24,6 @@ class AirflowRun:
 class AirflowDag:
     dag_id: str
     is_paused: bool
-    has_import_errors: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from backend.accounts.access import existing_org
 from backend.accounts.models import Organization
-from backend.airflow_client.client import AirflowClient, Exchange
+from backend.airflow_client import AirflowClient, Exchange
 from backend.files.models import Upload
 from backend.runs import selectors
 from backend.runs.models import Run

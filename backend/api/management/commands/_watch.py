@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from pymongo import monitoring
 
-from backend.airflow_client.client import Exchange
+from backend.airflow_client import Exchange
 from supplyline.settings import Settings
 
 
