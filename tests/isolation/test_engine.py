@@ -137,7 +137,7 @@ def test_a_hole_in_storage_is_found(
     pair: tuple[OrgId, OrgId], engine_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A storage that does not check ids, as a careless one would be written.
-    monkeypatch.setattr("supplyline.storage.parse_file_id", lambda text: text)
+    monkeypatch.setattr("supplyline.storage.store.parse_file_id", lambda text: text)
     subject = Subject(attacker=pair[0], victim=pair[1], settings=engine_settings)
     assert any(a.outcome == "crossed" for a in stores.storage_probes(subject))
 

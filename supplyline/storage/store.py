@@ -1,37 +1,25 @@
-"""Uploaded bytes, kept unchanged: `<storage>/<org>/<file_id>/<original name>`.
-
-Promises: what arrives is a draft that nobody finds until `keep` gives it its place, whole, after
-its last byte was on disk; a file that `find` returns never changes afterwards, and its id is never
-given to other bytes.
-Refuses names that would leave the organization's folder. Local folders and whatever fsspec has a
-driver for (`s3://` with s3fs) are addressed alike, by SUPPLYLINE_STORAGE_URL.
-"""
+"""The storage of one place: drafts become files, files are found, described, read and removed."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import io
 import json
-import os
 import posixpath
-import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
-from supplyline.contracts import OrgId, ParseOptions, StoredFile
+from supplyline.contracts import Json, OrgId, ParseOptions, StoredFile
 from supplyline.errors import FileNotStored, StorageUnavailable, Terminal
+from supplyline.storage import sidecar
+from supplyline.storage.files import claim, last_written, remove, storage_mapped, write_json
+from supplyline.storage.writer import StorageWriter
 from supplyline.tenancy.names import parse_file_id
 
-_SIDECAR = ".supplyline.json"
 _INCOMING = ".incoming"
 DRAFT_KEPT = timedelta(days=2)
 """From its last byte; longer than a resumable upload waits. Then nobody writes it any more."""
@@ -43,15 +31,6 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class FileIdTaken(Terminal):
     code = "file_id_taken"
     next_step = "Leave `file_id` out, or give an id that was not used before."
-
-
-def safe_name(name: str) -> str:
-    """The last part of an uploaded file's name, without control characters, at most 200 bytes."""
-    last = re.split(r"[\\/]", name)[-1]
-    last = "".join(c for c in last if c.isprintable()).strip().lstrip(".")
-    while len(last.encode()) > 200:
-        last = last[1:]
-    return last or "upload"
 
 
 @dataclass(frozen=True)
@@ -93,26 +72,24 @@ class Storage:
 
     def begin(self, org: OrgId, *, file_id: str, name: str) -> StorageWriter:
         """Opens a writer for a draft; nothing is found before `keep`."""
-        return StorageWriter(self, org, file_id=file_id, name=safe_name(name))
+        return StorageWriter(self._fs, org, incoming=self.incoming(org), file_id=file_id, name=name)
 
     def find(self, org: OrgId, file_id: str) -> StoredFile:
         """The file behind an id. Raises FileNotStored when this organization has none such."""
-        sidecar = posixpath.join(self.folder(org, file_id), _SIDECAR)
+        path = posixpath.join(self.folder(org, file_id), sidecar.NAME)
         try:
-            with self._fs.open(sidecar, "rb") as source:
-                about = json.load(source)
+            with self._fs.open(path, "rb") as source:
+                said = json.load(source)
         except FileNotFoundError:
             raise FileNotStored(
                 f"Organization {org} has no stored file {file_id}.", org=org, file_id=file_id
             ) from None
         except OSError as error:
             raise StorageUnavailable(f"The file could not be read: {error}.") from error
-        return self._stored(org, file_id, about)
+        return self._stored(org, file_id, said)
 
-    def _stored(self, org: OrgId, file_id: str, about: dict[str, Any]) -> StoredFile:
-        known = {k: v for k, v in about.items() if k in StoredFile.__dataclass_fields__}
-        if "options" in known:
-            known["options"] = ParseOptions(**known["options"])
+    def _stored(self, org: OrgId, file_id: str, said: Json) -> StoredFile:
+        known = sidecar.known_of(said)
         folder = self.folder(org, known.get("origin") or file_id)
         url = posixpath.join(folder, known["name"])
         return StoredFile(org=org, file_id=file_id, url=url, **known)
@@ -130,15 +107,15 @@ class Storage:
         Bytes that lie there already stay: they are the answer when they are the same, and otherwise
         it raises FileIdTaken and the draft is still there to be discarded.
         """
-        kept = self._stored(draft.org, draft.file_id, _about(draft))
+        kept = self._stored(draft.org, draft.file_id, sidecar.about(draft))
         if draft.url == kept.url:
             self._write_sidecar(draft)
             return kept
         folder, part = posixpath.dirname(kept.url), posixpath.dirname(draft.url)
         with storage_mapped():
-            self._write(posixpath.join(part, _SIDECAR), _about(draft))
+            write_json(self._fs, posixpath.join(part, sidecar.NAME), sidecar.about(draft))
             self._fs.makedirs(posixpath.dirname(folder), exist_ok=True)
-            claimed = self._claim(part, folder, name=draft.name)
+            claimed = claim(self._fs, part, folder, names=(draft.name, sidecar.NAME))
         if claimed:
             return kept
         try:
@@ -150,33 +127,10 @@ class Storage:
         self.discard(draft)
         return kept
 
-    def _claim(self, part: str, folder: str, *, name: str) -> bool:
-        """Whether the folder was free and is now the draft's."""
-        if isinstance(self._fs, LocalFileSystem):
-            try:
-                Path(part).rename(folder)  # atomic; refuses a folder that holds anything
-            except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    return False
-                raise
-            return True
-        # Object stores have no such step: there the caller's record of the id is what excludes.
-        if self._fs.exists(posixpath.join(folder, _SIDECAR)):
-            return False
-        for each in (name, _SIDECAR):
-            self._fs.mv(posixpath.join(part, each), posixpath.join(folder, each))
-        self._remove(part)
-        return True
-
     def discard(self, draft: StoredFile) -> None:
         """Gives a draft up. What was kept meanwhile, under the same id too, stays."""
         if f"/{_INCOMING}/" in draft.url.removeprefix(self._root):
-            self._remove(posixpath.dirname(draft.url))
-
-    def _remove(self, folder: str) -> None:
-        with storage_mapped():
-            if self._fs.exists(folder):
-                self._fs.rm(folder, recursive=True)
+            remove(self._fs, posixpath.dirname(draft.url))
 
     def sweep(self, *, now: datetime, older_than: timedelta = DRAFT_KEPT) -> int:
         """Removes drafts whose process died while it wrote them; returns how many."""
@@ -188,10 +142,10 @@ class Storage:
                 return 0
             for path, about in self._fs.find(place, detail=True).items():
                 draft = posixpath.join(place, *path[len(place) + 1 :].split("/")[:2])
-                touched[draft] = max(_touched(about), touched.get(draft, _NEVER))
+                touched[draft] = max(last_written(about), touched.get(draft, _NEVER))
         old = [draft for draft, at in touched.items() if now - at > older_than]
         for draft in old:
-            self._remove(draft)
+            remove(self._fs, draft)
         return len(old)
 
     def describe(
@@ -225,13 +179,8 @@ class Storage:
         with storage_mapped():
             for needed in (posixpath.dirname(part), folder):
                 self._fs.makedirs(needed, exist_ok=True)
-            self._write(part, _about(file))
-            self._fs.mv(part, posixpath.join(folder, _SIDECAR))
-
-    def _write(self, path: str, about: dict[str, Any]) -> None:
-        with self._fs.open(path, "wb") as out:
-            out.write(json.dumps(about).encode())
-            _to_disk(out)
+            write_json(self._fs, part, sidecar.about(file))
+            self._fs.mv(part, posixpath.join(folder, sidecar.NAME))
 
     @contextmanager
     def open(self, file: StoredFile) -> Iterator[BinaryIO]:
@@ -251,7 +200,7 @@ class Storage:
     def delete(self, org: OrgId, file_id: str) -> None:
         """Removes a kept file, when its organization is erased. Never for a refused upload: its
         id may be another's."""
-        self._remove(self.folder(org, file_id))
+        remove(self._fs, self.folder(org, file_id))
 
     def incoming(self, org: OrgId) -> str:
         """Where an organization's files are while they are being written."""
@@ -261,7 +210,7 @@ class Storage:
         """Path and size of all that is stored of an organization, also what is half written."""
         out = []
         with storage_mapped():
-            for folder in (posixpath.join(self._root, org), self.incoming(org)):
+            for folder in self._folders(org):
                 self._fs.invalidate_cache()
                 if self._fs.exists(folder):
                     found = self._fs.find(folder, detail=True)
@@ -271,87 +220,8 @@ class Storage:
 
     def erase(self, org: OrgId) -> None:
         """Removes everything of an organization."""
-        with storage_mapped():
-            for folder in (posixpath.join(self._root, org), self.incoming(org)):
-                if self._fs.exists(folder):
-                    self._fs.rm(folder, recursive=True)
+        for folder in self._folders(org):
+            remove(self._fs, folder)
 
-
-class StorageWriter:
-    """Takes bytes as they come, hashing on the way; written once, as a draft.
-
-    Raises StorageUnavailable when bytes cannot be written; nothing half is ever visible.
-    """
-
-    def __init__(self, storage: Storage, org: OrgId, *, file_id: str, name: str) -> None:
-        self._storage, self._org, self._file_id, self._name = storage, org, file_id, name
-        self._fs = storage.fs
-        self._folder = posixpath.join(storage.incoming(org), uuid.uuid4().hex)
-        self._part = posixpath.join(self._folder, name)
-        self._digest, self.size = hashlib.sha256(), 0
-        parse_file_id(file_id)
-        with storage_mapped():
-            self._fs.makedirs(self._folder, exist_ok=True)
-            self._out = self._fs.open(self._part, "wb")
-
-    def write(self, chunk: bytes) -> None:
-        with storage_mapped():
-            self._out.write(chunk)
-        self._digest.update(chunk)
-        self.size += len(chunk)
-
-    def finish(self) -> StoredFile:
-        """The draft, to be kept or discarded."""
-        with storage_mapped():
-            _to_disk(self._out)
-            self._out.close()
-        return StoredFile(
-            org=self._org,
-            file_id=self._file_id,
-            url=self._part,
-            name=self._name,
-            size=self.size,
-            sha256=self._digest.hexdigest(),
-        )
-
-    def abort(self) -> None:
-        """Gives the bytes up, also those of a draft that was not kept."""
-        with storage_mapped():
-            self._out.close()
-            self._storage._remove(self._folder)
-
-
-def _touched(entry: dict[str, Any]) -> datetime:
-    """When a file was last written, as the storage's driver says it."""
-    known = (entry.get(name) for name in ("mtime", "LastModified", "created"))
-    at = next((one for one in known if one is not None), None)
-    if isinstance(at, datetime):
-        return at
-    return datetime.max.replace(tzinfo=UTC) if at is None else datetime.fromtimestamp(at, UTC)
-
-
-def _about(file: StoredFile) -> dict[str, Any]:
-    about: dict[str, Any] = {"name": file.name, "size": file.size, "sha256": file.sha256}
-    if file.options is not None:
-        about["options"] = file.options.as_json()
-    for name in ("origin", "replay_of"):
-        if value := getattr(file, name):
-            about[name] = value
-    return about
-
-
-def _to_disk(out: Any) -> None:
-    out.flush()
-    try:
-        number = out.fileno()
-    except (AttributeError, io.UnsupportedOperation):  # an object store
-        return
-    os.fsync(number)
-
-
-@contextmanager
-def storage_mapped() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageUnavailable(f"The file could not be stored: {error}.") from error
+    def _folders(self, org: OrgId) -> tuple[str, str]:
+        return posixpath.join(self._root, org), self.incoming(org)
