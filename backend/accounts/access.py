@@ -31,6 +31,11 @@ def named_org(user: User, *, org: OrgId) -> OrgId:
     return org
 
 
+def read_org(user: User, named: str | None) -> OrgId:
+    """Whose state is read: the own organization's, or the one that platform staff name."""
+    return named_org(user, org=parse_org_id(named)) if named else own_org(user)
+
+
 def existing_org(text: object) -> OrgId:
     """The id of an organization that is there. Raises OrganizationNotFound."""
     try:

@@ -10,8 +10,10 @@ from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from backend.accounts.access import read_org
 from backend.accounts.models import User
 from backend.api.errors import InvalidPayload
+from supplyline.contracts import OrgId
 
 
 class JsonParser(JSONParser):
@@ -32,6 +34,18 @@ IDEMPOTENCY = OpenApiParameter(
 )
 
 
+class OrgNamed(serializers.Serializer[None]):
+    """Whose data are meant: the caller's own organization, or one that platform staff name."""
+
+    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
+
+
+class PageQuery(OrgNamed):
+    """Where a page of a list begins. How long it may be is the list's own affair."""
+
+    offset = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, default=0)
+
+
 def caller(request: Request) -> User:
     """The authenticated user (DRF has refused the request before, otherwise)."""
     return cast("User", request.user)
@@ -45,6 +59,12 @@ def payload(serializer: type[serializers.BaseSerializer[Any]], request: Request)
 def query(serializer: type[serializers.BaseSerializer[Any]], request: Request) -> dict[str, Any]:
     """The request's query parameters, checked likewise."""
     return checked(serializer, request.query_params.dict())
+
+
+def asked_for(serializer: type[OrgNamed], request: Request) -> tuple[OrgId, dict[str, Any]]:
+    """The organization that is read, and the request's query parameters, checked."""
+    asked = query(serializer, request)
+    return read_org(caller(request), asked.get("org_id")), asked
 
 
 def checked(serializer: type[serializers.BaseSerializer[Any]], data: object) -> dict[str, Any]:

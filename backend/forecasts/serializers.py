@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from rest_framework import serializers
 
+from backend.api.requests import OrgNamed, PageQuery
 from supplyline.forecast.classes import DemandClass
 from supplyline.forecast.overrides import KINDS
 from supplyline.forecast.read import ORDERS, PlanFilter
@@ -34,11 +35,7 @@ class Choices(serializers.CharField):
         return wanted
 
 
-class OrgQuery(serializers.Serializer[None]):
-    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
-
-
-class ItemQuery(OrgQuery):
+class ItemQuery(OrgNamed):
     run_id = serializers.CharField(
         max_length=250, required=False, help_text="an earlier run; default: the newest"
     )
@@ -57,9 +54,8 @@ class FilterQuery(ItemQuery):
         return {**super().get_fields(), "class": Choices(get_args(DemandClass))}
 
 
-class PlanQuery(FilterQuery):
+class PlanQuery(FilterQuery, PageQuery):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
-    offset = serializers.IntegerField(min_value=0, max_value=10**9, required=False, default=0)
 
 
 def filter_of(asked: dict[str, Any]) -> PlanFilter:
@@ -142,7 +138,7 @@ class PeriodAhead(serializers.Serializer[None]):
     model = serializers.CharField()
 
 
-class OverridePayload(serializers.Serializer[None]):
+class OverridePayload(OrgNamed):
     item = serializers.CharField(max_length=1000, trim_whitespace=False)
     kind = serializers.ChoiceField(KINDS)
     value = serializers.FloatField(
@@ -154,17 +150,16 @@ class OverridePayload(serializers.Serializer[None]):
     replaces = serializers.IntegerField(
         required=False, allow_null=True, help_text="id of the version that this one replaces"
     )
-    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
 
 
-class OverrideQuery(OrgQuery):
+class OverrideQuery(OrgNamed):
     item = serializers.CharField(max_length=1000, required=False)
     all = serializers.BooleanField(
         required=False, default=False, help_text="those withdrawn or replaced too"
     )
 
 
-class WithdrawQuery(OrgQuery):
+class WithdrawQuery(OrgNamed):
     reason = serializers.CharField(max_length=1000, required=False, default="")
 
 
@@ -220,7 +215,7 @@ class RunsAnswer(serializers.Serializer[None]):
     results = serializers.ListField(child=serializers.DictField())
 
 
-class SchedulePayload(serializers.Serializer[None]):
+class SchedulePayload(OrgNamed):
     enabled = serializers.BooleanField(required=False, default=True)
     at = serializers.TimeField(
         required=False, allow_null=True, help_text="local time; default: a time of the night"
@@ -229,7 +224,6 @@ class SchedulePayload(serializers.Serializer[None]):
     weekdays = serializers.CharField(
         max_length=7, required=False, default="1234567", help_text="1 is Monday"
     )
-    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
 
 
 class ScheduleAnswer(serializers.Serializer[None]):
@@ -242,10 +236,9 @@ class ScheduleAnswer(serializers.Serializer[None]):
     last_outcome = serializers.CharField()
 
 
-class SettingsPayload(serializers.Serializer[None]):
+class SettingsPayload(OrgNamed):
     version = serializers.IntegerField(min_value=0, help_text="the version that was read")
     settings = serializers.DictField(help_text="what differs from the defaults")
-    org_id = serializers.CharField(max_length=40, required=False, help_text="for platform staff")
 
 
 class SettingsAnswer(serializers.Serializer[None]):

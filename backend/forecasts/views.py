@@ -13,17 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.access import require
+from backend.accounts.access import read_org, require
 from backend.accounts.models import Role
 from backend.api.downloads import CSV, MEDIA_TYPES, XLSX, table_response
-from backend.api.requests import caller, payload, query
-from backend.api.views.airflow_operations import read_org
+from backend.api.requests import OrgNamed, asked_for, caller, payload
 from backend.forecasts import schedule
 from backend.forecasts.serializers import (
     FilterQuery,
     ItemAnswer,
     ItemQuery,
-    OrgQuery,
     OverridePayload,
     OverrideQuery,
     OverrideRow,
@@ -46,12 +44,6 @@ from supplyline.forecast import decisions, explain, overrides, read, value_added
 from supplyline.tenancy.connections import session
 
 FILE = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
-
-
-def asked_for(serializer: Any, request: Request) -> tuple[OrgId, dict[str, Any]]:
-    """The organization that is read, and the checked query."""
-    asked = query(serializer, request)
-    return read_org(caller(request), asked.get("org_id")), asked
 
 
 def opened(org: OrgId) -> Any:
@@ -99,9 +91,9 @@ class ItemView(APIView):
 class RunsView(APIView):
     """Published runs, newest first: settings, and what became of the lines of sales."""
 
-    @extend_schema(parameters=[OrgQuery], responses=RunsAnswer)
+    @extend_schema(parameters=[OrgNamed], responses=RunsAnswer)
     def get(self, request: Request) -> Response:
-        org, _ = asked_for(OrgQuery, request)
+        org, _ = asked_for(OrgNamed, request)
         with opened(org) as conn:
             return Response({"results": read.list_runs(conn)})
 
@@ -183,9 +175,9 @@ class OverrideView(APIView):
 class ValueAddedView(APIView):
     """Whether overrides made the forecast better, for periods that are over."""
 
-    @extend_schema(parameters=[OrgQuery], responses=ValueAddedAnswer)
+    @extend_schema(parameters=[OrgNamed], responses=ValueAddedAnswer)
     def get(self, request: Request) -> Response:
-        org, _ = asked_for(OrgQuery, request)
+        org, _ = asked_for(OrgNamed, request)
         with opened(org) as conn:
             return Response(value_added.report(conn))
 
@@ -193,9 +185,9 @@ class ValueAddedView(APIView):
 class ScheduleView(APIView):
     """When the organization is forecast by itself. A night on which nothing changed has no run."""
 
-    @extend_schema(parameters=[OrgQuery], responses=ScheduleAnswer)
+    @extend_schema(parameters=[OrgNamed], responses=ScheduleAnswer)
     def get(self, request: Request) -> Response:
-        org, _ = asked_for(OrgQuery, request)
+        org, _ = asked_for(OrgNamed, request)
         return Response(schedule.describe(org))
 
     @extend_schema(request=SchedulePayload, responses=ScheduleAnswer)
@@ -211,9 +203,9 @@ class ScheduleView(APIView):
 class SettingsView(APIView):
     """What the organization decided for its forecast: docs/replenishment.md lists the settings."""
 
-    @extend_schema(parameters=[OrgQuery], responses=SettingsAnswer)
+    @extend_schema(parameters=[OrgNamed], responses=SettingsAnswer)
     def get(self, request: Request) -> Response:
-        org, _ = asked_for(OrgQuery, request)
+        org, _ = asked_for(OrgNamed, request)
         with opened(org) as conn:
             version, found = decisions.load_version(conn)
         return Response({"version": version, "settings": found.as_json()})

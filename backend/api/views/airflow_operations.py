@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.access import named_org, own_org, require
+from backend.accounts.access import named_org, read_org, require
 from backend.accounts.errors import OtherUserNamed
 from backend.accounts.models import Role, User
 from backend.airflow_client.client import AirflowClient
 from backend.api.errors import InvalidPayload
-from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, payload, query
+from backend.api.requests import IDEMPOTENCY, PageQuery, caller, idempotency_key, payload, query
 from backend.files.models import Upload
 from backend.runs import selectors
 from backend.runs.services import FORECAST, INGEST, LOAD, request_run
@@ -45,10 +45,8 @@ class ForecastPayload(serializers.Serializer[None]):
     client_id = serializers.CharField(max_length=44)
 
 
-class PageQuery(serializers.Serializer[None]):
+class RunsQuery(PageQuery):
     limit = serializers.IntegerField(min_value=1, max_value=500, required=False, default=50)
-    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
-    org_id = serializers.CharField(max_length=40, required=False)
 
 
 class Accepted(serializers.Serializer[None]):
@@ -147,18 +145,13 @@ class ForecastInventoryDAGView(APIView):
         return started(request, org, dag_id=FORECAST, conf={"client_id": f"org_{org}"})
 
 
-def read_org(user: User, named: str | None) -> OrgId:
-    """Whose state is read: the own organization's, or the one that platform staff name."""
-    return named_org(user, org=parse_org_id(named)) if named else own_org(user)
-
-
 class DAGStatusView(APIView):
     """The organization's runs of a DAG, or one of them with its tasks."""
 
-    @extend_schema(parameters=[PageQuery], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[RunsQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, dag_id: str, dag_run_id: str | None = None) -> Response:
         user = caller(request)
-        asked: dict[str, Any] = query(PageQuery, request)
+        asked: dict[str, Any] = query(RunsQuery, request)
         named = asked.get("org_id")
         if dag_run_id is not None and user.is_platform_staff and not named:
             org = None  # a run's id says whose it is, and staff may see all

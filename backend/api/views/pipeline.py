@@ -11,23 +11,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.requests import caller, query
-from backend.api.views.airflow_operations import read_org
+from backend.api.requests import OrgNamed, asked_for
 from backend.files.views import find_upload
 from supplyline import overview
 from supplyline import settings as supplyline_settings
 
 
-class ListQuery(serializers.Serializer[None]):
+class ListQuery(OrgNamed):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
     table = serializers.CharField(max_length=48, required=False)
-    org_id = serializers.CharField(max_length=40, required=False)
 
 
-class QualityQuery(serializers.Serializer[None]):
+class QualityQuery(OrgNamed):
     table = serializers.CharField(max_length=48)
     days = serializers.IntegerField(min_value=1, max_value=3650, required=False, default=7)
-    org_id = serializers.CharField(max_length=40, required=False)
 
 
 class CertificatesView(APIView):
@@ -35,8 +32,7 @@ class CertificatesView(APIView):
 
     @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, file_id: str | None = None) -> Response:
-        asked = query(ListQuery, request)
-        org = read_org(caller(request), asked.get("org_id"))
+        org, asked = asked_for(ListQuery, request)
         if file_id is not None:
             find_upload(org, file_id)
         found = overview.certificates_of(
@@ -54,8 +50,7 @@ class AuditView(APIView):
 
     @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        asked = query(ListQuery, request)
-        org = read_org(caller(request), asked.get("org_id"))
+        org, asked = asked_for(ListQuery, request)
         return Response(
             overview.audit_trail(org, settings=supplyline_settings.get(), limit=asked["limit"])
         )
@@ -66,8 +61,7 @@ class QualityView(APIView):
 
     @extend_schema(parameters=[QualityQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        asked = query(QualityQuery, request)
-        org = read_org(caller(request), asked.get("org_id"))
+        org, asked = asked_for(QualityQuery, request)
         return Response(
             overview.quality_report(
                 org,

@@ -9,37 +9,36 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.access import require
+from backend.accounts.access import read_org, require
 from backend.accounts.models import Role
-from backend.api.requests import caller, payload, query
-from backend.api.views.airflow_operations import read_org
+from backend.api.requests import OrgNamed, PageQuery, asked_for, caller, payload
 from supplyline import operations, tables
 from supplyline import settings as supplyline_settings
 from supplyline.tenancy.names import parse_file_id, parse_table_name
 
 
-class OrgQuery(serializers.Serializer[None]):
-    org_id = serializers.CharField(max_length=40, required=False)
+class FileQuery(OrgNamed):
+    """A table, or one of its files."""
 
-
-class DriftQuery(OrgQuery):
     file_id = serializers.CharField(max_length=64, required=False)
 
+    def validate_file_id(self, text: str) -> str:
+        return parse_file_id(text)
 
-class TablePayload(serializers.Serializer[None]):
+
+class TablePayload(OrgNamed):
     types = serializers.DictField(
         child=serializers.CharField(max_length=80, allow_null=True), required=False, default=dict
     )
     drift = serializers.ChoiceField(choices=tables.DRIFT, required=False, allow_null=True)
-    org_id = serializers.CharField(max_length=40, required=False)
 
 
 class TableView(APIView):
     """A table's columns and settings."""
 
-    @extend_schema(parameters=[OrgQuery], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[OrgNamed], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, table: str) -> Response:
-        org = read_org(caller(request), query(OrgQuery, request).get("org_id"))
+        org, _ = asked_for(OrgNamed, request)
         config = supplyline_settings.get()
         return Response(tables.describe_table(org, parse_table_name(table), settings=config))
 
@@ -59,9 +58,8 @@ class TableView(APIView):
         )
 
 
-class RejectedQuery(DriftQuery):
+class RejectedQuery(FileQuery, PageQuery):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=100)
-    offset = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False, default=0)
 
 
 class RejectedView(APIView):
@@ -69,13 +67,12 @@ class RejectedView(APIView):
 
     @extend_schema(parameters=[RejectedQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, table: str) -> Response:
-        asked = query(RejectedQuery, request)
-        file_id = asked.get("file_id")
+        org, asked = asked_for(RejectedQuery, request)
         return Response(
             tables.rejected_rows(
-                read_org(caller(request), asked.get("org_id")),
+                org,
                 parse_table_name(table),
-                file_id=None if file_id is None else parse_file_id(file_id),
+                file_id=asked.get("file_id"),
                 limit=asked["limit"],
                 offset=asked["offset"],
                 settings=supplyline_settings.get(),
@@ -83,7 +80,7 @@ class RejectedView(APIView):
         )
 
 
-class UndoPayload(serializers.Serializer[None]):
+class UndoPayload(OrgNamed):
     file_id = serializers.CharField(max_length=64)
     later = serializers.ChoiceField(
         choices=("refuse", "cascade", "replay"),
@@ -91,7 +88,6 @@ class UndoPayload(serializers.Serializer[None]):
         default="refuse",
         help_text="what becomes of later loads that rest on this one",
     )
-    org_id = serializers.CharField(max_length=40, required=False)
 
 
 class UndoView(APIView):
@@ -116,15 +112,14 @@ class UndoView(APIView):
 class DriftView(APIView):
     """What loading a landed file would change."""
 
-    @extend_schema(parameters=[DriftQuery], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[FileQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, table: str) -> Response:
-        asked = query(DriftQuery, request)
-        file_id = asked.get("file_id")
+        org, asked = asked_for(FileQuery, request)
         return Response(
             tables.preview_load(
-                read_org(caller(request), asked.get("org_id")),
+                org,
                 parse_table_name(table),
-                file_id=None if file_id is None else parse_file_id(file_id),
+                file_id=asked.get("file_id"),
                 settings=supplyline_settings.get(),
             )
         )
