@@ -191,8 +191,7 @@ def has_quarantine(org: OrgId, *, file_id: str, settings: Settings) -> bool:
     if manifest.quarantined:
         return True
     with session(org, settings=settings) as conn:
-        found = corrected.rows_set_aside(conn, file_key=manifest.file_key, open_only=False)
-        return next(found, None) is not None
+        return corrected.any_set_aside(conn, file_key=manifest.file_key)
 
 
 def audit_trail(org: OrgId, *, settings: Settings, limit: int = 50, **filters: Any) -> Json:
@@ -276,13 +275,12 @@ def _corrected(conn: Connection, table: str, closed: Sequence[Manifest]) -> Coun
     from supplyline.load import corrected
     from supplyline.load.records import undone_file_ids
 
-    name = parse_table_name(table)
-    elsewhere = corrected.corrections_elsewhere(conn, table=name)
-    undone = undone_file_ids(conn, name)
+    undone = undone_file_ids(conn, parse_table_name(table))
+    standing = [m for m in closed if m.replay_of and m.file_id not in undone]
+    elsewhere = corrected.corrections_elsewhere(conn, files=[m.file_id for m in standing])
     out = Counter[str]()
-    for m in closed:
-        if m.replay_of and m.file_id not in undone:
-            out[m.replay_of] += m.landed + m.duplicate - elsewhere.get(m.file_id, 0)
+    for m in standing:
+        out[m.replay_of] += m.landed + m.duplicate - elsewhere.get(m.file_id, 0)
     return out
 
 

@@ -84,7 +84,7 @@ class _Collected:
     def add(self, number: int, event: Event) -> None:
         self.rows += 1
         if isinstance(event, Record) and sum(map(len, event.cells)) > MAX_LINE:
-            event = _too_long(event)
+            event = _too_long(event, self.layout)
         if isinstance(event, Refused):
             self._aside.append(quarantined(event, row=number, layout=self.layout))
             self.size += len(event.raw)
@@ -118,10 +118,13 @@ class _Collected:
         return out
 
 
-def _too_long(record: Record) -> Refused:
+def _too_long(record: Record, layout: Layout) -> Refused:
     """A row that no document can hold; what is set aside of it must fit into one, too."""
+    from supplyline.ingest import checks
+
     reason = f"The row has more than {MAX_LINE} characters; these are the first of them."
-    return Refused(record.line, "row_too_long", reason, "\t".join(record.cells)[:MAX_LINE])
+    raw = checks.raw_of(record.cells, delimiter=checks.raw_delimiter(layout))
+    return Refused(record.line, "row_too_long", reason, raw[:MAX_LINE])
 
 
 def _weight(batch: pa.RecordBatch) -> int:

@@ -8,12 +8,11 @@ correction, also where it would fit by now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from supplyline.contracts import TableName
 from supplyline.load.staging import STAGING
 from supplyline.tenancy.connections import Connection
 
@@ -164,6 +163,16 @@ def rows_set_aside(conn: Connection, *, file_key: str, open_only: bool) -> Itera
             yield SetAside(row=row, code=code, reason=reason, cells=cells)
 
 
+def any_set_aside(conn: Connection, *, file_key: str) -> bool:
+    """Whether a load of the content that stands set rows aside, corrected or not."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM supplyline.rejected_rows r JOIN supplyline.loads l USING"
+        " (load_id) WHERE l.file_key = %s AND l.undone_at IS NULL)",
+        (file_key,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 BY_CODE = sql.SQL(
     "(SELECT coalesce(jsonb_object_agg(g.code, g.n), '{{}}') FROM (SELECT j.code, count(*) n"
     " FROM supplyline.rejected_rows j JOIN supplyline.corrected_rows c"
@@ -173,16 +182,16 @@ BY_CODE = sql.SQL(
 """SQL: code → number of the rows set aside by the load `l` that were corrected."""
 
 
-def corrections_elsewhere(conn: Connection, *, table: TableName) -> dict[str, int]:
-    """File of corrections → how many of its rows correct no row in landing's quarantine: those that
-    correct a row which a load set aside, and those that were set aside themselves."""
+def corrections_elsewhere(conn: Connection, *, files: Collection[str]) -> dict[str, int]:
+    """Of these files of corrections, how many rows correct no row in landing's quarantine: those
+    that correct a row which a load set aside, and those that were set aside themselves."""
     rows = conn.execute(
         "SELECT file_id, count(*) FROM ("
         " SELECT c.by_file_id AS file_id, c.by_row AS row FROM supplyline.corrected_rows c"
+        " WHERE c.by_file_id = ANY(%(f)s)"
         " UNION SELECT l.file_id, j.row_number FROM supplyline.rejected_rows j"
         " JOIN supplyline.loads l USING (load_id)"
-        " WHERE l.replay_of IS NOT NULL AND l.undone_at IS NULL AND l.table_name = %s) x"
-        " GROUP BY 1",
-        (table,),
+        " WHERE l.undone_at IS NULL AND l.file_id = ANY(%(f)s)) x GROUP BY 1",
+        {"f": list(files)},
     ).fetchall()
     return {file_id: int(n) for file_id, n in rows}
