@@ -45,12 +45,6 @@ def complete(column: pa.Array) -> bool:
     return bool((here[1:] > here[:-1]).all())
 
 
-def booleans(values: Mask) -> pa.Array:
-    """A bool array without nulls."""
-    bits = np.packbits(values, bitorder="little")
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
-
-
 def valid(column: pa.Array) -> Mask:
     """Which values are not null."""
     if not column.null_count:

@@ -26,8 +26,6 @@ from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import column_names
 from supplyline.vocabulary import field_columns, key_aliases, key_candidates, recognise
 
-PARTS = ("options", "mapping", "rules", "aliases", "key", "types", "drift")
-
 
 def list_contracts(org: OrgId, *, settings: Settings) -> list[Json]:
     """Every table that is landed, loaded or agreed on, with the version of its contract."""

@@ -14,10 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
+from pymongo.errors import PyMongoError
 
 from supplyline.local import mongo, postgres
 from supplyline.local.process import Identity, Program, free_port, start, stop
@@ -75,6 +78,22 @@ def watch() -> None:
             shutil.rmtree(value, ignore_errors=True)
 
 
+def until_ready(
+    process: subprocess.Popen[bytes], ask: Callable[[], object], silent: type[Exception]
+) -> None:
+    """Returns when a server answers; fails when it ends or stays silent for a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            ask()
+        except silent:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 @dataclass
 class PostgresServer:
     """A running PostgreSQL with an app role that may create databases and roles."""
@@ -111,7 +130,7 @@ class PostgresServer:
 
     def start(self) -> None:
         self.process = self.watchdog.start(postgres.program(self.server), log=self.log)
-        postgres.wait_ready(self.server, self.process)
+        until_ready(self.process, lambda: self.server.connect().close(), psycopg.OperationalError)
 
     def stop(self) -> None:
         """Fast shutdown: sessions are cut, nothing is lost."""
@@ -149,7 +168,7 @@ class MongoServer:
 
     def start(self) -> None:
         self.process = self.watchdog.start(mongo.program(self.server), log=self.log)
-        mongo.wait_ready(self.server, self.process)
+        until_ready(self.process, lambda: mongo.ping(self.uri), PyMongoError)
 
     def stop(self) -> None:
         if self.process:

@@ -92,13 +92,6 @@ def _program(server: Mongo, *, auth: bool) -> Program:
     )
 
 
-def wait_ready(
-    server: Mongo, process: subprocess.Popen[bytes] | None = None, *, seconds: float = 60
-) -> None:
-    """Returns when the server answers. Raises ServiceFailed when it dies or stays silent."""
-    _wait(server.uri, process, seconds=seconds)
-
-
 def _wait(uri: str, process: subprocess.Popen[bytes] | None, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:

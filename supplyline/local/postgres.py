@@ -12,7 +12,6 @@ import pwd
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -177,29 +176,6 @@ def program(server: Postgres) -> Program:
         user=drop.user,
         group=drop.group,
     )
-
-
-def wait_ready(
-    server: Postgres, process: subprocess.Popen[bytes] | None = None, *, seconds: float = 60
-) -> None:
-    """Returns when the server answers. Raises ServiceFailed when it dies or stays silent."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            server.connect().close()
-        except psycopg.OperationalError as error:
-            if process is not None and process.poll() is not None:
-                raise ServiceFailed(
-                    f"PostgreSQL ended with {process.returncode} while starting.",
-                    next_step="Read its log with `supplyline logs postgres`.",
-                ) from error
-            if time.monotonic() > deadline:
-                raise ServiceFailed(
-                    f"PostgreSQL does not answer on port {server.port}: {error}"
-                ) from error
-            time.sleep(0.05)
-        else:
-            return
 
 
 def ensure_role(

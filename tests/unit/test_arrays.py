@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,8 +36,6 @@ def test_lists(values: list[list[str] | None]) -> None:
 def test_booleans(values: list[bool | None], cut: int) -> None:
     own = pa.array(values, pa.bool_()).slice(cut)
     assert arrays.true(own).tolist() == [bool(v) for v in values[cut:]]
-    plain = [bool(v) for v in values]
-    assert arrays.booleans(np.array(plain, dtype=np.bool_)).to_pylist() == plain
 
 
 @settings(deadline=None)

@@ -104,15 +104,18 @@ def test_options_out_of_bounds_are_wrong_usage(alice: Person, arguments: tuple[s
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["mongodb://u:secret@h1:1,h2:2/?replicaSet=r&password=secret", "mongodb+srv://u:secret@h.x/"],
+    ("uri", "host"),
+    [
+        ("mongodb://u:secret@h1:1,h2:2/?replicaSet=r&password=secret", "h1:1,h2:2"),
+        ("mongodb+srv://u:secret@h.x/", "h.x"),
+    ],
 )
 def test_any_address_of_mongodb_is_shown_without_its_secret(
-    engine_settings: Settings, uri: str
+    engine_settings: Settings, uri: str, host: str
 ) -> None:
     shown = "\n".join(places(replace(engine_settings, mongo_uri=uri)))
     assert "secret" not in shown
-    assert "h1:1,h2:2" in shown or "h.x" in shown
+    assert host in shown
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def test_a_secret_added_by_a_new_version_leaves_the_old_ones_alone(home):
 
 
 def test_ports_are_remembered(home):
-    assert homes.load_ports(home) == homes.load_ports(home)
+    chosen = homes.load_ports(home)
+    assert homes.read_json(home.ports) == chosen
+    assert homes.load_ports(home) == chosen
 
 
 def test_a_configured_port_wins_and_is_remembered(home):
