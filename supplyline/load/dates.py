@@ -54,6 +54,8 @@ _SPLIT = re.compile("|".join(map(re.escape, sorted(_TOKENS, key=len, reverse=Tru
 _OFFSET = "Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?"
 _ZONE = re.compile(rf"({_OFFSET})$")
 _LITERAL = re.compile(r"[-/.:, T]")
+_ONE_OR_TWO = {"M", "D", "H24", "H12"}
+_DIGITS = {"YYYY", "(20)YY", "(19)YY", "MM", "DD", "HH24", "HH12", "MI", "SS"}
 _NEEDED = ({"y", "m", "d"}, {"y", "m", "d", "H", "M"})
 
 
@@ -75,9 +77,12 @@ class DateFormat:
 
     @property
     def order(self) -> str:
-        """`dmy`, `mdy` or `ymd`; a month's name leaves no doubt and counts as `ymd`."""
+        """`dmy`, `mdy` or `ymd`; what leaves no doubt counts as `ymd`: a month's name, and a day
+        that comes first between dots."""
         named = any(t in ("Mon", "MON", "mon") for t in self.tokens)
-        return "ymd" if named or "." in self.tokens[:4] else self.parts[:3]
+        if named or ("." in self.tokens[:4] and self.parts[:3] == "dmy"):
+            return "ymd"
+        return self.parts[:3]
 
     def _pattern(self, *, named: bool) -> str:
         groups = ""
@@ -108,7 +113,7 @@ class DateFormat:
             iso += f":{at['S']}" if "S" in at else ""
             iso += ("" if "FF" in self.tokens else ".") + at["F"] if "F" in at else ""
             iso += f" {at['P']}" if "P" in at else ""
-            iso += "+00" if self.zone == "Z" else self.zone
+            iso += " +00" if self.zone == "Z" else f" {self.zone}"
         return sql.SQL("regexp_replace({}, {}, {})").format(
             text, sql.Literal(self.pattern), sql.Literal(iso)
         )
@@ -220,9 +225,16 @@ def parse(form: str) -> DateFormat | None:
         or (found.zone and not time)
         or ("F" in parts and "S" not in parts)
         or twelve != ("P" in parts)
+        or _run_together(tokens)
     ):
         return None
     return found
+
+
+def _run_together(tokens: tuple[str, ...]) -> bool:
+    """Whether two numbers of one or two digits have nothing but digits between them: `DMYYYY`."""
+    widths = "".join("?" if t in _ONE_OR_TWO else "" if t in _DIGITS else " " for t in tokens)
+    return "??" in widths
 
 
 _DATES = (

@@ -158,7 +158,8 @@ def choose(fitting: Sequence[str]) -> Choice:
     family = next((f for f in (_NUMBERS, _TIMES) if sql_type(first) in f), ())
     other = _other_reading(first, [k for k in fitting if sql_type(k) in family])
     if other is None:
-        return Choice(kind=first, remark=_said(first))
+        told_apart = not any(_alike(first, k) for k in fitting[1:])
+        return Choice(kind=first, remark=_said(first) if told_apart else "")
     if first == NUMERIC:
         return Choice(
             kind=NUMERIC,
@@ -179,7 +180,13 @@ def _other_reading(first: str, rivals: Sequence[str]) -> str | None:
     if first == NUMERIC:
         return f"{NUMERIC} 1.234,5" if f"{NUMERIC} 1.234,5" in rivals else None
     meaning = kind_of(first).meaning
-    return next((k for k in rivals if kind_of(k).meaning != meaning), None)
+    return next((k for k in rivals if kind_of(k).meaning != meaning and not _alike(first, k)), None)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two formats of numbers differ in the mark for decimals alone: values that fit both
+    have none, and are the same numbers."""
+    return sql_type(one) == sql_type(other) == NUMERIC and one[:-2] == other[:-2]
 
 
 def _said(kind: str) -> str:

@@ -35,6 +35,7 @@ COLUMNS = [
     (["1234,50", "7"], "numeric 1234,5"),
     (["1 234,50", "99"], "numeric 1 234,5"),
     (["1'234.50"], "numeric 1'234.5"),
+    (["1 234", "-12 345", "7"], "numeric 1 234,5"),
     (["0,500", "1,250"], "numeric 1234,5"),
     (["1,234,567", "1,000"], "numeric 1,234.5"),
     (["1,234", "2,500"], "text"),
@@ -96,6 +97,7 @@ def test_what_decided_between_readings_is_said() -> None:
     assert "numeric 1.234,5" in chosen(["1.234", "2.500"]).remark
     assert chosen(["1.50", "2.345"]).remark == ""
     assert chosen(["12345678901234567890"]).remark == ""
+    assert chosen(["1 234", "12 345"]).remark == ""
 
 
 def test_text_that_is_nearly_a_number_or_a_date_says_why() -> None:
@@ -121,6 +123,8 @@ def test_later_files_keep_the_kind_widen_it_or_make_it_text() -> None:
     assert after("numeric", "12") == "numeric"
     assert after("numeric", "12,5") == TEXT
     assert after("text", "12") == TEXT
+    assert after("date DD.MM.YYYY", "1.2.2025") == "date D.M.YYYY"
+    assert after("date MM.DD.YYYY", "13.01.2025") == TEXT
     assert after("bigint", "") == "bigint"
 
 
@@ -137,7 +141,8 @@ def test_kinds_that_are_not_guessed_can_be_set_by_hand(spec: str) -> None:
     "spec",
     ["", "integer", "varchar", "date 31.12.2025", "date DD.MM", "date DD.MM.YYYY HH24:MI",
      "timestamp YYYY-MM-DD", "timestamp YYYY-MM-DD HH12:MI", "boolean yes", "boolean Y/Y",
-     "numeric 1.234.5", "date DD'MM'YYYY", "uuid lower", "text; DROP TABLE x"],
+     "numeric 1.234.5", "date DD'MM'YYYY", "uuid lower", "text; DROP TABLE x",
+     "date DMYYYY", "date DYYYYM", "timestamp YYYYMMDH24MI"],
 )  # fmt: skip
 def test_a_kind_that_is_none_is_refused(spec: str) -> None:
     with pytest.raises(InvalidColumnType):
