@@ -229,8 +229,14 @@ def _refuse_landed(
     config: Settings,
     now: Clock,
 ) -> None:
-    """Later loads of the table do without these files."""
+    """Later loads of the table do without these files; rows that they were to correct are open."""
+    from supplyline.intake import release_claims
+
     for file_id, reason in reasons.items():
+        manifest = landing.manifest(org, file_id)
+        corrected = manifest and landing.manifest(org, manifest.replay_of)
+        if corrected is not None:
+            release_claims(org, corrected=corrected, by=file_id, landing=landing, settings=config)
         refused = landing.refuse_landed(org, file_id=file_id, reason=reason)
         if refused is not None:
             _record_ingest(org, refused, run, config, now)

@@ -95,7 +95,9 @@ def change_table(
 def preview_load(org: OrgId, table: TableName, *, file_id: str | None, settings: Settings) -> Json:
     """What loading a landed file would do (see `load.preview`); without an id, the next in line.
 
-    Raises TableNotLanded when no such file waits to be loaded.
+    With `behind`, the files that are loaded before it and may change the table first, and
+    `rebuilds`, whether the load makes the table again in the order of its files. Raises
+    TableNotLanded when no such file waits to be loaded.
     """
     from supplyline import load
 
@@ -111,12 +113,17 @@ def preview_load(org: OrgId, table: TableName, *, file_id: str | None, settings:
                 f"No such file of {table} waits to be loaded.",
                 next_step="Only files that are landed and not yet loaded can be previewed.",
             )
-        return load.preview(
+        found = load.preview(
             conn,
             manifest=chosen,
             batches=landing.stream(org, manifest=chosen),
             key_candidates=lambda columns: key_candidates(table, columns),
         )
+        found["behind"] = [m.file_id for m in waiting[: waiting.index(chosen)]]
+        found["rebuilds"] = load.outdated(conn, table=table, manifests=closed) or load.late(
+            conn, table=table, manifests=waiting
+        )
+        return found
 
 
 def rejected_rows(
@@ -249,6 +256,10 @@ def load_preview(org: str, table: str, file_id: str | None, as_json: bool) -> No
         raise SystemExit(1)
 
 
+_BEHIND = "  these are loaded before it, and may change the table first: "
+_REBUILDS = "  the table is made again in the order of its files, as `supplyline rebuild` does"
+
+
 def _sentences(found: Json) -> str:
     changed = [c for c in found["columns"] if c["change"] != "none" or c["remark"]]
     return "\n".join(
@@ -262,6 +273,8 @@ def _sentences(found: Json) -> str:
             *(f"  {statement};" for statement in found["ddl"]),
             *(f"  set aside: {r['rows']} rows, {r['reason']}" for r in found["reasons"]),
             *([f"  refused: {found['refused']}"] if found["refused"] else []),
+            *([_BEHIND + ", ".join(found["behind"])] if found["behind"] else []),
+            *([_REBUILDS] if found["rebuilds"] else []),
             *(["  nothing changes in the table's shape"] if not found["ddl"] else []),
         ]
     )

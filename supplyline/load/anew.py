@@ -66,6 +66,7 @@ def compare_anew(
                     batches=stream(manifest),
                     run=run,
                     now=now(),
+                    accepted=True,
                 )
             except (FileNotLoaded, FileNotStored, SchemaDrift, UnreadableFile) as error:
                 return [f"not made anew, since the file {file_id} cannot be loaded: {error.detail}"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from supplyline.contracts import TableName
+from supplyline.contracts import TableName, TableSettings
 from supplyline.load.staging import STAGING
 from supplyline.tenancy.connections import Connection
 
@@ -21,6 +21,16 @@ def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
     ).fetchall()
     names = tuple(r[0] for r in rows)
     return () if names == ("_file", "_row") else names
+
+
+def disagreement(settings: TableSettings, actual: tuple[str, ...]) -> str:
+    """Why files of a table that is keyed so cannot be loaded with these settings, or ''."""
+    if settings.key is None or settings.key == actual:
+        return ""
+    return (
+        f"{settings.table} is keyed by {actual or 'file and row'}, its settings now say "
+        f"{settings.key or 'no key'}."
+    )
 
 
 def is_key(conn: Connection, columns: Sequence[str]) -> bool:

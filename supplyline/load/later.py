@@ -108,6 +108,7 @@ class LaterLoad:
         return schema.plan(
             self.conn, table=self.manifest.table, columns=self.incoming.columns,
             evidence=self.evidence, settings=self.settings, key=self.key, created=False,
+            replay=bool(self.manifest.replay_of),
         )  # fmt: skip
 
     def _suggested(self) -> schema.Plan | None:

@@ -15,6 +15,7 @@ from psycopg import sql
 from supplyline.contracts import TableName
 from supplyline.load.corrected import EMPTY_KEY
 from supplyline.load.kinds import NUMERIC, sql_type
+from supplyline.load.quarantine import without_key
 from supplyline.load.records import loads_lacking
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import STAGING
@@ -97,9 +98,7 @@ def classify_only(conn: Connection, target: Target) -> Fates:
 def _reject(conn: Connection, target: Target) -> int:
     if not target.key:
         return 0
-    empty = sql.SQL(" OR ").join(
-        sql.SQL("coalesce({}, '') = ''").format(sql.Identifier(k)) for k in target.key
-    )
+    empty, reason = without_key(target.key)
     row = conn.execute(
         sql.SQL(
             "WITH gone AS (DELETE FROM {s} s WHERE {empty}"
@@ -113,7 +112,7 @@ def _reject(conn: Connection, target: Target) -> int:
             empty=empty,
             load=sql.Literal(target.load_id),
             code=sql.Literal(EMPTY_KEY),
-            reason=sql.Literal(f"the key {', '.join(target.key)} is empty in this row"),
+            reason=sql.Literal(reason),
         )
     ).fetchone()
     return int((row or (0,))[0])

@@ -34,6 +34,12 @@ def own_fault(manifest: Manifest) -> Iterator[None]:
             raise
         # The message of a wrong value quotes it; the others speak of limits and names.
         said = "" if isinstance(error, psycopg.DataError) else error.diag.message_primary
-        why = said or type(error).__name__
-        reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {why}."
+        why = f"{said or type(error).__name__}."
+        if (said or "").startswith("row is too big"):
+            why += (
+                f" It has {len(manifest.layout['columns'])} columns, and the values of a row must"
+                " fit into one page of PostgreSQL: about 1,000 numbers or dates, or 450 texts of"
+                " 17 letters. Split it into files of fewer columns for tables of their own."
+            )
+        reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {why}"
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error

@@ -29,7 +29,7 @@ from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.digests import certificate_digest, manifest_digest, receipt_digests
 from supplyline.load.direct import FirstLoad
 from supplyline.load.form import require_whole
-from supplyline.load.keys import actual_key, is_key
+from supplyline.load.keys import actual_key, disagreement, is_key
 from supplyline.load.later import LaterLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
@@ -313,6 +313,7 @@ class _Work:
             evidence=self.evidence,
             settings=self.policy,
             key=key.columns,
+            replay=bool(manifest.replay_of),
         )
         schema.apply(conn, plan)
         # 3. publish; rejected rows refer to the receipt
@@ -325,6 +326,7 @@ class _Work:
             conn,
             target,
             file_name=manifest.name,
+            sha256=manifest.sha256,
             now=self.loaded_at,
             replay=bool(manifest.replay_of),
         )
@@ -371,10 +373,9 @@ class _Work:
         conn, table, settings = self.conn, self.manifest.table, self.settings
         if schema.exists(conn, table):
             actual = actual_key(conn, table)
-            if settings.key is not None and settings.key != actual:
+            if differs := disagreement(settings, actual):
                 raise SchemaDrift(
-                    f"{table} is keyed by {actual or 'file and row'}, its settings now say "
-                    f"{settings.key or 'no key'}.",
+                    differs,
                     next_step="Rebuild the table with the new key, or set the key back.",
                     table=table,
                 )

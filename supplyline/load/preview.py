@@ -13,7 +13,7 @@ import pyarrow as pa
 from supplyline.contracts import Json, Manifest
 from supplyline.load import schema
 from supplyline.load.form import require_whole
-from supplyline.load.keys import actual_key, is_key
+from supplyline.load.keys import actual_key, disagreement, is_key
 from supplyline.load.quarantine import misfits_by_reason
 from supplyline.load.staging import stage
 from supplyline.load.types import Evidence, remembered
@@ -38,10 +38,11 @@ def preview(
     with conn.transaction(force_rollback=True):
         evidence = Evidence(columns)
         staged = stage(conn, columns=columns, batches=batches, evidence=evidence)
-        settings = table_settings(conn, manifest.table)
+        settings, differs = table_settings(conn, manifest.table), ""
         if schema.exists(conn, manifest.table):
             key = actual_key(conn, manifest.table)
             known = remembered(conn, manifest.table)
+            differs = disagreement(settings, key)
         else:
             known = {}
             key = (
@@ -57,9 +58,12 @@ def preview(
             evidence=evidence,
             settings=settings,
             key=[c for c in key if c in columns],
+            replay=bool(manifest.replay_of),
         )
         reasons = misfits_by_reason(conn, plan)
-        refused = plan.refusal or (f"The key column {lacking[0]} is missing." if lacking else "")
+        refused = differs or plan.refusal
+        if lacking and not refused:
+            refused = f"The key column {lacking[0]} is missing."
         return {
             "table": manifest.table,
             "file_id": manifest.file_id,

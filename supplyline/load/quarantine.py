@@ -31,6 +31,12 @@ def _tests(plan: Plan) -> list[Test]:
     ]
 
 
+def without_key(key: Sequence[str]) -> Test:
+    """What is wrong with a row that has no whole key."""
+    empty = [sql.SQL("coalesce({}, '') = ''").format(sql.Identifier("s", k)) for k in key]
+    return sql.SQL(" OR ").join(empty), f"the key {', '.join(key)} is empty in this row"
+
+
 def _reason(tests: Sequence[Test]) -> sql.Composed:
     return sql.SQL("concat_ws('; ', {})").format(
         sql.SQL(", ").join(
@@ -71,6 +77,8 @@ def set_aside_misfits(conn: Connection, plan: Plan, *, load_id: str) -> int:
 def misfits_by_reason(conn: Connection, plan: Plan) -> list[tuple[str, int]]:
     """Reason and number of the staged rows that would be set aside, the most frequent first."""
     tests = _tests(plan)
+    if plan.key:
+        tests.append(without_key(plan.key))
     if not tests:
         return []
     return conn.execute(

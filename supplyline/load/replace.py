@@ -1,8 +1,9 @@
 """Tables without a key: a corrected file takes the place of the file that it corrects.
 
-Two files of one name are either a correction of the other or the next delivery under the same name
-(`sales.csv` every evening). The later file replaces the earlier one, whose rows go to history, only
-when it holds the same delivery: at least nine of ten of the earlier file's lines
+Two files of one name, or of the same bytes that were read otherwise, are either a correction of the
+other or the next delivery under the same name (`sales.csv` every evening). The later file replaces
+the earlier one, whose rows go to history, only when it holds the same delivery: at least nine of
+ten of the earlier file's lines
 
 - are in it as they were; or
 - are in it with the same dates and identifiers, whatever their prices and quantities are now, and
@@ -16,7 +17,7 @@ remarks, with the way to decide otherwise; undo takes a replacement back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg import sql
@@ -61,7 +62,8 @@ class _Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class _Earlier:
-    """Another file of the name: its rows in the table, and how many are in this file too."""
+    """Another file of the name or content: its rows in the table, and how many are in this file
+    too."""
 
     key: str
     file_id: str
@@ -69,6 +71,7 @@ class _Earlier:
     whole: int
     named: int
     lines: _Lines
+    same: str = "name"
 
     @property
     def corrected(self) -> bool:
@@ -79,37 +82,48 @@ class _Earlier:
     def said(self) -> str:
         """How many lines of the earlier file are in this one."""
         some = f"{self.whole} of the {self.rows} lines of the earlier file {self.file_id} of this"
-        some += " name are in this file"
+        some += f" {self.same} are in this file"
         if self.named > self.whole:
             some += f", {self.named} with the same {', '.join(self.lines.naming)}"
         return some
 
 
 def replace_earlier(
-    conn: Connection, target: Target, *, file_name: str, now: datetime, replay: bool = False
+    conn: Connection,
+    target: Target,
+    *,
+    file_name: str,
+    sha256: str,
+    now: datetime,
+    replay: bool = False,
 ) -> Replaced:
     """Moves the rows of files that this one corrects to history, and says what was decided.
 
+    `sha256`: of the file's bytes, which may have been read otherwise under another name.
     `replay`: the file holds corrected rows of another one, and stands for nothing else.
     """
     if target.key or replay:
         return Replaced()
     found = conn.execute(
-        "SELECT DISTINCT ON (file_key) file_key, file_id, columns FROM supplyline.loads"
-        " WHERE table_name = %s AND file_name = %s"
+        "SELECT DISTINCT ON (file_key) file_key, l.file_id, columns, file_name"
+        " FROM supplyline.loads l JOIN supplyline.certificates c USING (load_id)"
+        " WHERE l.table_name = %s AND (file_name = %s OR c.body ->> 'sha256' = %s)"
         " AND file_key <> %s AND sequence < %s AND undone_at IS NULL AND replay_of IS NULL"
         " ORDER BY file_key, ordinal",
-        (target.table, file_name, target.file_key, target.sequence),
+        (target.table, file_name, sha256, target.file_key, target.sequence),
     ).fetchall()
-    compared = [_compare(conn, target, *one) for one in found]
+    compared = [
+        replace(_compare(conn, target, *one), same="name" if name == file_name else "content")
+        for *one, name in found
+    ]
     gone = [e for e in compared if e.corrected]
     both = sorted((e for e in compared if e.named and not e.corrected), key=lambda e: -e.named)
     this = target.load_id.rpartition(".")[0]
     rows = sum(_move(conn, target, e.key, now) for e in gone)
     remarks = [
         f"{e.said}: it was taken for a correction and replaced them. If it is another delivery,"
-        f" run `supplyline undo --table {target.table} --file {this}` and upload it again under"
-        " another name"
+        f" run `supplyline undo --table {target.table} --file {this}`"
+        + (" and upload it again under another name" if e.same == "name" else "")
         for e in gone
     ]
     remarks += [

@@ -137,10 +137,12 @@ def plan(
     settings: TableSettings,
     key: Sequence[str],
     created: bool | None = None,
+    replay: bool = False,
 ) -> Plan:
     """What a file with this evidence would do to the table. Reads only.
 
-    `created`: whether the table is made for this file, if that is known.
+    `created`: whether the table is made for this file, if that is known. `replay`: it holds
+    corrected rows of a file that was accepted, and may lack the columns that came since.
     """
     if created is None:
         created = not exists(conn, table)
@@ -152,7 +154,7 @@ def plan(
         else:
             work.new_column(column, created=created)
     work.lacking([c for c in known if c not in columns])
-    drift = "" if created else work.drift()
+    drift = "" if created else work.drift(may_lack=replay)
     return Plan(
         table=table, key=tuple(key), created=created, types=work.types,
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
@@ -198,20 +200,21 @@ class _Planning:
             self.types[column] = self._of_a_key(column, choice.kind)
         self.added[column] = self.types[column]
 
-    def _set_by_hand(self, column: str, wanted: str) -> None:
-        self.types[column] = wanted
+    def _set_by_hand(self, column: str, wanted: str, before: str = "") -> str:
         self._remark(column, f"the type `{wanted}` was set by the organization")
-        if wanted != TEXT and wanted not in (self.evidence.fitting(column) or ()):
+        self.types[column] = kind = self._of_a_key(column, wanted, before)
+        if kind != TEXT and kind not in (self.evidence.fitting(column) or ()):
             self.strict.append(column)
+        return kind
 
     def old_column(self, column: str, before: str) -> None:
         wanted = self.settings.types.get(column)
         fitting = self.evidence.fitting(column)
         if wanted is not None:
-            self._set_by_hand(column, wanted)
-            if wanted != before and not self._convertible(column, before, wanted):
+            kind = self._set_by_hand(column, wanted, before)
+            if kind != before and not self._convertible(column, before, kind):
                 self.refusal = (
-                    f"{self.table}.{column} is to be {wanted}, but holds values that do not fit."
+                    f"{self.table}.{column} is to be {kind}, but holds values that do not fit."
                 )
         elif self.settings.drift == "quarantine":
             self.types[column] = before
@@ -229,7 +232,8 @@ class _Planning:
             self.changed[column] = (before, self.types[column])
 
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
-        if before == TEXT and fitting and column not in self.key:
+        frozen = self.settings.drift == "freeze"  # and text takes every value
+        if before == TEXT and fitting and column not in self.key and not frozen:
             choice = self.evidence.choice(column)
             if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
                 self._remark(column, choice.remark)  # nothing but empty cells until now
@@ -294,14 +298,14 @@ class _Planning:
                     said += " contract join them"
                     self._remark(new, "; ".join(filter(None, (self.remarks.get(new), said))))
 
-    def drift(self) -> str:
+    def drift(self, *, may_lack: bool) -> str:
         """Why a frozen table refuses the file, or ''. What the organization set is no drift."""
         added = sorted(c for c in self.added if c not in self.settings.types)
         changed = {c: k[1] for c, k in self.changed.items() if c not in self.settings.types}
         if self.settings.drift != "freeze":
             return ""
         said = []
-        if self.lacks:
+        if self.lacks and not may_lack:
             said.append(f"The file lacks the columns {self.lacks} of table {self.table}")
         if added or changed:
             said.append(

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from supplyline.errors import SchemaDrift
 from supplyline.operations import rebuild_table, undo_load
 from supplyline.overview import organization_overview, quarantine_lines
 from supplyline.tables import change_table, rejected_rows
@@ -134,6 +135,35 @@ def test_a_correction_of_a_quarantined_row_that_the_load_rejects_leaves_it_open(
 
     assert table(shop) == [(1, "A", 5), (2, "B", 6)]
     assert (shop.certificate("f1").replayed, shop.certificate("f1").verdict) == (1, "success")
+
+
+def test_corrections_that_are_refused_hold_no_row(rejected: Shop) -> None:
+    types: dict[str, str | None] = {"qty": None}
+    change_table(
+        rejected.org, "sales", types=types, drift="freeze", actor="alice",
+        settings=rejected.settings,
+    )  # fmt: skip
+    with pytest.raises(SchemaDrift, match="changed types"):
+        replay(rejected, "r1", mended(rejected, "f1", {"2": {"qty": "six"}}))
+
+    replay(rejected, "r2", mended(rejected, "f1", {"2": {"qty": "6"}, "3": {"qty": "7"}}))
+
+    assert table(rejected) == [(1, "A", 5), (2, "B", 6), (3, "=C", 7)]
+
+
+def test_a_frozen_table_takes_corrections_of_a_file_from_before_a_column_came(
+    rejected: Shop,
+) -> None:
+    rejected.put("f2", "line,sku,qty,note\n9,Z,1,x\n")
+    rejected.ingest("f2")
+    rejected.load()
+    change_table(
+        rejected.org, "sales", types={}, drift="freeze", actor="alice", settings=rejected.settings
+    )
+
+    replay(rejected, "r1", mended(rejected, "f1", {"2": {"qty": "6"}, "3": {"qty": "7"}}))
+
+    assert [row[:2] for row in table(rejected)] == [(1, "A"), (2, "B"), (3, "=C"), (9, "Z")]
 
 
 def test_undoing_the_correction_opens_the_row_and_it_can_be_corrected_again(

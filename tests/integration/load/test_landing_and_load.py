@@ -24,7 +24,7 @@ from supplyline.contracts import (
     RunRef,
     StoredFile,
 )
-from supplyline.errors import SchemaDrift, StaleWorker
+from supplyline.errors import FileNotLoaded, SchemaDrift, StaleWorker
 from supplyline.landing import Landing, wire
 from supplyline.load import certificates, claim_attempt, load_files, pending
 from supplyline.settings import Settings
@@ -296,6 +296,24 @@ def test_a_frozen_table_refuses_drift_and_keeps_what_it_has(house: House) -> Non
         house.load()
     house.conn.rollback()
     assert house.rows("SELECT sku FROM products") == [("a",)]
+
+
+def test_a_frozen_table_takes_values_in_a_column_that_was_empty_until_now(house: House) -> None:
+    house.land(["sku", "note"], [["a", ""]])
+    house.load(keys=[("sku",)])
+    settings = table_settings(house.conn, TABLE)
+    save_table_settings(house.conn, replace(settings, drift="freeze"), actor="t")
+    house.conn.commit()
+    house.land(["sku", "note"], [["b", "5"]])
+    house.load()
+    assert house.rows("SELECT note FROM products ORDER BY sku") == [("",), ("5",)]
+
+
+def test_a_row_too_wide_for_postgresql_is_refused_with_the_way_on(house: House) -> None:
+    wide = [f"c{n}" for n in range(1100)]
+    house.land(wide, [["1000000"] * len(wide)])
+    with pytest.raises(FileNotLoaded, match="fewer columns"):
+        house.load()
 
 
 def test_a_stale_attempt_cannot_publish(house: House) -> None:

@@ -6,11 +6,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from supplyline.cli import cli
 from supplyline.contracts import Manifest
+from supplyline.errors import SchemaDrift
 from supplyline.load import preview
+from supplyline.settings import Settings
+from supplyline.tables import preview_load
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from tests.integration.load.test_landing_and_load import TABLE, House, house
 
@@ -82,6 +86,32 @@ def test_refusals_and_rows_set_aside_are_foretold(house: House) -> None:
     ]
     (certificate,) = house.load()
     assert certificate.rejected == 2
+
+
+def test_what_the_load_refuses_or_sets_aside_for_its_key_is_foretold(house: House) -> None:
+    house.land(["sku", "qty"], [["a", "1"]])
+    house.load(keys=[("sku",)])
+    manifest = house.land(["sku", "qty"], [["", "2"], [None, "3"], ["b", "4"]])
+    found = shown(house, manifest)
+    assert found["reasons"] == [{"reason": "the key sku is empty in this row", "rows": 2}]
+    settings = table_settings(house.conn, TABLE)
+    save_table_settings(house.conn, replace(settings, key=("qty",)), actor="t")
+    house.conn.commit()
+    assert "is keyed by ('sku',)" in shown(house, manifest)["refused"]
+    with pytest.raises(SchemaDrift, match="is keyed by"):
+        house.load()
+    house.conn.rollback()
+    save_table_settings(house.conn, replace(settings, version=2), actor="t")
+    house.conn.commit()
+    (certificate,) = house.load()
+    assert certificate.rejected == 2
+
+
+def test_files_that_come_before_are_named(house: House, engine_settings: Settings) -> None:
+    house.land(["sku"], [["a"]])
+    house.land(["sku", "more"], [["b", "1"]])
+    found = preview_load(house.org, TABLE, file_id="f2", settings=engine_settings)
+    assert (found["behind"], found["rebuilds"]) == (["f1"], False)
 
 
 def test_the_commands_set_kinds_and_show_what_comes(house: House) -> None:

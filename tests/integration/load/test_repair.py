@@ -14,9 +14,10 @@ from supplyline.load import Landed, load_files, rebuild, undo, verify
 from supplyline.load.undo import Later
 from supplyline.settings import Settings
 from supplyline.tenancy.catalog import save_table_settings
+from tests.integration.ingest.conftest import Shop, shop
 from tests.integration.load.test_landing_and_load import NOW, RUN, TABLE, House, house
 
-__all__ = ["house"]
+__all__ = ["house", "shop"]
 
 STATE = (
     "SELECT (SELECT json_agg(t ORDER BY t::text)::text FROM products t),"
@@ -291,6 +292,21 @@ def test_the_next_delivery_under_the_same_name_is_added(house: House) -> None:
     _, second = house.load()
     assert (second.inserted, second.deleted) == (2, 0)
     assert house.rows("SELECT count(*) FROM products") == [(4,)]
+
+
+def test_the_same_bytes_read_otherwise_replace_what_was_read_of_them(shop: Shop) -> None:
+    lines = "day,sku,qty\n2025-01-01,x,1\n2025-01-02,y,2\n"
+    shop.agree(key=(), rules={"qty": {"required": True}})
+    shop.put("f1", lines, name="monday.csv")
+    shop.ingest("f1")
+    shop.load()
+    shop.agree(rules={})
+    shop.put("f2", lines, name="copy.csv")
+    shop.ingest("f2")
+    shop.load()
+    assert shop.rows("SELECT sum(qty), count(*) FROM sales") == [(3, 2)]
+    (remark,) = shop.certificate("f2").remarks
+    assert "earlier file f1 of this content" in remark
 
 
 @pytest.mark.parametrize("late", ["5", "many"])

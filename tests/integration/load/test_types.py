@@ -30,7 +30,8 @@ TEXTS = sorted(
        "9999-12-31", "1000-01-01", "2999-12-31T23:59:59.999999Z", "12/31/2025 12:00 AM",
        "-1.234.567,8", "1.234.567,80", "0,00", "-0.05", "999999999999999999",
        "1999-12-31\n", "5\n", '{"a":\n"ß\\u0000"}', "2025-12-31T10:00:00-14:00",
-       "2025-12-31 10:00:00+05", "30.03.2025 02:30:00", "2025-03-30 02:30:00"}
+       "2025-12-31 10:00:00+05", "12/31/2025 3:05 PM-05:00", "12/31/2025 3:05 am+0530",
+       "30.03.2025 02:30:00", "2025-03-30 02:30:00"}
 )  # fmt: skip
 
 
@@ -56,6 +57,32 @@ def _back(conn: Connection, spec: str) -> dict[str, bool]:
     ).fetchall()
     assert [r[0] for r in rows if r[1]] == [r[2] for r in rows if r[1]], spec
     return {text: taken for text, taken, _ in rows}
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("12/31/2025 3:05 PM-05:00", "2025-12-31 20:05:00"),
+     ("12/31/2025 12:05 AM+02:00", "2025-12-30 22:05:00"),
+     ("31.12.2025 3:05:07 pm-0330", "2025-12-31 18:35:07"),
+     ("2025-12-31 10:00:00-05", "2025-12-31 15:00:00")],
+)  # fmt: skip
+def test_an_offset_is_read_as_one_also_behind_am_and_pm(
+    house: House, text: str, moment: str
+) -> None:
+    house.land(["at"], [[text]])
+    (certificate,) = house.load()
+    assert certificate.verdict == "success"
+    assert house.rows("SELECT (at AT TIME ZONE 'UTC')::text FROM products") == [(moment,)]
+
+
+@pytest.mark.parametrize("kind", ["numeric", "json"])
+def test_a_column_of_the_key_is_text_whatever_type_is_set(house: House, kind: str) -> None:
+    set_types(house, sku=kind)
+    house.land(["sku", "n"], [["1.1", "a"], ["1.10", "b"], ["[2]", "c"]])
+    (certificate,) = house.load(keys=[("sku",)])
+    assert (certificate.inserted, certificate.verdict) == (3, "success")
+    assert remembered(house.conn, TABLE)["sku"] == TEXT
+    assert any("of the key" in remark for remark in certificate.remarks)
 
 
 def test_a_column_of_every_kind_is_certified(house: House) -> None:

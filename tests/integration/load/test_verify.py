@@ -22,6 +22,7 @@ from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
 from supplyline.stages import run_ingest, run_load
 from supplyline.storage import Storage
+from supplyline.tables import change_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_org_id, parse_table_name
@@ -308,6 +309,13 @@ def test_after_undo_replay_rebuild_and_a_late_file_everything_holds(fresh: Shop)
                   settings=fresh.settings)  # type: ignore[arg-type]  # fmt: skip
         assert said(fresh.verify(anew=True)) == ""
     rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert said(fresh.verify(anew=True)) == ""
+
+
+def test_a_table_that_was_frozen_later_is_made_anew_from_the_files_it_has(fresh: Shop) -> None:
+    fresh.put("f1", b"id,a\n1,x\n")
+    fresh.put("f2", b"id,a,b\n2,y,5\n")
+    change_table(fresh.org, TABLE, types={}, drift="freeze", actor="t", settings=fresh.settings)
     assert said(fresh.verify(anew=True)) == ""
 
 
