@@ -90,7 +90,7 @@ def _forecast(conn: Connection) -> Json | None:
     row = conn.execute(
         "SELECT run_id, state, as_of, bucket, horizon, items, published_at, report"
         " FROM supplyline.forecast_run WHERE state = 'published'"
-        " ORDER BY published_at DESC LIMIT 1"
+        " ORDER BY prepared_at DESC, run_id DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None

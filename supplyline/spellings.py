@@ -84,7 +84,7 @@ _TEXT: dict[str, str] = {
         in_stock inventory stock_level stock_qty stock_quantity available available_qty soh bestand
         lagerbestand existencias unrestricted unrestricted_stock unrestricted_use_stock labst
         variant_inventory_qty afn_fulfillable_quantity location_on_hand quantity_available
-        available_quantity inventory_quantity
+        available_quantity inventory_quantity inventory_level
         verfuegbar verfuegbarer_bestand aktueller_bestand freier_bestand
         stock_disponible quantite_en_stock quantite_stock stock_physique stock_actual
         giacenza esistenza disponibilita voorraad op_voorraad actuele_voorraad

@@ -129,7 +129,7 @@ def start_due(*, settings: Settings, now: datetime, limit: int = 100) -> int:
         following = next_due(
             at=row.at, timezone=row.timezone, weekdays=row.weekdays, after=now
         )  # fmt: skip
-        reason = _reason(row.org_id, settings=settings)
+        reason = _reason(row.org_id, settings=settings, now=now)
         with transaction.atomic():
             mine = Schedule.objects.filter(pk=row.pk, enabled=True, next_due=row.next_due).update(
                 next_due=following,
@@ -153,10 +153,10 @@ def start_due(*, settings: Settings, now: datetime, limit: int = 100) -> int:
     return claimed
 
 
-def _reason(org_id: str, *, settings: Settings) -> str:
+def _reason(org_id: str, *, settings: Settings, now: datetime) -> str:
     """Why to run; a database that does not answer is a reason: the run waits and says so."""
     try:
         with session(parse_org_id(org_id), settings=settings) as conn:
-            return reason_to_run(conn)
+            return reason_to_run(conn, now=now)
     except SupplylineError as error:
         return f"It could not be told whether anything changed ({error.code})."

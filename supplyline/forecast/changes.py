@@ -30,6 +30,11 @@ from supplyline.forecast.series import Floats
 FIT, ROLL, REPLAN, KEEP = "fit", "roll", "replan", "keep"
 
 
+def terms_key(*, bucket: str, horizon: int, season: int, refit: int) -> str:
+    """A fingerprint of what all fits of a run have in common: with another none is used on."""
+    return key(engine_version(), bucket, horizon, season, refit)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Before:
     """What the run before knew of an item. `periods`: length of its history; `fit_periods`: of

@@ -1,4 +1,4 @@
-"""Demand from sales lines: buckets, and when an item was on sale.
+"""Demand from sales lines: per period of a grid (see `buckets`), and when an item was on sale.
 
 Promises: every line is either demand or counted under a reason (`Lines.report`, `Lines.statuses`):
 nothing is dropped silently. Cancelled lines are left out (`statuses`), returns taken off
@@ -32,7 +32,8 @@ EPOCH = date(1970, 1, 1)
 class Lines:
     """Sales lines as columns; `day` counts from 1970-01-01, `customer` and `order` -1 are unknown.
     `notes`: what is to be said of an item, by its number;
-    `statuses`: lines left out, and unknown ones counted, by status."""
+    `statuses`: lines left out, and unknown ones counted, by status; `far_days`: days that were
+    left out, being far from all others."""
 
     items: tuple[str, ...]
     names: dict[int, str]
@@ -45,6 +46,7 @@ class Lines:
     report: dict[str, int] = field(default_factory=dict)
     notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    far_days: tuple[str, ...] = ()
 
     @property
     def last_day(self) -> date:
@@ -199,67 +201,12 @@ def _prices(block: pd.DataFrame, quantity: Floats) -> Floats:
     return np.full(len(block), np.nan)
 
 
-def choose_bucket(
-    lines: Lines, *, forced: str = "", before: tuple[str, date] | None = None
-) -> Bucket:
-    """Day, week or month: as fine as the data, and coarse enough that demand is seen in it.
-
-    `before`: bucket and `as_of` of the run before. It is kept unless the data are clearly of
-    another kind by now, and weeks go on ending on the same day of the week.
-    """
-    days = np.unique(lines.day)
-    last = EPOCH + timedelta(days=int(days[-1]))
-    name = forced or _bucket_name(lines, days, before=before[0] if before else "")
-    if name == "month":
-        return _months(days, last)
-    if name == "day":
-        return Bucket(name=name, periods=int(days[-1] - days[0]) + 1, as_of=last)
-    as_of = last
-    if before is not None and before[0] == name:
-        as_of = before[1] + timedelta(days=7 * ((last - before[1]).days // 7))
-    periods = ((as_of - EPOCH).days - int(days[0]) + 1) // 7
-    if periods < 1:  # less than a week beyond that grid: better a new grid than no history
-        as_of, periods = last, max(1, int(days[-1] - days[0] + 1) // 7)
-    return Bucket(name=name, periods=periods, as_of=as_of)
-
-
-def _bucket_name(lines: Lines, days: Ints, *, before: str) -> str:
-    span = int(days[-1] - days[0]) + 1
-    gap = float(np.median(np.diff(days))) if days.size > 1 else 1.0
-    if gap >= 25:
-        return "month"
-    if gap >= 6:
-        return "week"
-    pairs = np.unique(lines.item * (span + 1) + (lines.day - days[0]))
-    per_item = np.bincount(pairs // (span + 1))
-    busy = float(np.median(per_item[per_item > 0])) / span
-    if busy > (0.4 if before == "day" else 0.5) and span <= 1200:
-        return "day"
-    if busy < (0.012 if before == "month" else 0.01) and span >= 730:
-        return "month"
-    return "week"
-
-
-def _months(days: Ints, as_of: date) -> Bucket:
-    """Whole months; the last one only when it is over or its rows are dated by month."""
-    first = EPOCH + timedelta(days=int(days[0]))
-    dated_by_month = (
-        np.unique(days.astype("datetime64[D]").astype("datetime64[M]")).size == days.size
-    )
-    following = as_of + timedelta(days=3)
-    if not dated_by_month and following.month == as_of.month and (as_of.year, as_of.month) > (
-        first.year, first.month,
-    ):  # fmt: skip
-        as_of = as_of.replace(day=1) - timedelta(days=1)
-    periods = (as_of.year - first.year) * 12 + as_of.month - first.month + 1
-    return Bucket(name="month", periods=max(1, periods), as_of=as_of)
-
-
 def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
-    """Items with demand in the periods, in the order of `lines.items`."""
+    """Items with demand in the periods, in the order of `lines.items`; the order of the lines
+    changes nothing."""
     index = bucket.index(lines.day)
     inside = (index >= 0) & (index < bucket.periods)
-    order = np.argsort(lines.item[inside], kind="stable")
+    order = np.lexsort((lines.price[inside], lines.day[inside], lines.item[inside]))
     item, when = lines.item[inside][order], index[inside][order]
     quantity, price = lines.quantity[inside][order], lines.price[inside][order]
     cuts = np.flatnonzero(np.diff(item)) + 1
@@ -276,6 +223,27 @@ def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
             values=values[first:].astype(float),
             price=float(np.median(known[-50:])) if known.size else float("nan"),
         )
+
+
+def days_sold(lines: Lines, items: set[str]) -> dict[str, Ints]:
+    """Item → the days on which it sold, in order."""
+    code = {item: n for n, item in enumerate(lines.items) if item in items}
+    return {item: np.unique(lines.day[lines.item == n]) for item, n in code.items()}
+
+
+def until_sold(spells: list[tuple[date, date]], sold: Ints) -> list[tuple[date, date]]:
+    """Spells without stock, each ended by the first day with a sale: what sells was there."""
+    out = []
+    for begin, end in spells:
+        first, until = (begin - EPOCH).days, (end - EPOCH).days
+        after = sold[np.searchsorted(sold, first) :]
+        if after.size and after[0] == first:
+            first, after = first + 1, after[1:]
+        if after.size:
+            until = min(until, int(after[0]))
+        if first < until:
+            out.append((EPOCH + timedelta(days=first), EPOCH + timedelta(days=until)))
+    return out
 
 
 def share_without(spells: list[tuple[date, date]], first: int, bucket: Bucket) -> Floats:

@@ -129,10 +129,12 @@ def _level(plan: dict[str, Any], v: dict[str, Any]) -> str:
     if v["level_mean"] <= 0:
         return "nothing is expected to sell, so nothing is held"
     sign = "-" if v["safety_factor"] < 0 else "+"
+    unit = v.get("unit", 1)  # older plans hold none
+    steps = "" if unit == 1 else f" to multiples of {_n(unit)}"
     made = (
         f"reorder point {_n(point)} = {_n(v['level_mean'])} {sign} "
         f"{abs(v['safety_factor']):.3g} x sd "
-        f"{_n(v['level_sd'])} over L + R ({v['level_from']}), at least 0 and rounded up; "
+        f"{_n(v['level_sd'])} over L + R ({v['level_from']}), at least 0 and rounded up{steps}; "
     )
     if point >= expected:
         safety = f"safety stock {_n(plan['safety_stock'])} beyond the {_n(expected)} expected"

@@ -5,6 +5,7 @@ Counting in grains makes plans the same in whatever unit a history is written.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,11 @@ class Grain:
 
     size: float
     counted: bool
+
+    def whole(self, amount: float) -> float:
+        """An amount in units, rounded up to whole grains where demand is counted."""
+        grains = amount / self.size
+        return self.up(math.ceil(grains - 1e-9)) if self.counted else amount
 
     def up(self, level: float) -> float:
         """A level in grains as units."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -62,6 +63,8 @@ def collect(
     said = {item: sold.notes.get(code, ()) for code, item in enumerate(lines.items)}
     fees = _fees(names, beside.facts, chosen)
     grades = abc(_sold({i: d for i, d in found.items() if i not in fees}, bucket))
+    sold_on = demand.days_sold(sold, set(beside.stockouts))
+    alike = _alike({*lines.items, *beside.facts})
     out = []
     for item in sorted({*lines.items, *beside.facts}):
         d = found.get(item)
@@ -69,7 +72,7 @@ def collect(
         known = Facts(
             name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
-            notes=said.get(item, ()),
+            notes=(*said.get(item, ()), *alike.get(item, ())),
             **_status_of(has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
             **numbers.get(item, {}),
         )
@@ -78,9 +81,8 @@ def collect(
             known = replace(known, unit_price=d.price)
         history = d.values if d else NOTHING
         if d is not None and item in beside.stockouts:
-            history, note = uncensored(
-                history, demand.share_without(beside.stockouts[item], d.first, bucket)
-            )
+            spells = demand.until_sold(beside.stockouts[item], sold_on[item])
+            history, note = uncensored(history, demand.share_without(spells, d.first, bucket))
             known = replace(known, notes=(*known.notes, *note))
         out.append(
             Item(
@@ -91,6 +93,22 @@ def collect(
             )
         )
     return out, _listed(lines, fees, names)
+
+
+def _alike(codes: set[str]) -> dict[str, tuple[str, ...]]:
+    """Item → that another code may be the same goods: written in other letters, or with zeros."""
+    by: dict[str, list[str]] = defaultdict(list)
+    for code in sorted(codes):
+        by[code.casefold().lstrip("0")].append(code)
+    return {
+        code: (
+            f"Codes alike are planned apart: {', '.join(c for c in group[:9] if c != code)}. If "
+            "they are the same goods, write them the same way.",
+        )
+        for group in by.values()
+        if len(group) > 1
+        for code in group
+    }
 
 
 def _sold(found: dict[str, demand.ItemDemand], bucket: demand.Bucket) -> dict[str, float]:

@@ -29,6 +29,7 @@ from supplyline.forecast import (
     store,
 )
 from supplyline.forecast.doubts import doubts
+from supplyline.forecast.grain import grain_of
 from supplyline.forecast.leadtime import Level
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import mean_ahead, plan_item
@@ -125,8 +126,7 @@ def forecast_chunk(
         )
         level = pooled.get(h.item)
         if level is not None and used.forecast is not None and found.get(h.item) is not None:
-            moved = _moved(found[h.item], used)
-            level = replace(level, amount=level.amount + moved, mean=level.mean + moved)
+            level = _moved(level, found[h.item], used, series[h.item])
         plans.append(_plan(h.item, series[h.item], used, bucket=row.bucket, pooled=level))
         uses += [(h.item, day, list(ids), m, u) for day, (ids, m, u) in used.demand.items()]
     ahead = _rows(found, starts[:-1])
@@ -213,13 +213,15 @@ def _pooled(
     return levels.pooled(own, others, terms=terms, season=row.season)
 
 
-def _moved(model: Forecast, used: overriding.Used) -> float:
-    """Units by which overrides of demand move a level: the change of the mean over L + R."""
+def _moved(level: Level, model: Forecast, used: overriding.Used, series: Series) -> Level:
+    """A level as overrides of demand move it: by the change of the mean over L + R."""
     own = terms_of(used.facts, used.terms)
-    if used.forecast is None:
-        return 0.0
+    if used.forecast is None or not used.demand:
+        return level
     change = mean_ahead(used.forecast, own) - mean_ahead(model, own)
-    return change * (own.lead + own.review)
+    mean = level.mean + change * (own.lead + own.review)
+    amount = grain_of(series.values).whole(mean + level.factor * level.sd)
+    return replace(level, amount=amount, mean=mean)
 
 
 def _plan(

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from supplyline.forecast import cells
 from supplyline.forecast.sources import FACTS, TERMS, Source, Sources
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -62,11 +63,8 @@ def _texts(
     """Rows as (key, field → text), without empty cells; of repeated keys the newest comes last."""
     if not fields:
         return
-    newest = (
-        sql.SQL(" ORDER BY {}").format(sql.Identifier(source.columns["as_of"]))
-        if "as_of" in source.columns
-        else sql.SQL("")
-    )
+    day = source.columns.get("as_of") or source.columns.get("date")
+    newest = sql.SQL(" ORDER BY {} NULLS FIRST").format(sql.Identifier(day)) if day else sql.SQL("")
     query = sql.SQL("SELECT {key}::text, {} FROM public.{} WHERE {key} IS NOT NULL{}").format(
         sql.SQL(", ").join(
             sql.SQL("{}::text").format(sql.Identifier(source.columns[f])) for f in fields
@@ -75,8 +73,8 @@ def _texts(
         newest,
         key=sql.Identifier(source.columns[key]),
     )
-    for code, *cells in conn.execute(query):
-        known = {f: c for f, c in zip(fields, cells, strict=True) if c not in (None, "")}
+    for code, *texts in conn.execute(query):
+        known = {f: c for f, c in zip(fields, texts, strict=True) if c not in (None, "")}
         yield code.strip(), known
 
 
@@ -104,10 +102,28 @@ def _stock(conn: Connection, source: Source) -> Iterable[tuple[str, dict[str, st
             table=sql.Identifier(source.table),
             order=order,
         )
-        for code, *cells in conn.execute(query):
-            yield code.strip(), {f: c for f, c in zip(fields, cells, strict=True) if c is not None}
+        for code, *sums in conn.execute(query):
+            yield code.strip(), {f: c for f, c in zip(fields, sums, strict=True) if c is not None}
     else:
-        yield from _texts(conn, source, key="item", fields=fields)
+        yield from _stock_in_text(conn, source, fields)
+
+
+def _stock_in_text(
+    conn: Connection, source: Source, fields: list[str]
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """The same where a column of numbers holds something else as well."""
+    place = ["location"] if source.has("location") else []
+    newest: dict[tuple[str, str], dict[str, str]] = {}
+    for code, known in _texts(conn, source, key="item", fields=[*place, *fields]):
+        newest[code, known.pop("location", "")] = known
+    totals: dict[str, dict[str, float]] = defaultdict(dict)
+    for name in fields:
+        read = cells.numbers({k[name] for k in newest.values() if name in k})
+        for (code, _), known in newest.items():
+            if (value := read.get(known.get(name, ""))) is not None:
+                totals[code][name] = totals[code].get(name, 0.0) + value
+    for code, sums in totals.items():
+        yield code, {name: repr(value) for name, value in sums.items()}
 
 
 def _type(conn: Connection, source: Source, field: str) -> str:
@@ -132,21 +148,29 @@ def _is_day(conn: Connection, source: Source, field: str) -> bool:
 
 def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, date]]]:
     """Item → spells without stock, first day and the day after the last, where counts of several
-    days are known: from a count of nothing to the next count."""
+    days are known: from when nothing is left in any place to the next count. A place has what was
+    counted there last."""
     out: dict[str, list[tuple[date, date]]] = defaultdict(list)
     for source in sources.stock:
         if not source.has("as_of") or not _is_day(conn, source, "as_of"):
             continue
         if not _is_number(conn, source, "on_hand"):
             continue
+        place = source.columns.get("location")
         query = sql.SQL(
-            "SELECT item, day, following FROM (SELECT item, day, units, lead(day) OVER"
-            " (PARTITION BY item ORDER BY day) AS following FROM (SELECT {item}::text AS item,"
-            " {day}::date AS day, sum({units}) AS units FROM public.{table} WHERE {item} IS NOT"
-            " NULL AND {day} IS NOT NULL GROUP BY 1, 2) counted) spells"
-            " WHERE units <= 0 AND following IS NOT NULL ORDER BY item, day"
+            "WITH counted AS (SELECT DISTINCT ON (1, 2, 3) {item}::text AS item, {place} AS place,"
+            " {day}::date AS day, greatest({units}, 0)::numeric AS units FROM public.{table}"
+            " WHERE {item} IS NOT NULL AND {day} IS NOT NULL AND {units} IS NOT NULL"
+            " ORDER BY 1, 2, 3, {day} DESC), changed AS (SELECT item, day, units - coalesce("
+            "lag(units) OVER (PARTITION BY item, place ORDER BY day), 0) AS change FROM counted),"
+            " held AS (SELECT item, day, sum(sum(change)) OVER (PARTITION BY item ORDER BY day)"
+            " AS units, lead(day) OVER (PARTITION BY item ORDER BY day) AS following"
+            " FROM changed GROUP BY item, day)"
+            " SELECT item, day, following FROM held WHERE units <= 0 AND following IS NOT NULL"
+            " ORDER BY item, day"
         ).format(
             item=sql.Identifier(source.columns["item"]),
+            place=sql.SQL("{}::text").format(sql.Identifier(place)) if place else sql.SQL("''"),
             day=sql.Identifier(source.columns["as_of"]),
             units=sql.Identifier(source.columns["on_hand"]),
             table=sql.Identifier(source.table),

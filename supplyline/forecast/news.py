@@ -1,17 +1,19 @@
 """Whether anything has happened that a new forecast would show.
 
 Every change of an organization's data, settings and overrides is an audit event (P9), so the trail
-tells: without an event of these kinds since the newest run was prepared, and with the same engine,
-a run would carry everything over.
+tells: without an event of these kinds after the last one that the newest run knew, and with the
+same engine, a run would carry everything over. But for what time alone changes: lines of days that
+were not over, or lay in the future, when that run was made.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 
-from supplyline.forecast import changes, store
+from supplyline.forecast import changes, options, store
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -25,21 +27,36 @@ WITHOUT_EFFECT = (
 )
 
 
-def reason_to_run(conn: Connection) -> str:
+def reason_to_run(conn: Connection, *, now: datetime) -> str:
     """Why a forecast is worth running now; empty when it would change nothing."""
     latest = store.latest_run(conn)
     run = store.find_run(conn, latest) if latest else None
     if run is None:
         return "There is no published forecast yet."
-    terms = changes.key(changes.engine_version(), run.bucket, run.horizon, run.season)
+    terms = changes.terms_key(
+        bucket=run.bucket,
+        horizon=run.horizon,
+        season=run.season,
+        refit=options.parse(run.settings).refit(run.bucket),
+    )
     if terms != run.terms_key:
         return "The engine is of another version than the one of the newest run."
     found = conn.execute(
-        "SELECT kind, count(*) FROM supplyline.audit_events WHERE at > (SELECT prepared_at"
-        " FROM supplyline.forecast_run WHERE run_id = %s) AND NOT kind LIKE ANY(%s)"
-        " GROUP BY kind ORDER BY kind",
-        (run.run_id, list(WITHOUT_EFFECT)),
+        "SELECT kind, count(*) FROM supplyline.audit_events WHERE seq > %s"
+        " AND NOT kind LIKE ANY(%s) GROUP BY kind ORDER BY kind",
+        (run.report["trail"], list(WITHOUT_EFFECT)),
     ).fetchall()
-    if not found:
-        return ""
-    return "Since the newest run: " + ", ".join(f"{n} {kind}" for kind, n in found) + "."
+    if found:
+        return "Since the newest run: " + ", ".join(f"{n} {kind}" for kind, n in found) + "."
+    if run.report["waits_for_days"] and _day_of(conn, run.run_id) < now.astimezone(UTC).date():
+        return "The sales hold days that were not over when the newest run was made."
+    return ""
+
+
+def _day_of(conn: Connection, run_id: str) -> date:
+    row = conn.execute(
+        "SELECT (prepared_at AT TIME ZONE 'UTC')::date FROM supplyline.forecast_run"
+        " WHERE run_id = %s",
+        (run_id,),
+    ).fetchone()
+    return row[0] if row else date.min

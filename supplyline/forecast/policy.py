@@ -9,7 +9,8 @@ L + R at the target fill rate (see `leadtime`), safety stock is what it holds be
     S             = reorder point + max(0, economic lot - expected demand over R)
     economic lot  = sqrt(2 A D / (r v)) where the cost of an order A is known (D units a year,
                     r holding rate a year, v unit cost), else 0
-    order         = max(S - position, minimum order), rounded up to whole packs
+    order         = max(S - position, minimum order), rounded up to whole packs, or without a pack
+                    to pieces, or to the unit of goods that are not sold by the piece (see `grain`)
 
 Demand over a lead time that varies: variance + mean demand per period squared times the variance of
 the lead time (Silver, Pyke and Thomas 2017, ch. 6).
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from supplyline.forecast.engine import Forecast
+from supplyline.forecast.grain import grain_of
 from supplyline.forecast.leadtime import Level, level_for, stockout
 from supplyline.forecast.series import Floats
 from supplyline.forecast.terms import Facts, ItemTerms, Terms, terms_of
@@ -36,7 +38,8 @@ FORMULA = (
     "unit, with the safety_factor that reaches fill_rate over L + R; "
     "safety_stock = max(0, reorder_point - mean(L + R)); "
     "S = order_up_to = reorder_point + max(0, economic_lot - mean(R)); "
-    "order_quantity = ceil_pack(max(order_up_to - on_hand - on_order, minimum_order)) when "
+    "order_quantity = max(order_up_to - on_hand - on_order, minimum_order), rounded up to whole "
+    "packs, or without a pack to pieces or the smaller unit, when "
     "on_hand + on_order < reorder_point, else 0"
 )
 SOURCE = "Silver, Pyke and Thomas (2017), Inventory and Production Management, ch. 6-7"
@@ -107,7 +110,8 @@ def plan_item(
     money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
     lot = _lot(rate / terms.bucket_days * 365.25, money, facts, terms)
     top = level + max(0.0, lot - rate * review) if level > 0 else level
-    quantity = _quantity(level, top, position, facts)
+    unit = grain_of(demand).size
+    quantity = _quantity(level, top, position, facts, unit=unit)
     excess = None if position is None else max(0.0, position - top - rate * 90 / terms.bucket_days)
     weight = facts.unit_price or facts.unit_cost or 1.0
     status, why = _status(forecast, position, quantity, level)
@@ -138,7 +142,7 @@ def plan_item(
         "urgency_score": 0.0 if risk is None else risk * short * weight,
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, basis=basis,
-            target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled,
+            target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled, unit=unit,
         ),
     }  # fmt: skip
 
@@ -150,7 +154,8 @@ def _without_forecast(item: str, *, values: Floats, facts: Facts) -> dict[str, A
         "fill_rate",
     )  # fmt: skip
     status = facts.status or "no_history"
-    idle = facts.on_hand if status == "no_history" else None
+    counted = facts.on_hand if status == "no_history" else None
+    idle = None if counted is None else max(0.0, counted)
     money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
     return {
         **dict.fromkeys(nothing),
@@ -180,14 +185,16 @@ def _lot(yearly: float, money: float | None, facts: Facts, terms: Terms) -> floa
     return math.sqrt(2 * facts.order_cost * yearly / (rate * money))
 
 
-def _quantity(level: float, top: float, position: float | None, facts: Facts) -> float | None:
+def _quantity(
+    level: float, top: float, position: float | None, facts: Facts, *, unit: float
+) -> float | None:
     if position is None:
         return None
     if position >= level or level <= 0:
         return 0.0
     quantity = max(top - position, facts.min_order_qty or 0.0)
-    pack = facts.pack_size or 1.0
-    return math.ceil(quantity / pack - 1e-9) * pack
+    pack = facts.pack_size or min(1.0, unit)
+    return float(f"{math.ceil(quantity / pack - 1e-9) * pack:.12g}")
 
 
 def _cover(mean: Floats, on_hand: float | None, terms: Terms, rate: float) -> float | None:
@@ -219,14 +226,15 @@ def _status(
     kind = forecast.pattern.name
     if kind == "dead":
         return "dead", f"{forecast.pattern.why} Nothing is ordered; what is held is excess."
-    if kind in ("insufficient", "new"):
-        return "insufficient_history", (
-            f"{forecast.pattern.why} The plan rests on a mean and on what similar items do."
-        )
+    short = kind in ("insufficient", "new")
+    rests = f"{forecast.pattern.why} The plan rests on a mean and on what similar items do."
+    if quantity:
+        below = "The position is below the reorder point."
+        return "order", f"{below} {rests}" if short else below
+    if short:
+        return "insufficient_history", rests
     if position is None:
         return "stock_unknown", "No stock is known for this item: levels without a quantity."
-    if quantity:
-        return "order", "The position is below the reorder point."
     if level <= 0:
         return "ok", "Demand is too rare for stock: what is asked for is ordered when it is."
     return "ok", "The position covers lead time and review at the target fill rate."
@@ -235,7 +243,7 @@ def _status(
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
     lead: float, review: float, rate: float, basis: Level, target: float, lot: float, top: float,
-    varying: float, pooled: bool,
+    varying: float, pooled: bool, unit: float,
 ) -> dict[str, Any]:  # fmt: skip
     beats = bool(forecast.mase < forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
@@ -288,6 +296,7 @@ def _explanation(
                 "on_order": facts.on_order,
                 "minimum_order": facts.min_order_qty,
                 "pack": facts.pack_size,
+                "unit": unit,
             },
         },
     }

@@ -15,9 +15,19 @@ from typing import Any
 
 import psycopg
 
+from supplyline.audit.events import head
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import changes, demand, items, masters, overrides, sources, store
+from supplyline.forecast import (
+    buckets,
+    changes,
+    demand,
+    items,
+    masters,
+    overrides,
+    sources,
+    store,
+)
 from supplyline.forecast.decisions import load_settings
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.returns import without_returns
@@ -28,6 +38,8 @@ log = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 SEASONS = {"day": 7, "week": 52, "month": 12}
+NAMED = 20
+"""Days that the report names."""
 HORIZONS = {"day": 28, "week": 13, "month": 12}
 
 
@@ -65,23 +77,27 @@ def prepare(
     """
     chosen = settings or load_settings(conn)
     with conn.transaction():
+        trail, _ = head(conn)  # first: what comes later may not be in what is read
         latest = store.latest_run(conn)
         base = store.find_run(conn, latest) if latest and latest != run.run_id else None
         found = sources.find(conn)
-        lines = demand.collect(
-            sources.read_lines(conn, found),
-            today=now.astimezone(UTC).date(),
-            statuses=Statuses(
-                counted=frozenset(map(folded, chosen.statuses_counted)),
-                left_out=frozenset(map(folded, chosen.statuses_left_out)),
-            ),
+        today = now.astimezone(UTC).date()
+        lines = buckets.without_far_days(
+            demand.collect(
+                sources.read_lines(conn, found),
+                today=today,
+                statuses=Statuses(
+                    counted=frozenset(map(folded, chosen.statuses_counted)),
+                    left_out=frozenset(map(folded, chosen.statuses_left_out)),
+                ),
+            )
         )
         sold, counts = without_returns(lines)
         if not sold.item.size:
             raise NotEnoughHistory("The sales hold no line with a positive quantity.")
-        bucket = demand.choose_bucket(
-            sold, forced=chosen.bucket, before=(base.bucket, base.as_of) if base else None
-        )
+        before = (base.bucket, base.as_of) if base else None
+        bucket = buckets.choose_bucket(sold, today=today, forced=chosen.bucket, before=before)
+        later = buckets.choose_bucket(sold, today=date.max, forced=chosen.bucket, before=before)
         beside = items.Beside(
             facts=masters.read_facts(conn, found),
             stockouts=masters.stockouts(conn, found),
@@ -90,7 +106,9 @@ def prepare(
         known, fees = items.collect(lines, sold, bucket=bucket, beside=beside, chosen=chosen)
         horizon = _horizon(chosen, bucket.name, bucket.days)
         season = chosen.season or SEASONS[bucket.name]
-        terms_key = changes.key(changes.engine_version(), bucket.name, horizon, season)
+        terms_key = changes.terms_key(
+            bucket=bucket.name, horizon=horizon, season=season, refit=chosen.refit(bucket.name)
+        )
         stock_day = max(bucket.as_of, sold.last_day)
         rows, counted = _changed(
             conn, known, bucket=bucket, stock_day=stock_day, chosen=chosen, base=base,
@@ -99,8 +117,12 @@ def prepare(
         due = len(rows) - counted.get(changes.KEEP, 0)
         report = {
             "sources": found.as_json(),
+            "not_read": dict(found.unread),
+            "trail": trail,
+            "waits_for_days": later != bucket or "in_the_future" in lines.report,
             "lines": demand.summary(lines, bucket, counts),
             "statuses": lines.statuses,
+            "far_days": list(lines.far_days[:NAMED]),
             "not_products": fees,
             "changes": counted,
         }

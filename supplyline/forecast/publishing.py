@@ -131,7 +131,7 @@ def _names(columns: Sequence[str], table: str = "") -> sql.Composed:
 
 
 _OLD = (
-    "SELECT run_id FROM (SELECT run_id, row_number() OVER (ORDER BY published_at DESC, run_id DESC)"
+    "SELECT run_id FROM (SELECT run_id, row_number() OVER (ORDER BY prepared_at DESC, run_id DESC)"
     " AS age FROM supplyline.forecast_run WHERE state = 'published') published"
     " WHERE age > %s AND NOT EXISTS (SELECT FROM supplyline.forecast_run waiting"
     " WHERE waiting.state = 'prepared' AND waiting.base_run = published.run_id"

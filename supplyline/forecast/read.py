@@ -233,6 +233,6 @@ def list_runs(conn: Connection, *, limit: int = 20) -> list[dict[str, Any]]:
             "SELECT run_id, published_at, as_of, bucket, horizon, season, items, settings, report,"
             " EXISTS (SELECT FROM public.inventory_plan p WHERE p.run_id = r.run_id) AS kept"
             " FROM supplyline.forecast_run r WHERE state = 'published'"
-            " ORDER BY published_at DESC, run_id DESC LIMIT %s",
+            " ORDER BY prepared_at DESC, run_id DESC LIMIT %s",
             (limit,),
         ).fetchall()

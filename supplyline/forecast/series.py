@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 OUTLIER_RATIO = 50.0
 """A value this many times above the largest of the other ordinary values is no demand."""
+FEW_RATIO = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +80,23 @@ def regular(
 def tame(series: Series) -> Series:
     """Caps values that cannot be demand: far beyond everything else in the series (slips of keys,
     units mixed up). Ordinary peaks and promotions stay: the bound is OUTLIER_RATIO times the
-    largest ordinary value, where ordinary is what lies within the 95th percentile of the rest."""
+    largest ordinary value, where ordinary is what lies within the 95th percentile of the rest. Of
+    two or three values it is FEW_RATIO times: the first order may have been a sample."""
     size = np.abs(series.values)
     nonzero = np.sort(size[size > 0])
-    if nonzero.size < 4:
+    if nonzero.size < 2:
         return series
     suspects = max(1, int(0.02 * nonzero.size))
     rest = nonzero[:-suspects]
-    bound = OUTLIER_RATIO * float(rest[-1])
+    ratio = OUTLIER_RATIO if nonzero.size >= 4 else FEW_RATIO
+    bound = ratio * float(rest[-1])
     extreme = size > bound
     if not extreme.any():
         return series
     ordinary = float(size[~extreme].max())
     values = np.where(extreme, np.sign(series.values) * ordinary, series.values)
     note = (
-        f"{int(extreme.sum())} values more than {OUTLIER_RATIO:g} times the largest ordinary one "
+        f"{int(extreme.sum())} values more than {ratio:g} times the largest ordinary one "
         "were capped at it."
     )
     return Series(id=series.id, values=values, notes=(*series.notes, note))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -42,7 +42,8 @@ class Source:
 class Sources:
     """`sales`: the lines of demand; `orders`: where the lines' dates are, when not with them;
     `masters`: tables with facts per item; `stock`: what is on hand, per item and place;
-    `receipts`: orders to suppliers with the day of arrival; `suppliers`: their terms."""
+    `receipts`: orders to suppliers with the day of arrival; `suppliers`: their terms; `unread`:
+    tables that look like sales and are not read, with the reason."""
 
     sales: Source
     orders: Source | None
@@ -50,6 +51,7 @@ class Sources:
     stock: tuple[Source, ...] = ()
     receipts: tuple[Source, ...] = ()
     suppliers: tuple[Source, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         named = [("sales", self.sales), ("orders", self.orders)]
@@ -90,35 +92,31 @@ TERMS = ("lead_time_days", "lead_time_sd_days", "review_days", "min_order_qty", 
 """Of those, what a supplier's row says for all items of that supplier."""
 
 
+PURCHASE = frozenset({
+    "po", "po_no", "po_number", "po_id", "po_line", "purchase_order", "purchase_order_id",
+    "purchase_order_no", "purchase_order_number", "ebeln",
+})  # fmt: skip
+"""Columns of orders to suppliers."""
+
+
 def find(conn: Connection) -> Sources:
     """Which tables hold what. Raises NotEnoughHistory."""
-    found = []
+    found, purchases = [], set()
     for table in tables(conn):
         decided = table_settings(conn, table).mapping
-        found.append(
-            Source(table=table, columns=recognise_columns(columns_of(conn, table), decided))
-        )
+        columns = columns_of(conn, table)
+        found.append(Source(table=table, columns=recognise_columns(columns, decided)))
+        if _is_purchase(found[-1], columns) and "date" not in decided:
+            purchases.add(table)
     receipts = [s for s in found if _is_receipts(s)]
-    lines = [s for s in found if s.has("item", "quantity") and not s.has("on_hand")]
-    dated = [s for s in lines if s.has("date") and s not in receipts]
-    orders: Source | None = None
-    if dated:
-        sales = _largest(conn, dated)
-    else:
-        heads = {s.table: s for s in found if s.has("order", "date") and not s.has("item")}
-        joined = [s for s in lines if s.has("order")]
-        if not joined or not heads:
-            raise NotEnoughHistory(
-                "No table with an item, a date and a quantity was found.",
-                next_step="Load sales history, or say which column is what in the settings of the "
-                "table (mapping: item, date, quantity).",
-            )
-        sales = _largest(conn, joined)
-        orders = _largest(conn, list(heads.values()))
+    sales, orders = _sales(
+        conn, [s for s in found if s.table not in purchases], arrived={s.table for s in receipts}
+    )
     used = {sales.table} | ({orders.table} if orders else set())
+    receipts = [s for s in receipts if s.table not in used]
     beside = [s for s in found if s.table not in used and s not in receipts]
-    stock = tuple(_dated_stock(s) for s in beside if s.has("item", "on_hand"))
-    known = {s.table for s in stock}
+    counted = [s for s in found if s.has("item", "on_hand") and s not in receipts]
+    known = {s.table for s in counted}
     return Sources(
         sales=sales,
         orders=orders,
@@ -127,17 +125,56 @@ def find(conn: Connection) -> Sources:
             for s in beside
             if s.has("item")
             and not s.has("order")
-            and (s.table in known or not s.has("date"))
+            and (s.table in known or not s.has("date", "quantity"))
             and any(s.has(f) for f in FACTS if f not in ("on_hand", "on_order"))
         ),
-        stock=stock,
-        receipts=tuple(s for s in receipts if s.table not in used),
+        stock=tuple(_dated_stock(s) for s in counted),
+        receipts=tuple(receipts),
         suppliers=tuple(
             s
             for s in beside
             if s.has("supplier") and not s.has("item") and any(s.has(f) for f in TERMS)
         ),
+        unread={
+            s.table: "orders to suppliers" if s.table in purchases else f"{sales.table} is larger"
+            for s in beside
+            if s.has("item", "quantity", "date") and s.table not in known
+        },
     )
+
+
+def _sales(
+    conn: Connection, found: list[Source], *, arrived: set[str]
+) -> tuple[Source, Source | None]:
+    """The lines of sales, and the orders that date them. Of several kinds of tables the surest is
+    taken: dated lines; lines of dated orders; lines that hold a count of stock as well; lines that
+    say when they `arrived`, which may be orders to suppliers."""
+    lines = [s for s in found if s.has("item", "quantity")]
+    plain = [s for s in lines if s.table not in arrived and not s.has("on_hand")]
+    if dated := [s for s in plain if s.has("date")]:
+        return _largest(conn, dated), None
+    heads = [s for s in found if s.has("order", "date") and not s.has("item")]
+    if heads and (joined := [s for s in plain if s.has("order")]):
+        return _largest(conn, joined), _largest(conn, heads)
+    for kind in (
+        [s for s in lines if s.has("date") and s.table not in arrived],
+        [s for s in lines if s.has("date") and not s.has("supplier")],
+    ):
+        if kind:
+            return _largest(conn, kind), None
+    raise NotEnoughHistory(
+        "No table with an item, a date and a quantity was found.",
+        next_step="Load sales history, or say which column is what in the settings of the "
+        "table (mapping: item, date, quantity).",
+    )
+
+
+def _is_purchase(source: Source, columns: tuple[str, ...]) -> bool:
+    """Orders to suppliers: goods that come, not goods that go."""
+    if source.has("customer"):
+        return False
+    expected = source.has("supplier") and source.has("received_date")
+    return expected or bool(PURCHASE & set(columns)) or source.table.startswith("purchase")
 
 
 def _is_receipts(source: Source) -> bool:

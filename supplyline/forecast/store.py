@@ -108,10 +108,10 @@ def find_run(conn: Connection, run_id: str) -> RunRow | None:
 
 
 def latest_run(conn: Connection) -> str | None:
-    """The run that readers see: the newest published one."""
+    """The run that readers see: of the published ones that which read the data last."""
     found = conn.execute(
         "SELECT run_id FROM supplyline.forecast_run WHERE state = 'published'"
-        " ORDER BY published_at DESC, run_id DESC LIMIT 1"
+        " ORDER BY prepared_at DESC, run_id DESC LIMIT 1"
     ).fetchone()
     return None if found is None else str(found[0])
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import psycopg
 
 from supplyline.forecast import store
-from supplyline.forecast.demand import Bucket
+from supplyline.forecast.demand import EPOCH, Bucket
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -43,18 +44,35 @@ def measure(conn: Connection) -> list[Measured]:
         "SELECT DISTINCT ON (u.item, u.period) u.item, u.period, u.override_ids, u.model, u.used"
         " FROM supplyline.forecast_override_use u JOIN supplyline.forecast_run r USING (run_id)"
         " WHERE r.state = 'published' AND r.as_of < u.period AND u.bucket = %s"
-        " ORDER BY u.item, u.period, r.as_of DESC, r.published_at DESC",
+        # A later plan was made without it, the override being withdrawn by then.
+        " AND NOT EXISTS (SELECT FROM supplyline.forecast_run later"
+        " JOIN supplyline.forecast_override o ON o.id = ANY(u.override_ids)"
+        " WHERE later.state = 'published' AND later.as_of < u.period"
+        " AND later.prepared_at > r.prepared_at AND later.prepared_at > o.withdrawn_at)"
+        " ORDER BY u.item, u.period, r.as_of DESC, r.prepared_at DESC",
         (run.bucket,),
     ).fetchall()
     actual = _actual(conn, run, sorted({item for item, *_ in rows}))
+    over = _periods_over(run, [period for _, period, *_ in rows])
     return [
         Measured(
             item=item, period=period, override_ids=tuple(ids), model=model, used=used,
-            actual=actual[item][period],
+            actual=actual.get(item, {}).get(period, 0.0),  # before the first sale: none
         )
         for item, period, ids, model, used in rows
-        if period in actual.get(item, {})
+        if period in over
     ]  # fmt: skip
+
+
+def _periods_over(run: store.RunRow, periods: list[date]) -> set[date]:
+    """Of first days of periods those that begin one of the run's own periods, over by then."""
+    grid = Bucket(name=run.bucket, periods=0, as_of=run.as_of)
+    days = np.asarray([(p - EPOCH).days for p in periods], dtype=np.int64)
+    return {
+        p
+        for p, index in zip(periods, map(int, grid.index(days)), strict=True)
+        if index < 0 and grid.start(index) == p
+    }
 
 
 def _actual(conn: Connection, run: store.RunRow, items: list[str]) -> dict[str, dict[date, float]]:

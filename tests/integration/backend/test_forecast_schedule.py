@@ -147,7 +147,7 @@ def test_a_change_of_the_schedule_is_in_the_chain_and_starts_no_run(
     owner = person("olga", org=dana.org, role=Role.OWNER)
     with session(org, settings=engine_settings) as conn:
         before = len(list(events(conn, kind="schedule")))
-        news = reason_to_run(conn)
+        news = reason_to_run(conn, now=datetime.now(UTC))
     body = {"at": "04:10", "timezone": "Europe/Berlin", "weekdays": "135"}
     assert owner.client.put(PATH, body, format="json").status_code == 200
     assert owner.client.put(PATH, {"timezone": "Mars/Base"}, format="json").status_code == 400
@@ -156,7 +156,7 @@ def test_a_change_of_the_schedule_is_in_the_chain_and_starts_no_run(
         assert len(new) == before + 1
         (told,) = [e for e in new if e.detail["at"] == "04:10"]
         assert verify(conn).ok
-        assert reason_to_run(conn) == news
+        assert reason_to_run(conn, now=datetime.now(UTC)) == news
     assert (told.kind, told.actor, told.subject) == ("schedule.set", owner.user.pk, "forecast")
     assert told.detail == {"enabled": True, **body}
 

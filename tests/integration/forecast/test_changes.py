@@ -200,15 +200,16 @@ def test_rows_that_a_run_under_way_carries_over_are_not_forgotten(
     shop(conn)
     run(org, conn, "1", keep_runs=1)
     waiting = RunRef(run_id="waiting")
-    settings = ForecastSettings(keep_runs=1)
+    settings = ForecastSettings(keep_runs=2)
     (chunk,) = forecast.prepare(org, conn=conn, now=NOW, run=waiting, settings=settings).chunks
     conn.execute("UPDATE products SET on_hand = 500")
     conn.commit()
     run(org, conn, "2", keep_runs=1)
     forecast.forecast_chunk(org, conn=conn, run=waiting, chunk=chunk)
     forecast.publish(org, conn=conn, now=NOW + timedelta(days=1), run=waiting)
-    assert len(rows(conn, "waiting")) == 13
-    assert rows(conn, "2") == {}
+    assert len(rows(conn, "waiting")) == len(rows(conn, "2")) == 13
+    assert rows(conn, "1") == {}
+    assert {r["run_id"] for r in forecast.read_plan(conn)} == {"2"}  # it read the data last
 
 
 def test_fits_that_nobody_uses_are_forgotten(org: OrgId, conn: Connection) -> None:

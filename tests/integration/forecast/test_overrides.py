@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_an_override_wakes_a_dead_item(org: OrgId, conn: Connection) -> None:
     )  # fmt: skip
     run(org, conn, "2", bucket="week")
     plan = forecast.explain(conn, item="i01")["plan"]
-    assert plan["status"] == "insufficient_history"
+    assert plan["status"] == "order"
     assert "override" in plan["why"]
     assert plan["order_quantity"] > 100
 
@@ -214,6 +215,43 @@ def test_an_override_is_the_forecast_of_an_item_that_never_sold(
     conn.commit()
     run(org, conn, "4", bucket="week")
     assert forecast.explain(conn, item="new")["plan"]["status"] == "no_history"
+
+
+def test_demand_that_never_came_is_measured_and_what_was_withdrawn_in_time_is_not(
+    org: OrgId, conn: Connection
+) -> None:
+    first = with_unsold(org, conn)
+    week = {"from_day": first, "to_day": first + timedelta(days=6)}
+    hoped = say(conn, org, item="new", kind="demand", value=70, **week)
+    taken_back = say(conn, org, item="i01", kind="demand", value=900, **week)
+    run(org, conn, "2", bucket="week")
+    at = NOW + timedelta(hours=2, minutes=30)
+    overrides.withdraw(conn, org, override_id=taken_back.id, reason="no", actor="bob", now=at)
+    conn.commit()
+    run(org, conn, "3", bucket="week")
+    conn.execute("INSERT INTO sales VALUES ('last', %s, 1)", (first + timedelta(days=7),))
+    conn.commit()
+    run(org, conn, "4", bucket="week")
+    told = value_added.report(conn)
+    assert [o["id"] for o in told["by_override"]] == [hoped.id]
+    assert told["all"]["mae_override"] == pytest.approx(70)
+    assert told["all"]["mae_model"] == 0
+
+
+def test_a_level_that_an_override_moves_is_whole(org: OrgId, conn: Connection) -> None:
+    shop(conn, items=40)
+    run(org, conn, "1", bucket="week")
+    first = as_of(conn) + timedelta(days=1)
+    week = {"from_day": first, "to_day": first + timedelta(days=6)}
+    for n, units in enumerate((3.3, 47.7, 101.9)):
+        say(conn, org, item=f"i{n:02}", kind="demand", value=units, **week)
+    run(org, conn, "2", bucket="week")
+    for n in range(3):
+        plan = forecast.explain(conn, item=f"i{n:02}")["plan"]
+        v = plan["explanation"]["formula"]["values"]
+        assert v["level_from"] == "pool of items"
+        made = v["level_mean"] + v["safety_factor"] * v["level_sd"]
+        assert plan["reorder_point"] == max(0, math.ceil(made - 0.01))
 
 
 def test_what_no_plan_could_use_is_refused(org: OrgId, conn: Connection) -> None:

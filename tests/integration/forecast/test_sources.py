@@ -1,0 +1,142 @@
+"""Which of an organization's tables are sales, stock and facts, and what is read from them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from supplyline import forecast
+from supplyline.contracts import OrgId, RunRef
+from supplyline.errors import NotEnoughHistory
+from supplyline.forecast import demand, masters, sources
+from tests.integration.forecast.test_masters import NOW
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+MONDAY = date(2025, 12, 1)
+
+
+def put(conn: Connection, table: str, columns: str, *rows: tuple[Any, ...]) -> None:
+    conn.execute(f"CREATE TABLE {table} ({columns})")
+    places = ", ".join(["%s"] * (columns.count(",") + 1))
+    with conn.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+    conn.commit()
+
+
+def sales(conn: Connection) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", ("a", MONDAY, 1), ("b", MONDAY, 2))
+
+
+@pytest.mark.parametrize("column", ["created_at", "date", "timestamp", "updated_at"])
+def test_a_product_table_with_a_date_still_has_its_terms(
+    org: OrgId, conn: Connection, column: str
+) -> None:
+    sales(conn)
+    columns = f"sku text, name text, unit_cost numeric, lead_time_days int, {column} date"
+    put(
+        conn, "products", columns,
+        ("a", "new", 3, 40, date(2025, 1, 1)), ("a", "old", 2, 7, date(2020, 1, 1)),
+    )  # fmt: skip
+    facts = masters.read_facts(conn, sources.find(conn))["a"]
+    assert set(facts) == {"name", "unit_cost", "lead_time_days"}
+    if column != "updated_at":  # no day that is known: any of the two
+        assert facts == {"name": "new", "unit_cost": "3", "lead_time_days": "40"}
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("ordered", "po_number text, sku text, qty int, order_date date"),
+        ("ordered", "id text, sku text, supplier_id text, qty int, order_date date, eta date"),
+        ("purchases", "id text, sku text, qty int, order_date date, price numeric"),
+    ],
+)
+def test_orders_to_suppliers_are_no_sales(
+    org: OrgId, conn: Connection, table: str, columns: str
+) -> None:
+    kinds = {"text": "a", "int": 900, "date": MONDAY, "numeric": 5}
+    row = tuple(kinds[c.split()[-1]] for c in columns.split(","))
+    put(conn, table, columns, *[row] * 9)
+    with pytest.raises(NotEnoughHistory):
+        sources.find(conn)
+    sales(conn)
+    found = sources.find(conn)
+    assert found.sales.table == "sales"
+    assert found.unread == {table: "orders to suppliers"}
+
+
+def test_a_second_table_of_sales_is_named_as_not_read(org: OrgId, conn: Connection) -> None:
+    sales(conn)
+    put(conn, "sales_2024", "sku text, sold_on date, qty int", ("a", MONDAY, 1))
+    assert sources.find(conn).unread == {"sales_2024": "sales is larger"}
+
+
+def test_lines_with_a_day_of_arrival_are_sales_where_nothing_else_is(
+    org: OrgId, conn: Connection
+) -> None:
+    columns = "order_id text, order_date date, sku text, qty int, delivery_date date"
+    put(conn, "lines", columns, ("1", MONDAY, "a", 1, MONDAY))
+    assert sources.find(conn).sales.table == "lines"
+    sales(conn)
+    found = sources.find(conn)
+    assert (found.sales.table, [s.table for s in found.receipts]) == ("sales", ["lines"])
+
+
+def test_one_table_of_sales_and_stock_is_both(org: OrgId, conn: Connection) -> None:
+    put(
+        conn, "panel", "date date, store_id text, product_id text, units_sold int, on_hand int",
+        *[(MONDAY + timedelta(days=d), s, "a", 5, 50 - d) for d in range(20) for s in "xy"],
+    )  # fmt: skip
+    found = sources.find(conn)
+    assert found.sales.table == "panel"
+    assert masters.read_facts(conn, found)["a"]["on_hand"] == "62"
+    report = forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    assert report.status == {"order": 1} or report.status == {"ok": 1}
+
+
+def test_stock_of_several_places_in_a_column_of_text_is_added_up(
+    org: OrgId, conn: Connection
+) -> None:
+    sales(conn)
+    put(
+        conn, "stock", "sku text, warehouse text, on_hand text, as_of date",
+        ("a", "n", "50", MONDAY), ("a", "s", "1,070", MONDAY), ("b", "n", "n/a", MONDAY),
+        ("b", "s", "3", MONDAY), ("a", "n", "9", date(2025, 1, 1)),
+    )  # fmt: skip
+    facts = masters.read_facts(conn, sources.find(conn))
+    assert {i: float(f["on_hand"]) for i, f in facts.items()} == {"a": 1120, "b": 3}
+
+
+def test_a_place_that_is_not_counted_today_still_has_its_stock(
+    org: OrgId, conn: Connection
+) -> None:
+    sales(conn)
+    days = [MONDAY + timedelta(days=7 * n) for n in range(4)]
+    counts = [("a", "north", 0, d) for d in days]
+    counts += [
+        ("a", "south", u, d + timedelta(days=3)) for u, d in zip((5, 5, 0, 2), days, strict=True)
+    ]
+    put(conn, "stock", "sku text, warehouse text, on_hand int, as_of date", *counts)
+    found = masters.stockouts(conn, sources.find(conn))["a"]
+    thursday, monday, following = (date(2025, 12, d) for d in (18, 22, 25))
+    assert found[-2:] == [(thursday, monday), (monday, following)]
+    assert found[:-2] == [(MONDAY, MONDAY + timedelta(days=3))]  # before south was ever counted
+
+
+def test_a_spell_without_stock_ends_with_the_next_sale() -> None:
+    import numpy as np
+
+    a, b = date(2025, 1, 10), date(2025, 1, 20)
+    day = (a - demand.EPOCH).days
+
+    def ended(*sold: int) -> list[tuple[int, int]]:
+        found = demand.until_sold([(a, b)], np.asarray([day + s for s in sold], dtype=np.int64))
+        return [((x - a).days, (y - a).days) for x, y in found]
+
+    assert ended() == [(0, 10)]
+    assert ended(-3, 4, 7) == [(0, 4)]
+    assert ended(0, 12) == [(1, 10)]
+    assert ended(0, 1) == []
