@@ -12,8 +12,9 @@ import logging
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -93,6 +94,7 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(max_workers=len(plan) + 1)
         self._stopping = stopping
         self._written: object = None
+        self._short_of = ""
 
     def run(self) -> int:
         """Until a stop is requested (0), or the start has failed or lost a port (1)."""
@@ -101,12 +103,13 @@ class Supervisor:
             for entry in self.entries.values():
                 self._advance(entry)
             self._judge()
-            self.write()
+            self._tell()
             if self.phase in ("failed", "moving"):
                 break
             if time.monotonic() - trimmed > 10:
                 trimmed = time.monotonic()
-                logs.trim(self.home)
+                with self._room("logs not trimmed"):
+                    logs.trim(self.home)
             time.sleep(0.05)
         self.stop_all()
         return 1 if self.error or self.lost else 0
@@ -152,11 +155,11 @@ class Supervisor:
         try:
             program = unit.program()
             entry.process = start(program, log=logs.path(self.home, unit.name))
-        except SupplylineError as error:
-            entry.phase, entry.error = "failed", str(error)
+        except (SupplylineError, OSError) as error:  # no room, no memory: it may pass
+            self._pause(entry, str(error))
             return
         entry.identity = Identity.of(entry.process.pid)
-        self.write()
+        self._tell()
         log.info("event=start unit=%s pid=%s", unit.name, entry.process.pid)
 
     def _advance_step(self, entry: Entry) -> None:
@@ -191,7 +194,6 @@ class Supervisor:
             entry.deaths = 0
 
     def _died(self, entry: Entry, code: int) -> None:
-        entry.deaths += 1
         entry.error = f"ended with {code}"
         entry.task = None
         if entry.identity is not None:
@@ -201,13 +203,37 @@ class Supervisor:
             except PortTaken as error:
                 entry.error = str(error)
                 self._lose(entry)
+        self._pause(entry, entry.error)
+
+    def _pause(self, entry: Entry, error: str) -> None:
+        """It is tried again later and later; a start that never succeeded is given up."""
+        entry.deaths += 1
+        entry.error = error
         if not entry.was_ready and entry.deaths >= _TRIES:
             entry.phase = "failed"
-            log.error("event=gave_up unit=%s code=%s", entry.unit.name, code)
+            log.error("event=gave_up unit=%s error=%r", entry.unit.name, error)
             return
         pause = min(30.0, 0.5 * 2 ** (entry.deaths - 1))
         entry.phase, entry.retry_at = "pausing", time.monotonic() + pause
-        log.warning("event=died unit=%s code=%s restart_in=%s", entry.unit.name, code, pause)
+        log.warning("event=died unit=%s error=%r restart_in=%s", entry.unit.name, error, pause)
+
+    @contextmanager
+    def _room(self, what: str) -> Iterator[None]:
+        """A full disk must not end who restarts the services: said once, tried again each round."""
+        try:
+            yield
+        except OSError as error:
+            said = f"{what}: {error.strerror or error}"
+            if said != self._short_of:
+                self._short_of = said
+                log.warning("event=no_room what=%r", said)
+        else:
+            if self._short_of.startswith(what):
+                self._short_of = ""
+
+    def _tell(self) -> None:
+        with self._room("state not written"):
+            self.write()
 
     def _lose(self, entry: Entry) -> None:
         """During the start another port is chosen; later the others know this one, so it waits."""
@@ -232,7 +258,7 @@ class Supervisor:
         left = {name: e for name, e in self.entries.items() if e.identity is not None}
         if self.phase not in ("failed", "moving"):
             self.phase = "stopping"
-        self.write()
+        self._tell()
         if self.lost:  # the next start must not find a step of this one at work
             for entry in self.entries.values():
                 if entry.unit.action is not None and entry.task is not None:
@@ -243,11 +269,11 @@ class Supervisor:
             list(self._pool.map(self._end, layer))
             for entry in layer:
                 left.pop(entry.unit.name)
-            self.write()
+            self._tell()
         self._pool.shutdown(cancel_futures=True)
         if not self.lost:
             self.phase = "failed" if self.error else "stopped"
-        self.write()
+        self._tell()
 
     def _needs(self, name: str) -> set[str]:
         """All that a unit stands on, also through others."""

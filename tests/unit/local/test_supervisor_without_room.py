@@ -1,0 +1,76 @@
+"""A supervisor whose files cannot be written goes on, and says so once there is room again."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from supplyline.local import home as homes
+from supplyline.local.home import Home
+from supplyline.local.process import Identity, Program, stop
+from supplyline.local.supervisor import StopRequest, Supervisor
+from supplyline.local.units import Unit
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def sleeper(program: Callable[[], Program] | None = None) -> Unit:
+    asleep = Program(argv=[sys.executable, "-c", "import time; time.sleep(600)"], env={})
+    return Unit(name="sleeper", program=program or (lambda: asleep), probe=lambda _since: None)
+
+
+def test_what_dies_is_restarted_while_the_state_cannot_be_written(tmp_path: Path) -> None:
+    home = Home(path=tmp_path)
+    homes.make(home)
+    home.state.mkdir()  # a state file cannot take its place, as on a full disk
+    stopping = StopRequest()
+    supervisor = Supervisor(home, [sleeper()], stopping=stopping)
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        entry = supervisor.entries["sleeper"]
+        until(lambda: entry.phase == "ready")
+        first = entry.identity
+        assert first is not None
+        stop(first, patience=0)
+        until(lambda: entry.restarts == 1 and entry.phase == "ready")
+        home.state.rmdir()
+        until(lambda: homes.read_json(home.state).get("phase") == "running")
+    finally:
+        stopping.ask()
+        running.join()
+    assert homes.read_json(home.state)["phase"] == "stopped"
+    assert not Identity.recorded(homes.read_json(home.state)["units"]["sleeper"])
+
+
+def test_a_service_that_cannot_be_started_again_at_once_is_tried_later(tmp_path: Path) -> None:
+    home = Home(path=tmp_path)
+    homes.make(home)
+    starts = iter([None, OSError(28, "No space left on device"), None])
+
+    def program() -> Program:
+        if (problem := next(starts)) is not None:
+            raise problem
+        return Program(argv=[sys.executable, "-c", "import time; time.sleep(600)"], env={})
+
+    stopping = StopRequest()
+    supervisor = Supervisor(home, [sleeper(program)], stopping=stopping)
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        entry = supervisor.entries["sleeper"]
+        until(lambda: entry.phase == "ready")
+        assert entry.identity is not None
+        stop(entry.identity, patience=0)
+        until(lambda: entry.restarts == 2 and entry.phase == "ready")
+    finally:
+        stopping.ask()
+        running.join()
