@@ -64,6 +64,16 @@ class FileNotStored(Terminal):
     next_step = "Check the file id, or upload the file again with POST /api/files/upload/."
 
 
+class FileOfOtherTable(Terminal):
+    """A file is landed once, in one table."""
+
+    code = "file_of_other_table"
+    next_step = (
+        "Upload it again with `table`; where it does not belong, `supplyline undo` takes its load "
+        "back."
+    )
+
+
 class UnreadableFile(Terminal):
     """The bytes as a whole cannot be understood (encrypted, a zip bomb, not a table)."""
 

@@ -27,6 +27,7 @@ from supplyline.contracts import (
 )
 from supplyline.errors import (
     FileNotLoaded,
+    FileOfOtherTable,
     OrganizationNotFound,
     SchemaDrift,
     TableNotLanded,
@@ -35,7 +36,7 @@ from supplyline.errors import (
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.storage import Storage
-from supplyline.tenancy.catalog import table_settings
+from supplyline.tenancy.catalog import file_places, table_settings
 from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
 
@@ -76,19 +77,27 @@ def run_ingest(
 ) -> Json:
     """Lands one stored file. Answers the manifest's counts.
 
-    Raises InvalidName, OrganizationNotFound, FileNotStored, UnreadableFile (which is recorded in
-    the manifest and the audit trail first) and the transient errors of the stores.
+    Raises InvalidName, OrganizationNotFound, FileNotStored, FileOfOtherTable, UnreadableFile (which
+    is recorded in the manifest and the audit trail first) and the transient errors of the stores.
     """
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
     file = Storage(config.storage_url).find(org, file_id)
     with session(org, settings=config) as conn:
         agreed = table_settings(conn, name)
+        place = file_places(conn, name, file_id=file.file_id)
     with open_landing(config) as landing:
         already = landing.manifest(org, file.file_id)
+        if already is not None and already.state != "refused" and already.table != name:
+            raise FileOfOtherTable(
+                f"The file {file_id} ({file.name}) is landed in the table {already.table}, not in "
+                f"{name}."
+            )
         if already is not None and already.state == "closed":
             return _ingest_answer(already)
-        manifest = _land(org, name, file, landing, agreed=agreed, run=run, config=config, now=now)
+        manifest = _land(
+            org, name, file, landing, agreed=agreed, place=place, run=run, config=config, now=now
+        )
         try:
             _record_ingest(org, manifest, run, config, now)
         except OrganizationNotFound:
@@ -105,12 +114,14 @@ def _land(
     landing: Landing,
     *,
     agreed: TableSettings,
+    place: tuple[int | None, int],
     run: RunRef,
     config: Settings,
     now: Clock,
 ) -> Manifest:
     from supplyline.intake import earlier, release_claims, understand
 
+    own, last = place
     with Storage(config.storage_url).open(file) as source:
         try:
             intake = understand(
@@ -126,7 +137,8 @@ def _land(
                 run=run,
                 now=now(),
                 asked=intake.asked,
-                sequence=intake.sequence,
+                sequence=own or intake.sequence,
+                last=last,
             )
             return landing.land(org, manifest=manifest, batches=intake.batches(), now=now())
         except UnreadableFile as error:

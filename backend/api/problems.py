@@ -57,6 +57,7 @@ STATUS: dict[str, int] = {
     "org_exists": 409,
     "user_exists": 409,
     "file_id_taken": 409,
+    "file_of_other_table": 409,
     "settings_conflict": 409,
     "undo_refused": 409,
     "landing_damaged": 409,

@@ -53,10 +53,12 @@ class Manifests:
         now: datetime,
         asked: Json | None = None,
         sequence: int | None = None,
+        last: int = 0,
     ) -> Manifest:
         """The manifest of a file id: a new one, or the one that an earlier attempt opened.
 
-        `asked` as in `file_key`; `sequence`: the place of another file, which this one completes.
+        `asked` as in `file_key`; `sequence`: the place that it has already, such as that of another
+        file which it completes; `last`: a place that is taken, as others than landing know.
         """
         with mapped():
             found = self._manifests(org).find_one({"_id": file.file_id})
@@ -71,7 +73,7 @@ class Manifests:
                 file_key=file_key(
                     org, table=table, sha256=file.sha256, options=options, asked=asked
                 ),
-                sequence=sequence or self._next_sequence(org, table),
+                sequence=sequence or self._next_sequence(org, table, last=last),
                 layout=layout.as_json(),
                 options=options.as_json(),
                 run_id=run.run_id,
@@ -86,9 +88,12 @@ class Manifests:
                 return self._require(org, file.file_id)
         return manifest
 
-    def _next_sequence(self, org: OrgId, table: TableName) -> int:
+    def _next_sequence(self, org: OrgId, table: TableName, *, last: int) -> int:
+        name = {"_id": f"sequence:{table}"}
+        if last:
+            self._manifests(org).update_one(name, {"$max": {"value": last}}, upsert=True)
         counter = self._manifests(org).find_one_and_update(
-            {"_id": f"sequence:{table}"},
+            name,
             {"$inc": {"value": 1}},
             upsert=True,
             return_document=ReturnDocument.AFTER,

@@ -60,7 +60,9 @@ def require_manifests(
     if gone := [one for one in loaded if one not in known]:
         raise LandingDamaged(
             f"Landing has no manifest of {', '.join(gone)}, whose rows {table} holds: nothing was"
-            " changed."
+            " changed.",
+            next_step="Restore MongoDB from its backup, or ingest those files again from storage"
+            " (`manage.py manage_enhanced_pipeline trigger-ingest`), then repeat this.",
         )
 
 

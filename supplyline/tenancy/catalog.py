@@ -123,3 +123,15 @@ def _from_json(table: TableName, version: int, data: Any) -> TableSettings:
         key=None if data.get("key") is None else tuple(data["key"]),
         **{name: data[name] for name in known if name in data},
     )
+
+
+def file_places(conn: Connection, table: TableName, *, file_id: str) -> tuple[int | None, int]:
+    """The file's place in the order of the table's files as its load kept it, and the last one
+    that any load kept: landing that was lost is made again in the same order."""
+    row = conn.execute(
+        "SELECT max(sequence) FILTER (WHERE file_id = %s), coalesce(max(sequence), 0)"
+        " FROM supplyline.loads WHERE table_name = %s",
+        (file_id, table),
+    ).fetchone()
+    own, last = row or (None, 0)
+    return own, last
