@@ -62,6 +62,7 @@ def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
         "files": len(manifests),
         "files_open": sum(m.state == "open" for m in manifests),
         "files_refused": sum(m.state == "refused" for m in manifests),
+        "refused": _refused(manifests),
         "files_waiting_for_load": sum(m.file_id not in loaded for m in closed),
         "rows_read": sum(m.rows_read for m in closed),
         "landed": sum(m.landed for m in closed),
@@ -73,6 +74,23 @@ def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:
         "last_loaded_at": _iso(last_loaded),
         "certificate": newest[0].as_json() if newest else None,
     }
+
+
+def _refused(manifests: Sequence[Manifest], *, most: int = 5) -> list[Json]:
+    """The newest files that were refused and did not come again under their name."""
+    came = {m.name: m.sequence for m in manifests if m.state == "closed"}
+    open_still = [m for m in manifests if m.state == "refused" and came.get(m.name, 0) < m.sequence]
+    return [
+        {"file_id": m.file_id, "name": m.name, "reason": m.refusal}
+        for m in open_still[: -most - 1 : -1]
+    ]
+
+
+def refusal(org: OrgId, *, file_id: str, settings: Settings) -> str:
+    """Why the file was refused by its ingest or its load; ''."""
+    with open_landing(settings) as landing:
+        manifest = landing.manifest(org, file_id)
+    return manifest.refusal if manifest is not None and manifest.state == "refused" else ""
 
 
 def _count(conn: Connection, table: str) -> int | None:
@@ -98,8 +116,25 @@ def _forecast(conn: Connection) -> Json | None:
     return {
         "run_id": run_id, "state": state, "as_of": as_of.isoformat() if as_of else None,
         "bucket": bucket, "horizon": horizon, "items": items,
-        "published_at": _iso(published_at), "report": report,
+        "published_at": _iso(published_at), "report": report, "unused": lines_unused(report),
     }  # fmt: skip
+
+
+_UNUSED = {
+    "without_item": "without an item",
+    "unreadable_date": "without a date that can be read",
+    "unreadable_quantity": "without a quantity that can be read",
+    "in_the_future": "of days to come",
+}
+
+
+def lines_unused(report: Json) -> str:
+    """What a forecast could not use of the lines of sales and why, as a sentence; or ''."""
+    lines = report.get("lines", {})
+    if not (unused := lines.get("unused", 0)):
+        return ""
+    why = ", ".join(f"{lines[k]:,} {text}" for k, text in _UNUSED.items() if lines.get(k))
+    return f"{unused:,} of {lines['lines']:,} lines of sales are not used: {why}."
 
 
 def is_partial(org: OrgId, *, stage: str, run_id: str, file_id: str, settings: Settings) -> bool:
@@ -214,11 +249,12 @@ def plan_rows(org: OrgId, *, settings: Settings, limit: int = 10) -> list[Json]:
 
 
 def plan_summary(org: OrgId, *, settings: Settings) -> Json:
-    """`{"run_id", "as_of", "status": {status: items}}` of the newest plan."""
+    """`{"run_id", "as_of", "status": {status: items}, "unused"}` of the newest plan; the last as
+    `lines_unused` says it."""
     from supplyline.forecast import plan_summary as summary
 
     with session(org, settings=settings) as conn:
-        return summary(conn)
+        return {**summary(conn), "unused": (_forecast(conn) or {}).get("unused", "")}
 
 
 def quality_report(org: OrgId, *, table: str, days: int, settings: Settings, now: datetime) -> Json:

@@ -127,17 +127,19 @@ class FilesView(APIView):
 
 
 class FileView(APIView):
-    """One file, with its certificate when it is loaded."""
+    """One file, with its certificate when it is loaded, or why it was refused."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, file_id: str) -> Response:
         org = own_org(caller(request))
         upload = find_upload(org, file_id)
-        issued = overview.certificates_of(
-            org, file_id=upload.file_id, settings=supplyline_settings.get()
-        )
+        settings = supplyline_settings.get()
+        issued = overview.certificates_of(org, file_id=upload.file_id, settings=settings)
         certificate = issued[0].as_json() if issued else None
-        return Response({**describe(upload), "certificate": certificate})
+        refused = "" if issued else overview.refusal(org, file_id=file_id, settings=settings)
+        return Response(
+            {**describe(upload), "certificate": certificate, "refused": refused or None}
+        )
 
 
 def find_upload(org: OrgId, file_id: str) -> Upload:

@@ -148,7 +148,7 @@ def _stage(
     body["freshness_seconds"] = (
         round((now - datetime.fromisoformat(fresh)).total_seconds(), 1) if fresh else None
     )
-    body["next_step"] = _next_step(name, body, last)
+    body["next_step"] = _next_step(name, body, last, said=body.pop("_said", ""))
     return body
 
 
@@ -170,25 +170,40 @@ def _facts_of(name: str, facts: dict[str, Any]) -> dict[str, Any]:
         counts_ = {c: total(c) for c in ("rows_in_table", "files_waiting_for_load")}
         return {"counts": counts_, "certificate": newest, "_fresh": fresh}
     forecast = facts["forecast"]
+    lines = forecast["report"].get("lines", {}) if forecast else {}
     return {
-        "counts": {"items": forecast["items"] if forecast else 0},
+        "counts": {
+            "items": forecast["items"] if forecast else 0,
+            "lines_unused": lines.get("unused", 0),
+        },
+        "_said": forecast["unused"] if forecast else "",
         "certificate": None,
         "_fresh": forecast["published_at"] if forecast else None,
     }
 
 
-def _next_step(name: str, stage: dict[str, Any], last: Run | None) -> str:
+UNUSED = (
+    "Where their columns have other names, say so in `aliases` or `mapping` of the table's contract"
+    " and forecast again (GET /api/forecast/runs/ has the report)."
+)
+
+
+def _next_step(name: str, stage: dict[str, Any], last: Run | None, *, said: str) -> str:
     if last is not None and last.next_step:
         return last.next_step
     if stage["unfinished"]:
         return "Wait: a run is under way."
-    if name == "ingest" and last is None:
-        return "Upload a file with POST /api/files/upload/."
     if name == "load" and stage["counts"]["files_waiting_for_load"]:
         return "Files wait for a load: POST /api/airflow/trigger/mongo-to-postgres/."
-    if name == "forecast" and last is None:
-        return "When sales are loaded: POST /api/airflow/trigger/forecast-inventory/."
-    return "Nothing to do."
+    if last is None and name in _FIRST:
+        return _FIRST[name]
+    return f"{said} {UNUSED}" if said else "Nothing to do."
+
+
+_FIRST = {
+    "ingest": "Upload a file with POST /api/files/upload/.",
+    "forecast": "When sales are loaded: POST /api/airflow/trigger/forecast-inventory/.",
+}
 
 
 def _iso(value: datetime | None) -> str | None:

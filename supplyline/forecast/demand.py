@@ -115,6 +115,7 @@ def collect(
             _coded(block["customer"], customers) if "customer" in block else np.full(len(block), -1)
         )
         good = (item >= 0) & np.isfinite(day) & np.isfinite(quantity) & ~(day > limit)
+        report["unused"] += int((~good).sum())
         report["without_item"] += int((item < 0).sum())
         report["unreadable_date"] += int((~np.isfinite(day)).sum())
         report["unreadable_quantity"] += int((~np.isfinite(quantity)).sum())

@@ -16,6 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from backend.runs.models import Run
 from supplyline.cli import cli
 from supplyline.contracts import RunRef
+from supplyline.errors import SchemaDrift
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.tenancy.connections import session
@@ -373,3 +374,23 @@ def test_a_viewer_reads_and_does_not_change(alice: Person, bob: Person, table: s
         put(bob, table, version=0, rules=RULES),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+
+
+def test_a_file_that_its_load_refused_says_why_until_it_came_again(
+    alice: Person, table: str
+) -> None:
+    run(send(alice, b"sku,name\nA1,Pot\n", name="one.csv", table=table))
+    late = send(alice, b"name\nPan\n", name="two.csv", table=table)
+    with pytest.raises(SchemaDrift):
+        run(late)
+    reason = f"The file two.csv lacks the key column sku of {table}."
+    told = alice.client.get(f"/api/files/{late.json()['file_id']}/").json()
+    assert (told["certificate"], told["refused"]) == (None, reason)
+
+    def refused() -> list[Any]:
+        status = alice.client.get("/api/airflow/pipeline-status/").json()
+        return next(t["refused"] for t in status["tables"] if t["table"] == table)
+
+    assert refused() == [{"file_id": late.json()["file_id"], "name": "two.csv", "reason": reason}]
+    run(send(alice, b"sku,name\nB2,Pan\n", name="two.csv", table=table))
+    assert refused() == []

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from backend.api.management.commands import _pipeline_text as text
+from supplyline.overview import lines_unused
 
 
 def printed(answer: Any, *, width: int, action: str = "status") -> str:
@@ -106,3 +107,20 @@ def test_what_a_quality_report_does_not_know_is_a_dash_and_counts_are_words() ->
 
     assert "certificates: 3 success, 1 partial" in shown
     assert "None" not in shown
+
+
+def test_what_a_forecast_could_not_use_and_what_was_refused_is_said() -> None:
+    unused = lines_unused(
+        {"lines": {"lines": 12209, "unused": 12149, "without_item": 12149, "in_the_future": 3}}
+    )
+    assert unused == (
+        "12,149 of 12,209 lines of sales are not used: 12,149 without an item, 3 of days to come."
+    )
+    assert lines_unused({"lines": {"lines": 5}}) == ""
+    summary = {"as_of": "2026-11-22", "status": {"ok": 1}, "unused": unused}
+    run = {"dag_run_id": "f", "state": "success", "plan": [row(1)], "plan_summary": summary}
+    told = printed(run, width=80, action="trigger-forecast")
+    assert unused in told
+    assert "`aliases`" in told
+    table = {**STATUS["tables"][0], "refused": [{"name": "b[1].csv", "reason": "It lacks sku."}]}
+    assert "- refused: b[1].csv: It lacks sku." in printed({**STATUS, "tables": [table]}, width=80)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from backend.runs.selectors import UNUSED
+
 WIDE = 150
 """Columns of a terminal from which on the stages fit side by side."""
 
@@ -89,6 +91,8 @@ def certificate(table: dict[str, Any], console: Console) -> None:
     )
     for difference in (c or {}).get("differences", ()):
         console.print(f"    - {difference}")
+    for file in table.get("refused", ()):
+        console.print(f"    - refused: {file['name']}: {file['reason']}", markup=False)
 
 
 def overall(answer: dict[str, Any], console: Console) -> None:
@@ -162,6 +166,8 @@ def run(answer: dict[str, Any], console: Console) -> None:
     if (summary := answer.get("plan_summary")) is not None:
         counts = ", ".join(f"{n:,} {s.replace('_', ' ')}" for s, n in summary["status"].items())
         total = sum(summary["status"].values())
+        if summary.get("unused"):
+            console.print(f"{summary['unused']} {UNUSED}", **PLAIN)
         console.print(f"{total:,} items as of {summary['as_of']}: {counts}. The most urgent:")
     if "plan" in answer:
         plan(answer["plan"], console)
