@@ -14,32 +14,7 @@ FAR = 3.0
 """Ratio of forecast to the year before, or the reverse, from which on it is said."""
 
 
-LEAP = 4.0
-"""Times the largest of the periods before, and what was expected of them, from which on it is
-said that a forecast follows the last period."""
-ENOUGH = 8
-
-
-def doubts(values: Floats, forecast: Forecast | None, *, bucket: str) -> tuple[str, ...]:
-    return _season_or_growth(values, forecast, bucket) + _one_period(values, forecast, bucket)
-
-
-def _one_period(values: Floats, forecast: Forecast | None, bucket: str) -> tuple[str, ...]:
-    """A forecast that follows one single period: a large order, or the start of something."""
-    if forecast is None or values.size < ENOUGH:
-        return ()
-    before, last = values[:-1][-52:], float(values[-1])
-    largest, expected = float(before.max()), float(forecast.mean[0])
-    if last < LEAP * max(largest, 1.0) or expected < LEAP * float(before.mean()):
-        return ()
-    return (
-        f"The last {bucket} sold {last:.6g}, where no {bucket} before it sold more than "
-        f"{largest:.6g}; the forecast of {expected:.6g} follows it. If that was a single order, "
-        "override the demand.",
-    )
-
-
-def _season_or_growth(values: Floats, forecast: Forecast | None, bucket: str) -> tuple[str, ...]:
+def doubts(values: Floats, forecast: Forecast | None, bucket: str) -> tuple[str, ...]:
     """Seasons that one year of history shows and no model can tell from growth."""
     year = YEAR[bucket]
     if forecast is None or not year <= values.size < 2 * year + 4:

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 OUTLIER_RATIO = 50.0
 """A value this many times above the largest of the other ordinary values is no demand."""
 FEW_RATIO = 1000.0
+LEAP, LEAP_PERIODS = 4.0, 8
+"""See `_without_leap`; with fewer periods before it nothing is usual."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,11 @@ def regular(
 
 
 def tame(series: Series) -> Series:
+    """Without values that say nothing of demand to come; what was changed is in the notes."""
+    return _without_leap(_without_slips(series))
+
+
+def _without_slips(series: Series) -> Series:
     """Caps values that cannot be demand: far beyond everything else in the series (slips of keys,
     units mixed up). Ordinary peaks and promotions stay: the bound is OUTLIER_RATIO times the
     largest ordinary value, where ordinary is what lies within the 95th percentile of the rest. Of
@@ -100,6 +107,29 @@ def tame(series: Series) -> Series:
         "were capped at it."
     )
     return Series(id=series.id, values=values, notes=(*series.notes, note))
+
+
+def _without_leap(series: Series) -> Series:
+    """A last value LEAP times the largest of the year of periods before it, of an item that sells
+    in most, is one large order until the next period says otherwise: it is capped at that largest.
+
+    Of 91 such values in a real shop's weeks (UCI Online Retail) the next three were 7 % of it in
+    the median, the periods before 6 %; after 4 % of them demand stayed above half of it.
+    """
+    values = series.values
+    if values.size <= LEAP_PERIODS or values[-1] <= 0:
+        return series
+    before = values[:-1][-52:]
+    largest = float(before.max())
+    if 1.32 * np.count_nonzero(before) < before.size or values[-1] < LEAP * max(largest, 1.0):
+        return series
+    note = (
+        f"The last period's {values[-1]:.6g} is more than {LEAP:g} times the largest of those "
+        f"before, {largest:.6g}, and counts as that: one large order, until more follow. Override "
+        "the demand if you know that they will."
+    )
+    tamed = np.append(values[:-1], largest)
+    return Series(id=series.id, values=tamed, notes=(*series.notes, note))
 
 
 def without_negatives(series: Series) -> Series:

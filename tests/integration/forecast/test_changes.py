@@ -201,7 +201,8 @@ def test_rows_that_a_run_under_way_carries_over_are_not_forgotten(
     run(org, conn, "1", keep_runs=1)
     waiting = RunRef(run_id="waiting")
     settings = ForecastSettings(keep_runs=2)
-    (chunk,) = forecast.prepare(org, conn=conn, now=NOW, run=waiting, settings=settings).chunks
+    began = NOW + timedelta(minutes=90)
+    (chunk,) = forecast.prepare(org, conn=conn, now=began, run=waiting, settings=settings).chunks
     conn.execute("UPDATE products SET on_hand = 500")
     conn.commit()
     run(org, conn, "2", keep_runs=1)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from supplyline.forecast.changes import terms_key
-from supplyline.forecast.doubts import doubts
 from supplyline.forecast.engine import forecast_batch
 from supplyline.forecast.grain import grain_of
 from supplyline.forecast.items import _alike
@@ -80,15 +79,13 @@ def test_levels_that_an_override_moves_are_whole() -> None:
     assert grain_of(np.asarray([0.37, 1.284, 2.5551111, 3.111117])).whole(2.71828) == 2.71828
 
 
-def test_a_forecast_that_follows_one_period_is_pointed_out() -> None:
-    spike = np.asarray([3.0, 1, 2, 4, 3, 2, 5, 3, 2, 2, 60])
-    (found,) = forecast_batch([Series(id="a", values=spike)], horizon=4, season=52)
-    said = doubts(spike, found, bucket="week")
-    if found.mean[0] > 4 * spike[:-1].mean():
-        assert "The last week sold 60" in said[0]
-    usual = np.asarray([3.0, 1, 2, 4, 3, 2, 5, 3, 2, 2, 6])
-    (found,) = forecast_batch([Series(id="a", values=usual)], horizon=4, season=52)
-    assert doubts(usual, found, bucket="week") == ()
+def test_a_leap_in_the_last_period_is_one_order_until_more_follow() -> None:
+    usual = [3.0, 1, 2, 4, 3, 2, 5, 3, 2, 2]
+    leap = tame(Series(id="a", values=np.asarray([*usual, 60])))
+    assert leap.values.tolist() == [*usual, 5]
+    assert "60 is more than 4 times the largest" in leap.notes[0]
+    for stays in ([*usual, 60, 55], [*usual, 19], [3.0, 1, 2, 60], [0, 0, 5, 0, 0, 0, 4, 0, 0, 60]):
+        assert tame(Series(id="a", values=np.asarray(stays, dtype=float))).notes == ()
 
 
 def test_codes_that_may_be_the_same_goods_are_named() -> None:
