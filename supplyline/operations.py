@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Certificate, Json, OrgId, RunRef, TableName
+from supplyline.contracts import Json, OrgId, RunRef, TableName
 from supplyline.errors import TableNotLanded
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
@@ -21,6 +21,7 @@ from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
 if TYPE_CHECKING:
+    from supplyline.load import Rebuilt
     from supplyline.load.undo import Later
 
 _ORG = click.option("--org", required=True, help="Organization id.")
@@ -106,25 +107,23 @@ def rebuild(  # noqa: PLR0917 - click passes by keyword
     if keys and no_key:
         raise click.UsageError("Name columns with --key, or say --no-key; not both.")
     name = parse_table_name(table)
-    left_out: dict[str, str] = {}
-    certificates, reread = rebuild_table(
+    done, reread = rebuild_table(
         parse_org_id(org),
         table=name,
         key=() if no_key else keys or None,
         user=user,
         settings=environment.get(),
-        left_out=left_out,
     )
-    partial = sum(c.verdict == "partial" for c in certificates)
-    done: Json = {
-        "table": name, "files": len(certificates), "partial": partial, "reread": reread,
-        "left_out": left_out,
+    partial = sum(c.verdict == "partial" for c in done.certificates)
+    answer: Json = {
+        "table": name, "files": len(done.certificates), "partial": partial, "reread": reread,
+        "left_out": done.left_out,
     }  # fmt: skip
-    lines = [f"{len(certificates)} files loaded again, {partial} partial."]
+    lines = [f"{len(done.certificates)} files loaded again, {partial} partial."]
     lines += [f"read again from storage, not in landing any more: {one}" for one in reread]
-    lines += [f"left out: {one}: {why}" for one, why in left_out.items()]
-    _say(done, "\n".join(lines), as_json=as_json)
-    if partial or left_out:
+    lines += [f"left out: {one}: {why}" for one, why in done.left_out.items()]
+    _say(answer, "\n".join(lines), as_json=as_json)
+    if partial or done.left_out:
         raise SystemExit(1)
 
 
@@ -135,10 +134,9 @@ def rebuild_table(
     key: tuple[str, ...] | None = None,
     user: str,
     settings: Settings,
-    left_out: dict[str, str] | None = None,
-) -> tuple[list[Certificate], list[str]]:
-    """Makes a table again (see `load.rebuild`, also for `left_out`). Answers the certificates, and
-    the files whose rows were read from storage again. Raises TableNotLanded, LandingDamaged."""
+) -> tuple[Rebuilt, list[str]]:
+    """Makes a table again (see `load.rebuild`). Answers what came of it, and the files whose rows
+    were read from storage again. Raises TableNotLanded, LandingDamaged."""
     from supplyline import load
 
     with (
@@ -151,7 +149,7 @@ def rebuild_table(
             raise TableNotLanded(f"Organization {org} has no file of a table {table}.")
         conn.commit()
         rows = Rows(org, landing=landing, settings=settings)
-        certificates = rows.mended(
+        done = rows.mended(
             lambda: load.rebuild(
                 org,
                 conn=conn,
@@ -161,10 +159,9 @@ def rebuild_table(
                 run=_run("rebuild", user),
                 now=_now,
                 key=key,
-                left_out=left_out,
             )
         )
-    return certificates, rows.reread
+    return done, rows.reread
 
 
 def _say(data: Json, sentence: str, *, as_json: bool) -> None:

@@ -210,7 +210,6 @@ def run_load(
         if redo:  # a file is understood otherwise now, or came late: in order from the beginning
             claim_attempt(conn, run)
         conn.commit()
-        left_out: dict[str, str] = {}
         parts: Json = {
             "conn": conn, "table": name, "run": run, "now": now,
             "stream": Rows(org, landing=landing, settings=config),
@@ -218,9 +217,10 @@ def run_load(
         }  # fmt: skip
         try:
             if redo:
-                done = rebuild(org, manifests=manifests, left_out=left_out, **parts)
+                again = rebuild(org, manifests=manifests, **parts)
+                done, left_out = again.certificates, again.left_out
             else:
-                done = load_files(org, manifests=waiting, **parts)
+                done, left_out = load_files(org, manifests=waiting, **parts), {}
         except (FileNotLoaded, SchemaDrift) as error:
             if not redo:  # what was loaded once is not given up because a rebuild fails
                 _refuse_landed(org, error.reasons, landing, run=run, config=config, now=now)

@@ -10,7 +10,7 @@ from supplyline.load.anew import compare_anew
 from supplyline.load.form import damage
 from supplyline.load.pipeline import current, late, load_files, outdated, pending
 from supplyline.load.preview import preview
-from supplyline.load.rebuild import rebuild
+from supplyline.load.rebuild import Rebuilt, rebuild
 from supplyline.load.records import certificates, claim_attempt
 from supplyline.load.trail import against_trail
 from supplyline.load.undo import Landed, undo
@@ -19,6 +19,7 @@ from supplyline.load.whole import whole_table
 
 __all__ = [
     "Landed",
+    "Rebuilt",
     "against_trail",
     "certificates",
     "claim_attempt",

@@ -5,8 +5,8 @@ Audited (P9). Files whose loads were undone stay out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg import sql
@@ -16,11 +16,25 @@ from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
-from supplyline.load.again import require_manifests, require_same_rows, standing_loads, times
+from supplyline.load.again import (
+    Before,
+    require_manifests,
+    require_same_rows,
+    standing_loads,
+    times,
+)
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """`left_out`: files that were never loaded and cannot be, and why."""
+
+    certificates: Sequence[Certificate]
+    left_out: dict[str, str]
 
 
 def rebuild(
@@ -34,14 +48,13 @@ def rebuild(
     now: Callable[[], datetime],
     key: tuple[str, ...] | None = None,
     key_candidates: KeyCandidates | None = None,
-    left_out: dict[str, str] | None = None,
-) -> list[Certificate]:
+) -> Rebuilt:
     """Makes the table again from the manifests that count, without the files that were undone.
 
     `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
-    not configured is proposed anew. A file that was never loaded and cannot be stays out:
-    `left_out` takes its id and why. Raises LandingDamaged when a loaded file's rows are not there
-    as they were, and as `load_files` does; StaleWorker only for a run that claimed an attempt.
+    not configured is proposed anew. A file that was never loaded and cannot be stays out. Raises
+    LandingDamaged when a loaded file's rows are not there as they were, and as `load_files` does;
+    StaleWorker only for a run that claimed an attempt.
     """
     with conn.transaction():
         lock_table(conn, table)
@@ -49,52 +62,19 @@ def rebuild(
         loaded = records.loaded_file_ids(conn, table)
         before = standing_loads(conn, table)
         require_manifests(table, before, manifests)
-        known = {m.origin or m.file_id for m in manifests if m.file_id in loaded}
-        refused: dict[str, str] = {}
-        if key is not None:
-            settings = table_settings(conn, table)
-            save_table_settings(
-                conn,
-                replace(settings, key=key, key_source="configured" if key else "none"),
-                actor=run.user_id,
-                run_id=run.run_id,
-                now=now,
-            )
-        elif key_candidates is not None:
-            settings = table_settings(conn, table)
-            if settings.key_source != "configured":
-                fresh = replace(settings, key=None, key_source="")
-                save_table_settings(conn, fresh, actor="supplyline", run_id=run.run_id, now=now)
-        take_exclusively(conn, (table, f"{table}_history"))
-        for name in (table, f"{table}_history"):
-            conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
-        records.forget(conn, table)
-        reach("rebuild.dropped")
-        certificates = []
-        files = [m for m in current(manifests) if m.file_id not in undone]
-        loaded_at = times([m.file_id for m in files], before, now=now())
-        for m in files:
-            accepted = (m.origin or m.file_id) in known
-            try:
-                with conn.transaction():
-                    certificate = load_within(
-                        org,
-                        conn=conn,
-                        manifest=m,
-                        batches=stream(m),
-                        run=run,
-                        now=now(),
-                        loaded_at=loaded_at[m.file_id],
-                        key_candidates=key_candidates or (lambda _: ()),
-                        accepted=accepted,
-                    )
-                    require_same_rows(certificate, before)
-            except (SchemaDrift, FileNotLoaded) as error:
-                if accepted or not error.reasons:
-                    raise
-                refused |= error.reasons
-            else:
-                certificates.append(certificate)
+        _settle_key(conn, table, key, propose=key_candidates is not None, run=run, now=now)
+        _drop(conn, table)
+        done = _load_again(
+            org,
+            conn=conn,
+            files=[m for m in current(manifests) if m.file_id not in undone],
+            known={m.origin or m.file_id for m in manifests if m.file_id in loaded},
+            before=before,
+            stream=stream,
+            run=run,
+            now=now,
+            key_candidates=key_candidates or (lambda _: ()),
+        )
         records.check_claimed(conn, run)
         events.append(
             conn,
@@ -102,13 +82,82 @@ def rebuild(
             kind="table.rebuilt",
             actor=run.user_id,
             subject=table,
-            detail={"files": len(certificates), "left_out": sorted({*undone, *refused})},
+            detail={
+                "files": len(done.certificates),
+                "left_out": sorted({*undone, *done.left_out}),
+            },
             run_id=run.run_id,
             correlation_id=run.correlation_id,
             now=now,
         )
         reach("rebuild.before_commit")
     reach("rebuild.after_commit")
-    if left_out is not None:
-        left_out.update(refused)
-    return certificates
+    return done
+
+
+def _settle_key(
+    conn: Connection,
+    table: TableName,
+    key: tuple[str, ...] | None,
+    *,
+    propose: bool,
+    run: RunRef,
+    now: Callable[[], datetime],
+) -> None:
+    """Saves the key that was asked for, or forgets one that is to be proposed anew."""
+    settings = table_settings(conn, table)
+    if key is not None:
+        chosen = replace(settings, key=key, key_source="configured" if key else "none")
+        save_table_settings(conn, chosen, actor=run.user_id, run_id=run.run_id, now=now)
+    elif propose and settings.key_source != "configured":
+        fresh = replace(settings, key=None, key_source="")
+        save_table_settings(conn, fresh, actor="supplyline", run_id=run.run_id, now=now)
+
+
+def _drop(conn: Connection, table: TableName) -> None:
+    take_exclusively(conn, (table, f"{table}_history"))
+    for name in (table, f"{table}_history"):
+        conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
+    records.forget(conn, table)
+    reach("rebuild.dropped")
+
+
+def _load_again(
+    org: OrgId,
+    *,
+    conn: Connection,
+    files: Sequence[Manifest],
+    known: Collection[str],
+    before: Mapping[str, Before],
+    stream: Stream,
+    run: RunRef,
+    now: Callable[[], datetime],
+    key_candidates: KeyCandidates,
+) -> Rebuilt:
+    """`known`: uploads that were loaded before, in some reading; none of these may stay out."""
+    certificates: list[Certificate] = []
+    left_out: dict[str, str] = {}
+    loaded_at = times([m.file_id for m in files], before, now=now())
+    for m in files:
+        accepted = (m.origin or m.file_id) in known
+        try:
+            with conn.transaction():
+                certificate = load_within(
+                    org,
+                    conn=conn,
+                    manifest=m,
+                    batches=stream(m),
+                    run=run,
+                    now=now(),
+                    loaded_at=loaded_at[m.file_id],
+                    key_candidates=key_candidates,
+                    accepted=accepted,
+                )
+                require_same_rows(certificate, before)
+        except (SchemaDrift, FileNotLoaded) as error:
+            if accepted or not error.reasons:
+                raise
+            left_out |= error.reasons
+        else:
+            certificates.append(certificate)
+    return Rebuilt(certificates=certificates, left_out=left_out)

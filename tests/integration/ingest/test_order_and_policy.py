@@ -32,12 +32,10 @@ def landing_state(shop: Shop, file_id: str, state: str) -> None:
 
 
 def rebuilt(shop: Shop) -> dict[str, str]:
-    left_out: dict[str, str] = {}
-    rebuild_table(
-        shop.org, table=parse_table_name("sales"), user="a", settings=shop.settings,
-        left_out=left_out,
-    )  # fmt: skip
-    return left_out
+    done, _ = rebuild_table(
+        shop.org, table=parse_table_name("sales"), user="a", settings=shop.settings
+    )
+    return done.left_out
 
 
 def late(shop: Shop, first: str, second: str, name: str) -> list[Any]:
