@@ -26,12 +26,13 @@ ENOUGH = 200
 DEFAULT = {
     "slow": {80: (0.9, 0.6), 95: (1.6, 2.6)},
     "regular": {80: (1.2, 1.5), 95: (1.9, 2.9)},
+    "young": {80: (1.5, 1.6), 95: (2.7, 3.3)},
     "": {80: (0.85, 0.95), 95: (1.55, 1.9)},
 }
 """Lower and upper ends in spreads one step ahead by pool, for batches with few backtests: what the
 benchmarks' series show, others than slow ones a little widened. (Spare parts' upper ends are 0 to
 1.0 spreads at 80 %, the fewer periods have demand the lower, and 1.9 to 2.9 at 95 %.)"""
-GROWTH = {"slow": 0.0, "regular": 0.07, "": 0.15}
+GROWTH = {"slow": 0.0, "regular": 0.07, "young": 0.35, "": 0.15}
 """Growth of the default's squared width per step."""
 
 

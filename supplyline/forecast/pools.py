@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supplyline.forecast.classes import Pattern
+from supplyline.forecast.classes import ADI_CUT, Pattern
 from supplyline.forecast.methods import level, smoothing
 from supplyline.forecast.methods.logs import seasonal_theta
 from supplyline.forecast.methods.panel import Panel, panel_of
@@ -42,6 +42,9 @@ SHARES = {"windows": 2.0}
 """Equal weights count the methods of this table so many times: the learned windows already hold
 theta's forecast, and on sets they were not learned from they alone are as good as all others."""
 
+CLOSE, IN_LINE = 0.05, 0.7
+"""CV² and von Neumann's ratio below which fewer than eight values are forecast as a line."""
+
 Methods = Callable[[Sequence[Floats], int, int], Found]
 
 
@@ -49,11 +52,22 @@ def pool_of(values: Floats, pattern: Pattern, season: int) -> str:
     """Which methods suit a history."""
     if pattern.name in ("dead", "insufficient") or values.size < 4 or np.ptp(values) == 0:
         return "flat"
+    if pattern.name == "new" and _moves_slowly(values, pattern):
+        return "young"
     if pattern.name in ("intermittent", "lumpy", "new"):
         return "slow"
-    if season > 1 and values.size >= 2 * season + 4:
-        return "seasonal" if season <= LONG_SEASON else "long season"
+    if season > 1 and values.size >= 2 * season:
+        enough = season <= LONG_SEASON and values.size >= 2 * season + 4
+        return "seasonal" if enough else "long season"
     return "regular"
+
+
+def _moves_slowly(values: Floats, pattern: Pattern) -> bool:
+    """Whether a few values tell more than their mean: all with demand, and either close together
+    or in a line (steps small against the spread: von Neumann's ratio, 2 for noise)."""
+    if pattern.adi >= ADI_CUT:
+        return False
+    return bool(pattern.cv2 < CLOSE or (np.diff(values) ** 2).mean() < IN_LINE * values.var())
 
 
 def least_length(pool: str, season: int) -> int:
@@ -127,6 +141,7 @@ def _restored(panel: Panel, methods: dict[str, Floats], error: Floats) -> Found:
 POOLS: dict[str, Methods] = {
     "flat": _flat,
     "regular": _regular,
+    "young": _regular,
     "seasonal": _seasonal,
     "long season": _long_season,
     "slow": _slow,
