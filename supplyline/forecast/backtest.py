@@ -98,9 +98,9 @@ def spread_of(past: Floats, mean: Floats, *, pool: str, error: float, season: in
     Slow movers: the standard deviation of a count with the foretold mean and the past's variance
     to mean. Others: a geometric mean of the error one step ahead, the movement against last
     season, that within the last season, and the level, which together foretell the size of errors
-    over a horizon better than any of them does.
+    over a horizon better than any of them does. NaN before the first demand, which gives no unit.
     """
-    size = float(np.abs(past).mean()) or 1.0
+    size = float(np.abs(past).mean()) or float("nan")
     if pool in ("slow", "flat"):
         expected = abs(float(mean.mean())) + 0.02 * size
         apart = float(past.var()) / size if past.size > 1 else size

@@ -144,7 +144,7 @@ def _floored(low: Floats, *, slow: bool) -> Floats:
 
 def coverage(found: Fit, table: Table) -> dict[int, float]:
     """Share of the backtest's actuals inside the bands."""
-    known = np.isfinite(found.errors)
+    known = np.isfinite(found.errors / found.past_spreads[:, None])
     if not known.any():
         return {}
     out = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from supplyline.forecast.methods.panel import Panel, down
+from supplyline.forecast.methods.panel import Panel, down, scale_of
 from supplyline.forecast.series import Floats
 
 ALPHAS = np.array([0.0, 0.003, 0.006, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.35])
@@ -20,6 +20,9 @@ SMOOTH = 0.1
 """The constant of SBA and TSB."""
 SIMILAR = 30.0
 """How many horizons' evidence the similar items' count for."""
+
+NOTHING = 1e-12
+"""A mean squared error below this share of the squared mean counts as this share."""
 
 
 def levels(panel: Panel, horizon: int) -> tuple[Floats, Floats]:
@@ -56,7 +59,8 @@ def levels(panel: Panel, horizon: int) -> tuple[Floats, Floats]:
         miss = (future / ahead[:k])[:, None] - found[:k]
         squares[:k] += np.where(scored[:, None], miss * miss, 0.0)
         count[:k] += scored
-    log = np.log(np.maximum(squares / np.maximum(count, 1)[:, None], 1e-12))
+    least = NOTHING * scale_of(panel)[:, None] ** 2
+    log = np.log(np.maximum(squares / np.maximum(count, 1)[:, None], least))
     return found, np.column_stack([log, count / ahead])
 
 
