@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.requests import IDEMPOTENCY, caller, idempotency_key
+from backend.api.requests import IDEMPOTENCY, PageQuery, asked_for, caller, idempotency_key
 from backend.files.forms import OptionsForm, options_among
 from backend.files.models import Upload
 from backend.files.receiving import received
@@ -116,14 +116,22 @@ def accepted(upload: Upload) -> Response:
     return Response(body, status=status.HTTP_202_ACCEPTED)
 
 
+class FilesQuery(PageQuery):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=200)
+    table = serializers.CharField(required=False, help_text="of this table only")
+
+
 class FilesView(APIView):
     """The organization's files, newest first."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[FilesQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        org = own_org(caller(request))
+        org, asked = asked_for(FilesQuery, request)
         rows = Upload.objects.filter(org_id=org).select_related("run").order_by("-created_at")
-        return Response({"results": [describe(u) for u in rows[:200]], "count": rows.count()})
+        if "table" in asked:
+            rows = rows.filter(table=asked["table"])
+        page = rows[asked["offset"] : asked["offset"] + asked["limit"]]
+        return Response({"results": [describe(u) for u in page], "count": rows.count()})
 
 
 class FileView(APIView):

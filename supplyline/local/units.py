@@ -223,7 +223,8 @@ def probe_mongo(instance: Instance) -> None:
     try:
         mongo.ping(instance.settings.mongo_uri)
     except PyMongoError as error:
-        raise ServiceFailed(f"MongoDB does not answer: {error}") from error
+        said = str(error).partition(", full error:")[0].partition(", Topology Description:")[0]
+        raise ServiceFailed(f"MongoDB does not answer: {said}") from error
 
 
 def probe_backend(instance: Instance) -> None:

@@ -28,7 +28,13 @@ def storage_mapped() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageUnavailable(f"The file could not be stored: {error}.") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StorageUnavailable(
+            f"The file could not be stored: {error}.",
+            next_step="Make room where SUPPLYLINE_STORAGE_URL points, then try again."
+            if full
+            else None,
+        ) from error
 
 
 def to_disk(out: Any) -> None:

@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored
+from supplyline.errors import FileNotStored, StorageUnavailable
 from supplyline.storage import FileIdTaken, Storage
+from supplyline.storage.files import storage_mapped
 
 ORG = OrgId("1")
 
@@ -83,3 +84,14 @@ def test_drafts_whose_writer_died_are_swept(storage: Storage) -> None:
     assert storage.sweep(now=now + timedelta(hours=49)) == 1
     assert storage._fs.find(storage._root) == storage._fs.find(kept.url.rpartition("/")[0])
     assert content(storage, storage.find(ORG, "f2")) == b"a\n1\n"
+
+
+def test_a_full_disk_asks_for_room() -> None:
+    with (
+        pytest.raises(StorageUnavailable) as caught,
+        storage_mapped(),
+        Path("/dev/full").open("wb") as full,
+    ):
+        full.write(b"x" * 100_000)
+    assert "No space left" in caught.value.detail
+    assert caught.value.advice.startswith("Make room")

@@ -72,7 +72,7 @@ def choose(opened: Opened, options: ParseOptions) -> Found:
     reasons = [f"sheet {chosen!r} of {len(sheets)}"]
     if others:
         shown = ", ".join(others[:20]) + (f" and {len(others) - 20} more" * (len(others) > 20))
-        reasons.append(f"not read: {shown}; give --sheet for another")
+        reasons.append(f"not read: {shown}; name another with `sheet`")
     if opened.format in {"xls", "xlsb"}:
         reasons.append(f"{opened.format}: cells with an error, if there are any, are read as empty")
     return Found(

@@ -173,3 +173,17 @@ def test_a_viewer_may_not_upload(bob: Person) -> None:
 def test_a_hostile_file_name_stays_in_its_folder(alice: Person) -> None:
     body = send(alice, name="../../../etc/passwd.csv", table="products").json()
     assert body["name"] == "passwd.csv"
+
+
+def test_the_list_of_files_has_pages_and_refuses_what_it_does_not_know(alice: Person) -> None:
+    names = [f"f{n}.csv" for n in range(3)]
+    for name in names:
+        send(alice, name=name, table="products" if name == "f1.csv" else "stock")
+
+    def listed(asked: str) -> list[str]:
+        return [one["name"] for one in alice.client.get(f"/api/files/?{asked}").json()["results"]]
+
+    assert listed("limit=2") == ["f2.csv", "f1.csv"]
+    assert listed("limit=2&offset=2")[0] == "f0.csv"
+    assert listed("table=products&limit=1") == ["f1.csv"]
+    assert alice.client.get("/api/files/?limit=abc").json()["code"] == "invalid_payload"

@@ -101,7 +101,7 @@ def test_a_file_without_a_row_says_so_and_which_sheets_were_left_out(shop: Shop)
     shop.put("f1", out.getvalue(), name="sales.xlsx")
     expected = [
         "no row came out of sheet 'Data': it has a header and nothing below it",
-        "not read: 'Old' (hidden, 1 row); give --sheet for another",
+        "not read: 'Old' (hidden, 1 row); name another with `sheet`",
     ]
     assert shop.ingest("f1")["remarks"] == expected
     shop.load()

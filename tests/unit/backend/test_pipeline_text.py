@@ -124,3 +124,15 @@ def test_what_a_forecast_could_not_use_and_what_was_refused_is_said() -> None:
     assert "`aliases`" in told
     table = {**STATUS["tables"][0], "refused": [{"name": "b[1].csv", "reason": "It lacks sku."}]}
     assert "- refused: b[1].csv: It lacks sku." in printed({**STATUS, "tables": [table]}, width=80)
+
+
+def test_the_audit_trail_cuts_no_id() -> None:
+    run = f"load__ingest__{'a' * 32}"
+    event = {"seq": 7, "at": "2026-11-25T20:01:02+00:00", "kind": "table_settings.saved",
+             "actor": "user_789", "subject": "p" * 48, "run_id": run}  # fmt: skip
+    chain = {"ok": True, "events": 7, "anchor": "7:abc"}
+    answer = {"events": [event, {**event, "seq": 6, "run_id": None}], "chain": chain}
+    told = printed(answer, width=80, action="audit").splitlines()
+    assert told[0].split() == ["seq", "at", "kind", "actor", "subject", "run"]
+    assert told[1].split()[2:] == [event[k] for k in ("kind", "actor", "subject", "run_id")]
+    assert told[2].split()[0] == "6"

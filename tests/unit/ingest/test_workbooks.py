@@ -78,7 +78,7 @@ def test_sheets_that_are_not_read_are_named_with_their_rows() -> None:
     told = preview(io.BytesIO(data), name="a.xlsx", options=ParseOptions())
     assert told["layout"]["reasons"][:2] == (
         "sheet 'Data' of 3",
-        "not read: 'Old' (hidden, 5 rows), 'Notes' (2 rows); give --sheet for another",
+        "not read: 'Old' (hidden, 5 rows), 'Notes' (2 rows); name another with `sheet`",
     )
     assert told["remarks"] == [told["layout"]["reasons"][1]]
     assert [row[0] for row in cells(read(data, sheet="Old"))] == ["A0", "A1", "A2", "A3"]
@@ -96,7 +96,7 @@ def test_a_sheet_too_large_to_be_looked_at_costs_no_other() -> None:
     reading = read(out.getvalue())
     assert reading.layout.sheet == "Data"
     assert len(cells(reading)) == 30
-    assert "not read: 'Far'; give --sheet for another" in reading.layout.reasons
+    assert "not read: 'Far'; name another with `sheet`" in reading.layout.reasons
 
 
 def test_errors_keep_their_text() -> None:

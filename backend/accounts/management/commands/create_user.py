@@ -7,6 +7,8 @@ import os
 import secrets
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from backend.accounts.models import Role
 from backend.accounts.services import create_user
 from backend.api.commands import OwnCommand
@@ -31,7 +33,7 @@ class Command(OwnCommand):
 
     def run(self, **options: Any) -> Any:
         made = secrets.token_urlsafe(15) if options["generate_password"] else ""
-        password = made or os.environ.get("SUPPLYLINE_NEW_PASSWORD") or getpass.getpass()
+        password = made or os.environ.get("SUPPLYLINE_NEW_PASSWORD") or _asked()
         user = create_user(
             options["username"],
             password=password,
@@ -52,3 +54,14 @@ class Command(OwnCommand):
         )
         if "password" in answer:
             self.stdout.write(f"Password, shown this once: {answer['password']}")
+
+
+def _asked() -> str:
+    try:
+        return getpass.getpass()
+    except EOFError:
+        raise CommandError(
+            "There is no terminal to ask for the password.\n"
+            "Set SUPPLYLINE_NEW_PASSWORD, or let --generate-password make one.",
+            returncode=2,
+        ) from None

@@ -140,12 +140,15 @@ def _cell(value: object) -> str:
 
 
 def audit(answer: dict[str, Any], console: Console) -> None:
-    grid = Table("seq", "at", "kind", "actor", "subject", "run")
-    for e in answer["events"]:
-        grid.add_row(
-            str(e["seq"]), str(e["at"])[:19], e["kind"], e["actor"], e["subject"], e["run_id"]
-        )
-    console.print(grid)
+    heads = ("seq", "at", "kind", "actor", "subject", "run")
+    rows = [
+        (str(e["seq"]), str(e["at"])[:19], e["kind"], e["actor"], e["subject"], e["run_id"] or "")
+        for e in answer["events"]
+    ]  # fmt: skip
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    for cells in (heads, *rows):  # ids are for copying: none is cut
+        line = "  ".join(set_cell_size(c, w) for c, w in zip(cells, widths, strict=True))
+        console.print(line.rstrip(), **PLAIN)
     chain = answer["chain"]
     if chain["ok"]:
         console.print(
