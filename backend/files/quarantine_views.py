@@ -26,7 +26,7 @@ from backend.files.forms import OptionsForm, options_among
 from backend.files.receiving import received
 from backend.files.services import accept_upload
 from backend.files.views import accepted, find_upload
-from supplyline import overview
+from supplyline import quarantine
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
 from supplyline.storage import Storage
@@ -48,7 +48,7 @@ class QuarantineView(APIView):
         org = own_org(caller(request))
         upload = find_upload(org, file_id)
         asked = query(QuarantineQuery, request)
-        lines = overview.quarantine_lines(
+        lines = quarantine.lines(
             org,
             file_id=upload.file_id,
             open_only=not asked["all"],
@@ -122,5 +122,5 @@ class ReplayView(APIView):
 
 
 def _require_rows(org: OrgId, file_id: str) -> None:
-    if not overview.has_quarantine(org, file_id=file_id, settings=supplyline_settings.get()):
+    if not quarantine.has_rows(org, file_id=file_id, settings=supplyline_settings.get()):
         raise NothingToReplay(f"No row of {file_id} was set aside.")

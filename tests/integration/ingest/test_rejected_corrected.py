@@ -9,7 +9,8 @@ import pytest
 
 from supplyline.errors import SchemaDrift
 from supplyline.operations import rebuild_table, undo_load
-from supplyline.overview import organization_overview, quarantine_lines
+from supplyline.overview import organization_overview
+from supplyline.quarantine import lines as quarantine_lines
 from supplyline.tables import change_table, rejected_rows
 from tests.integration.ingest.conftest import Shop
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +99,12 @@ def test_every_path_that_is_written_down_is_there() -> None:
             except Resolver404:
                 wrong.append((page, path))
     assert wrong == []
+
+
+def test_the_layers_that_are_written_down_are_those_that_are_held() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (c["layers"] for c in contracts if c["type"] == "layers")
+    assert " > ".join(f"`{layer}`" for layer in layers) in " ".join(
+        PAGES["architecture.md"].split()
+    )
