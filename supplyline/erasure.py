@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
+import psycopg
 from psycopg import sql
 
 from supplyline import settings as environment
@@ -23,7 +24,7 @@ from supplyline.faults import reach
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
 from supplyline.storage import Storage
-from supplyline.tenancy.connections import connect_admin, session, unavailable_mapped
+from supplyline.tenancy.connections import Connection, connect_admin, session, unavailable_mapped
 from supplyline.tenancy.names import database_name, parse_org_id, role_name
 from supplyline.tenancy.provisioning import drop
 
@@ -62,6 +63,8 @@ def erase_organization(
 
     Answers `{org, found, was: {files, bytes, file_list: [{path, size}], documents, collections,
     tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone, at}`.
+    A table's rows are None when they could not be counted: an open session has locked it, or the
+    organization has taken its own right to read it.
     `found`: whether there was anything of it, which an id that was mistyped has not; `audit_head`
     is the number and hash of the last event: it seals the trail that went with the database.
     """
@@ -109,14 +112,24 @@ def _database(org: OrgId, config: Settings) -> Json:
             ).fetchall()
             tables = {}
             for (name,) in names:
-                row = conn.execute(
-                    sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", name))
-                ).fetchone()
-                tables[name] = row[0] if row else 0
+                tables[name] = _rows(conn, name)
             number, digest = events.head(conn)
     except OrganizationNotFound:
         return {"tables": {}, "audit_head": None}
     return {"tables": tables, "audit_head": {"seq": number, "hash": digest}}
+
+
+def _rows(conn: Connection, name: str) -> int | None:
+    """How many rows a table has; None when it is locked, or the organization barred itself."""
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '10s'")
+            row = conn.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", name))
+            ).fetchone()
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
+        return None
+    return row[0] if row else 0
 
 
 def _left(org: OrgId, config: Settings) -> Json:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import psycopg
 from psycopg import sql
 
 from supplyline.audit import events
@@ -115,9 +116,17 @@ def _settle_key(
 
 
 def _drop(conn: Connection, table: TableName) -> None:
-    take_exclusively(conn, (table, f"{table}_history"))
-    for name in (table, f"{table}_history"):
-        conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
+    relations = (table, f"{table}_history")
+    take_exclusively(conn, relations)
+    try:
+        for name in relations:
+            conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise SchemaDrift(
+            f"Table {table} cannot be made again: {error.diag.message_detail}.",
+            next_step="Drop what rests on it, run `supplyline rebuild`, and make it again.",
+            table=table,
+        ) from error
     records.forget(conn, table)
     reach("rebuild.dropped")
 

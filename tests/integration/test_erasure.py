@@ -18,6 +18,7 @@ from supplyline.erasure import erase_organization
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.storage import Storage
+from supplyline.tenancy.connections import connect
 from tests.faults.test_p05_readers_never_see_half import wait_stopped
 from tests.faults.worker import REFUSED
 
@@ -89,3 +90,14 @@ def test_an_ingest_that_goes_on_after_the_erasure_leaves_nothing(
     with open_landing(engine_settings) as landing:
         assert landing.collections(full) == {}
     assert Storage(engine_settings.storage_url).everything(full) == []
+
+
+def test_an_organization_cannot_keep_itself_from_being_erased(
+    full: OrgId, engine_settings: Settings
+) -> None:
+    with connect(full, settings=engine_settings) as conn:
+        conn.execute("REVOKE ALL ON sales FROM CURRENT_USER")
+    proof = erase_organization(full, settings=engine_settings)
+    assert proof["gone"]
+    assert proof["was"]["tables"]["sales"] is None
+    assert proof["was"]["tables"]["sales_history"] == 0

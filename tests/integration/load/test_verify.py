@@ -17,7 +17,13 @@ from pymongo import MongoClient
 
 from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
-from supplyline.errors import FileNotStored, LandingDamaged, TableDamaged, TableNotLanded
+from supplyline.errors import (
+    FileNotStored,
+    LandingDamaged,
+    SchemaDrift,
+    TableDamaged,
+    TableNotLanded,
+)
 from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
 from supplyline.stages import run_ingest, run_load
@@ -431,3 +437,11 @@ def test_rows_that_landing_lost_are_taken_from_the_stored_file_or_nothing_is_don
 def test_a_table_that_never_was_is_not_rebuilt(fresh: Shop) -> None:
     with pytest.raises(TableNotLanded):
         rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+
+
+def test_a_table_that_a_view_rests_on_is_not_rebuilt_and_it_is_said(fresh: Shop) -> None:
+    fresh.put("a", FILES["a"])
+    fresh.sql("CREATE VIEW of_mine AS SELECT id FROM t")
+    with pytest.raises(SchemaDrift, match="view of_mine depends on table t"):
+        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert fresh.verify().holds
