@@ -144,8 +144,9 @@ def rebuild_table(
         open_landing(settings) as landing,
         connect(org, settings=settings) as conn,
     ):
-        manifests = landing.manifests(org, table=table)
-        if not manifests and not load.certificates(conn, table=table, limit=1):
+        if not landing.manifests(org, table=table) and not load.certificates(
+            conn, table=table, limit=1
+        ):
             raise TableNotLanded(f"Organization {org} has no file of a table {table}.")
         conn.commit()
         rows = Rows(org, landing=landing, settings=settings)
@@ -154,7 +155,7 @@ def rebuild_table(
                 org,
                 conn=conn,
                 table=table,
-                manifests=[m for m in manifests if m.state == "closed"],
+                manifests=lambda: landing.manifests(org, table=table, state="closed"),
                 stream=rows,
                 run=_run("rebuild", user),
                 now=_now,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from supplyline import settings as environment
@@ -217,7 +218,8 @@ def run_load(
         }  # fmt: skip
         try:
             if redo:
-                again = rebuild(org, manifests=manifests, **parts)
+                closed = partial(landing.manifests, org, table=name, state="closed")
+                again = rebuild(org, manifests=closed, **parts)
                 done, left_out = again.certificates, again.left_out
             else:
                 done, left_out = load_files(org, manifests=waiting, **parts), {}

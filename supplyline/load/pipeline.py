@@ -20,7 +20,7 @@ from supplyline.contracts import (
     TableSettings,
     file_remarks,
 )
-from supplyline.errors import FileNotLoaded, SchemaDrift
+from supplyline.errors import DatabaseUnavailable, FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, records, schema, sums, types
 from supplyline.load.ahead import ahead
@@ -122,6 +122,7 @@ def load_files(
                 lock_table(conn, table)
                 if records.has_receipt(conn, manifest.file_id):
                     continue
+                _require_in_place(conn, manifest)
                 certificate = load_within(
                     org,
                     conn=conn,
@@ -149,6 +150,15 @@ def load_files(
         drifts[0].reasons = refused
         raise drifts[0]
     return out
+
+
+def _require_in_place(conn: Connection, manifest: Manifest) -> None:
+    """Whoever called has seen that the file is not late; another load may have come between."""
+    if late(conn, table=manifest.table, manifests=[manifest]):
+        raise DatabaseUnavailable(
+            f"A file behind {manifest.name} was loaded meanwhile.",
+            next_step="Try again: the table is then made in the order of its files.",
+        )
 
 
 def lock_table(conn: Connection, table: TableName) -> None:

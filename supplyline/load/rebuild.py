@@ -43,7 +43,7 @@ def rebuild(
     *,
     conn: Connection,
     table: TableName,
-    manifests: Sequence[Manifest],
+    manifests: Callable[[], Sequence[Manifest]],
     stream: Stream,
     run: RunRef,
     now: Callable[[], datetime],
@@ -52,6 +52,7 @@ def rebuild(
 ) -> Rebuilt:
     """Makes the table again from the manifests that count, without the files that were undone.
 
+    `manifests`: asked once no other load of the table can come between; the closed ones count.
     `key`: a new business key, () for none, None to keep it; with `key_candidates` one that was
     not configured is proposed anew. A file that was never loaded and cannot be stays out. Raises
     LandingDamaged when a loaded file's rows are not there as they were, and as `load_files` does;
@@ -62,14 +63,15 @@ def rebuild(
         undone = records.undone_file_ids(conn, table)
         loaded = records.loaded_file_ids(conn, table)
         before = standing_loads(conn, table)
-        require_manifests(table, before, manifests)
+        landed = manifests()
+        require_manifests(table, before, landed)
         _settle_key(conn, table, key, propose=key_candidates is not None, run=run, now=now)
         _drop(conn, table)
         done = _load_again(
             org,
             conn=conn,
-            files=[m for m in current(manifests) if m.file_id not in undone],
-            known={m.origin or m.file_id for m in manifests if m.file_id in loaded},
+            files=[m for m in current(landed) if m.file_id not in undone],
+            known={m.origin or m.file_id for m in landed if m.file_id in loaded},
             before=before,
             stream=stream,
             run=run,

@@ -209,7 +209,7 @@ def test_rebuild_from_landing_gives_the_same_rows(house: House) -> None:
     before = house.rows(STATE)
     again = rebuild(
         house.org, conn=house.conn, table=TABLE,
-        manifests=house.landing.manifests(house.org, table=TABLE),
+        manifests=lambda: house.landing.manifests(house.org, table=TABLE),
         stream=lambda m: house.landing.stream(house.org, manifest=m), run=RUN, now=lambda: NOW,
     )  # fmt: skip
     house.conn.commit()
@@ -241,7 +241,7 @@ def test_loaded_again_versions_keep_the_periods_in_which_they_were_valid(
     else:
         manifests = days
     rebuild(
-        house.org, conn=house.conn, table=TABLE, manifests=manifests,
+        house.org, conn=house.conn, table=TABLE, manifests=lambda: manifests,
         stream=lambda m: house.landing.stream(house.org, manifest=m), run=RUN, now=lambda: NOW,
     )  # fmt: skip
     house.conn.commit()
@@ -266,7 +266,7 @@ def test_rebuild_without_the_key_keeps_every_line(house: House) -> None:
     assert second.verdict == "partial"
     rebuild(
         house.org, conn=house.conn, table=TABLE, key=(),
-        manifests=house.landing.manifests(house.org, table=TABLE),
+        manifests=lambda: house.landing.manifests(house.org, table=TABLE),
         stream=lambda m: house.landing.stream(house.org, manifest=m), run=RUN, now=lambda: NOW,
     )  # fmt: skip
     house.conn.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,12 +20,14 @@ from pymongo import MongoClient
 from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import (
+    DatabaseUnavailable,
     FileNotStored,
     LandingDamaged,
     SchemaDrift,
     TableDamaged,
     TableNotLanded,
 )
+from supplyline.load import pipeline
 from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
 from supplyline.stages import run_ingest, run_load
@@ -36,6 +40,7 @@ from supplyline.tenancy.provisioning import provision
 from supplyline.verification import Report, verify_table
 
 TABLE = parse_table_name("t")
+rebuilding = importlib.import_module("supplyline.load.rebuild")  # not the function of that name
 RUN = RunRef(run_id="r", user_id="u")
 FILES = {
     "a": b"id,a,n,d\n1,x,1.5,2024-01-01\n2,y,2.50,2024-01-02\n3,z,,\n",
@@ -445,3 +450,48 @@ def test_a_table_that_a_view_rests_on_is_not_rebuilt_and_it_is_said(fresh: Shop)
     with pytest.raises(SchemaDrift, match="view of_mine depends on table t"):
         rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
     assert fresh.verify().holds
+
+
+def meanwhile(patch: pytest.MonkeyPatch, module: ModuleType, work: Callable[[], None]) -> None:
+    """Does `work` once, at the moment at which the module wants the table's lock."""
+    lock = pipeline.lock_table
+
+    def first(*arguments: Any) -> None:
+        patch.setattr(module, "lock_table", lock)
+        work()
+        lock(*arguments)
+
+    patch.setattr(module, "lock_table", first)
+
+
+def test_a_file_that_is_loaded_before_a_rebuild_begins_is_in_it(
+    fresh: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.put("a", FILES["a"])
+    meanwhile(monkeypatch, rebuilding, lambda: fresh.put("b", FILES["b"]))
+    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert fresh.ask("SELECT id, a FROM t ORDER BY id") == [
+        (1, "x2"), (2, "y"), (3, "z"), (4, "w"),
+    ]  # fmt: skip
+    assert fresh.verify(anew=True).holds
+
+
+def test_a_load_that_another_overtook_is_repeated_in_order(
+    fresh: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.put("a", FILES["a"])
+    fresh.put("b", FILES["b"], load=False)
+
+    def overtake() -> None:
+        """The file behind is loaded by a run that did not see this one closed yet."""
+        with fresh.collection(":manifests") as manifests:
+            manifests.update_one({"_id": "b"}, {"$set": {"state": "open"}})
+            fresh.put("c", FILES["c"])
+            manifests.update_one({"_id": "b"}, {"$set": {"state": "closed"}})
+
+    meanwhile(monkeypatch, pipeline, overtake)
+    with pytest.raises(DatabaseUnavailable, match="loaded meanwhile"):
+        run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
+    run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
+    assert fresh.ask("SELECT a, n::text FROM t WHERE id = 1") == [("x3", "1.50")]
+    assert fresh.verify(anew=True).holds
