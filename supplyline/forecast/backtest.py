@@ -20,6 +20,7 @@ from supplyline.forecast.pools import (
     least_length,
     pool_of,
     recent,
+    season_in,
     seasonal_naive,
 )
 from supplyline.forecast.series import Floats
@@ -162,7 +163,7 @@ def _stages(n: int, *, horizon: int, pool: str, season: int) -> list[tuple[int, 
     horizon fits behind the least that a season needs, the methods without season are tested, as
     they would have been used then."""
     least = least_length(pool, season)
-    if n - horizon < least and pool in ("seasonal", "long season"):
+    if n - horizon < least and season_in(pool, season) > 1:
         at = origins(n, horizon=horizon, least=least_length("regular", season))
         return [(o, pool if o >= least else "regular") for o in at]
     return [(o, pool) for o in origins(n, horizon=horizon, least=least)]
@@ -176,7 +177,7 @@ def slow_prior(raws: Sequence[Raw]) -> Floats:
 
 def weigh(raw: Raw, *, season: int, prior: Floats) -> Fit:
     """One series' forecast and backtest from its methods."""
-    m = season if raw.pool in ("seasonal", "long season") else 1
+    m = season_in(raw.pool, season)
     horizon = raw.now.methods.shape[1]
     actuals = [_padded(raw.values[v.seen : v.seen + horizon], horizon) for v in raw.past]
     own = _own_errors(raw, actuals)

@@ -45,6 +45,10 @@ theta's forecast, and on sets they were not learned from they alone are as good 
 CLOSE, IN_LINE = 0.05, 0.7
 """CV² and von Neumann's ratio below which fewer than eight values are forecast as a line."""
 
+HOURS = (24, 48, 96)
+"""Seasons of a day: where the days of the week differ, the season is the week."""
+NEARER = 0.9
+
 Methods = Callable[[Sequence[Floats], int, int], Found]
 
 
@@ -57,9 +61,26 @@ def pool_of(values: Floats, pattern: Pattern, season: int) -> str:
     if pattern.name in ("intermittent", "lumpy", "new"):
         return "slow"
     if season > 1 and values.size >= 2 * season:
+        if season in HOURS and _weeks_differ(values, season):
+            return "week of hours"
         enough = season <= LONG_SEASON and values.size >= 2 * season + 4
         return "seasonal" if enough else "long season"
     return "regular"
+
+
+def season_in(pool: str, season: int) -> int:
+    """The periods of the season that a pool's methods follow, 1 for none."""
+    return {"seasonal": season, "long season": season, "week of hours": 7 * season}.get(pool, 1)
+
+
+def _weeks_differ(values: Floats, day: int) -> bool:
+    """Whether the last two of three weeks or more are clearly nearer to the same hours a week ago
+    than to those of the day before."""
+    if values.size < 21 * day:
+        return False
+    late = values[-14 * day :]
+    week, before = values[-21 * day : -7 * day], values[-15 * day : -day]
+    return bool(np.abs(late - week).mean() < NEARER * np.abs(late - before).mean())
 
 
 def _moves_slowly(values: Floats, pattern: Pattern) -> bool:
@@ -72,13 +93,14 @@ def _moves_slowly(values: Floats, pattern: Pattern) -> bool:
 
 def least_length(pool: str, season: int) -> int:
     """The shortest history on which a backtest of the pool says something."""
-    return 2 * season + 4 if pool in ("seasonal", "long season") else 4
+    length = season_in(pool, season)
+    return 2 * length + 4 if length > 1 else 4
 
 
 def recent(values: Floats, pool: str, season: int) -> Floats:
     """The part of a history that the pool's methods look at."""
-    if pool in ("seasonal", "long season"):
-        return values[-max(RECENT, 3 * season + 1) :]
+    if (length := season_in(pool, season)) > 1:
+        return values[-max(RECENT, 3 * length + 1) :]
     return values[-10 * RECENT :]
 
 
@@ -119,6 +141,10 @@ def _long_season(histories: Sequence[Floats], horizon: int, season: int) -> Foun
     return _restored(panel, {n: profile.restore(f) for n, f in found.items()}, error)
 
 
+def _week_of_hours(histories: Sequence[Floats], horizon: int, season: int) -> Found:
+    return _long_season(histories, horizon, season_in("week of hours", season))
+
+
 def _slow(histories: Sequence[Floats], horizon: int, season: int) -> Found:
     del season
     panel = panel_of(histories)
@@ -144,6 +170,7 @@ POOLS: dict[str, Methods] = {
     "young": _regular,
     "seasonal": _seasonal,
     "long season": _long_season,
+    "week of hours": _week_of_hours,
     "slow": _slow,
 }
 

@@ -126,7 +126,8 @@ def _fit(panel: Panel, model: Model, horizon: int, season: int) -> tuple[Floats,
             squares=np.zeros(shape),
             logs=np.zeros(shape),
         )
-        _run(few, model, grid, state, season)
+        with np.errstate(over="ignore", invalid="ignore"):  # sets that explode are never the best
+            _run(few, model, grid, state, season)
         n = few.length[:, None]
         found = n * np.log(np.maximum(state.squares, 1e-12) / n) + 2 * state.logs
         best = np.where(np.isfinite(found), found, np.inf).argmin(axis=1)

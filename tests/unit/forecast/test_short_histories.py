@@ -1,6 +1,8 @@
-"""Histories of a few periods and of hardly two seasons: what they tell is used."""
+"""Histories of a few periods, of hardly two seasons, of hours: what they tell is used."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import pytest
@@ -46,3 +48,20 @@ def test_a_few_scattered_values_are_forecast_by_their_mean() -> None:
     found = forecast(np.array([3.0, 9.0, 1.0, 7.0, 2.0, 8.0]), horizon=3, season=1)
     assert 4 < found.mean[0] < 6.5
     assert found.lo[95][0] == 0
+
+
+def test_hours_follow_the_week_where_its_days_differ() -> None:
+    hour = np.arange(24 * 28 + 48)
+    day = 100 + 40 * np.sin(hour * np.pi / 12)
+    week = day * np.where(hour // 24 % 7 >= 5, 0.5, 1.0)
+    noise = np.random.default_rng(5).normal(0, 2, hour.size)
+    for values, least in ((week + noise, 8), (day + noise, 4)):
+        found = forecast(values[:-48], horizon=48, season=24)
+        assert np.abs(found.mean - values[-48:]).mean() < least
+
+
+def test_parameters_that_explode_are_no_matter() -> None:
+    values = np.random.default_rng(0).normal(0, 20, 1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(forecast(values, horizon=13, season=4).mean).all()
