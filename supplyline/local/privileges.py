@@ -50,13 +50,22 @@ def plan(*, program: Path, folder: Path) -> Drop:
 
 
 def of_existing(folder: Path) -> Drop:
-    """The way that was chosen when the data folder was made: its owner tells."""
+    """The way that was chosen when the data folder was made: its owner tells. Raises ServiceFailed
+    where that one cannot reach it, as when it was copied elsewhere."""
     if os.geteuid() != 0:
         return Drop()
     owner = folder.stat()
     if owner.st_uid == 0:
         return Drop(prefix=_NAMESPACE)
-    return Drop(user=owner.st_uid, group=owner.st_gid)
+    account = Drop(user=owner.st_uid, group=owner.st_gid)
+    if not _works(["test", "-x", str(folder)], account):
+        raise ServiceFailed(
+            f"PostgreSQL's data folder {folder} belongs to user id {owner.st_uid}, who cannot enter"
+            " it.",
+            next_step="Let others pass through the folders above it (`chmod o+x`), or move it to "
+            "where they may.",
+        )
+    return account
 
 
 def _account(name: str) -> Drop | None:

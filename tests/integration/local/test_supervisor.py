@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+import pymongo
 import pytest
 
 from supplyline.local import control, environment, units
@@ -216,3 +217,32 @@ def test_env_lets_a_client_in_and_status_says_what_is_wrong_without_it(supplylin
     strange = replace(instance, secrets={**instance.secrets, "postgres_superuser": "wrong"})
     with pytest.raises(units.ServiceFailed, match="does not answer"):
         units.probe_postgres(strange)
+
+
+def test_a_copy_of_the_stopped_folder_is_the_instance_elsewhere(supplyline, watchdog):
+    supplyline("up", "--quiet", *ONLY)
+    supplyline.sql("CREATE TABLE kept AS SELECT 7 AS n")
+    uri = environment.describe(supplyline.home, supplyline.env).settings.mongo_uri
+    with pymongo.MongoClient(uri) as client:
+        client["client_data"]["kept"].insert_one({"_id": 7})
+    supplyline("down")
+    folder, elsewhere = supplyline.home.path.parent, watchdog.folder()
+    packed = elsewhere / "backup.tar"
+    subprocess.run(
+        ["tar", "-C", str(folder), "-cpf", str(packed), "--exclude=run/logs", "run"], check=True
+    )
+    subprocess.run(["tar", "-C", str(elsewhere), "-xpf", str(packed)], check=True)
+    restored = Command(elsewhere / "run")
+    try:
+        if os.geteuid() == 0 and restored.home.postgres.stat().st_uid != 0:
+            elsewhere.chmod(0o700)
+            with pytest.raises(AssertionError, match="who cannot enter it"):
+                restored("up", "--quiet", "--only", "postgres")
+            elsewhere.chmod(0o711)
+        restored("up", "--quiet", *ONLY)
+        assert restored.sql("SELECT n FROM kept") == (7,)
+        uri = environment.describe(restored.home, restored.env).settings.mongo_uri
+        with pymongo.MongoClient(uri) as client:
+            assert client["client_data"]["kept"].find_one() == {"_id": 7}
+    finally:
+        restored("down")
