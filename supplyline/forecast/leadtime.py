@@ -7,7 +7,7 @@ S; the order arrives L periods later. Units short per cycle are
     ESC(S) = E[(D_{L+R} - S)+] - E[(D_L - S)+]
 
 and the fill rate is 1 - ESC / E[D_R]. Demand over a span is negative binomial where its variance
-exceeds its mean (Syntetos, Lengu and Babai 2013), Poisson where not, and gamma where the
+exceeds its mean (Syntetos, Lengu and Babai 2013), nearly Poisson where not, and gamma where the
 quantities are large.
 """
 
@@ -21,7 +21,8 @@ from supplyline.forecast import survival
 from supplyline.forecast.grain import grain_of
 from supplyline.forecast.series import Floats
 
-GRID = 512
+STEPS = 64
+"""Levels tried at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,43 +64,31 @@ def _clustered(values: Floats, *, longest: int) -> float:
     return max((float((sums[w:] - sums[:-w]).var(ddof=1)) / w for w in windows), default=0.0)
 
 
-def _grid(span: Span) -> Floats:
-    """Levels to try: whole units of countable demand, GRID steps where it is more."""
-    top = span.mean + 12 * np.sqrt(span.variance) + 10
-    step = max(1.0, np.ceil(top / GRID)) if top > GRID else 1.0
-    return np.arange(0, top + step, step)
-
-
-def expected_short(span: Span, levels: Floats, *, like: Span | None = None) -> Floats:
-    """E[(D - S)+] at each level, by summing the survival function above it.
-
-    `like`: the span whose kind of distribution is taken; differences need the same for both.
-    """
-    if span.mean <= 0:
-        return np.zeros_like(levels)
-    kind = like or span
-    step = levels[1] - levels[0] if levels.size > 1 else 1.0
-    if step > 1 or kind.mean > GRID:
-        shape = span.mean**2 / max(span.variance, 1e-9)
-        above = survival.gamma(levels, shape=shape, scale=span.mean / shape)
-    elif kind.variance > kind.mean * 1.01:
-        p = span.mean / max(span.variance, span.mean * 1.001)
-        above = survival.negative_binomial(levels, size=span.mean * p / (1 - p), chance=p)
-    else:
-        above = survival.poisson(levels, mean=span.mean)
-    # E[(D-S)+] = sum_{k>=S} P(D > k): summed from the top of the grid down.
-    tail = np.cumsum(above[::-1])[::-1] * step
-    return np.asarray(tail, dtype=float)
-
-
 def _fill(lead: Span, both: Span, levels: Floats) -> Floats:
-    """Fill rate at each level, in whole units: 1 - ESC / E[D_R]."""
-    esc = expected_short(both, levels) - expected_short(lead, levels, like=both)
-    wanted = both.mean - lead.mean
-    # ESC is not monotone at the very left; from its maximum on it falls.
-    fill = np.maximum.accumulate(1 - np.clip(esc / wanted, 0.0, 1.0))
-    fill[levels < lead.mean] = 0.0
-    return fill
+    """Fill rate at each level, in whole units: 1 - ESC / E[D_R]; none below the mean of the lead
+    time, where ESC is not monotone."""
+    short = survival.expected_short(
+        np.array([both.mean, lead.mean]),
+        np.array([both.variance, lead.variance]),
+        levels[None, :],
+        volume=np.full(2, both.mean),
+    )
+    fill = 1 - np.clip((short[0] - short[1]) / (both.mean - lead.mean), 0.0, 1.0)
+    return np.asarray(np.where(levels < lead.mean, 0.0, np.maximum.accumulate(fill)), dtype=float)
+
+
+def _least(lead: Span, both: Span, target: float) -> float:
+    """The least whole level whose fill rate is the target, to a part in STEPS² of where demand
+    ends: by steps, and by smaller ones in the last of these."""
+    low, top = -1.0, float(np.ceil(both.mean + 12 * np.sqrt(both.variance) + 10))
+    for _ in range(2):
+        tried = np.unique(np.ceil(np.linspace(low, top, STEPS + 1)[1:]))
+        reached = _fill(lead, both, tried) >= target
+        if not reached.any():
+            return top
+        first = int(np.argmax(reached))
+        low, top = (float(tried[first - 1]) if first else low), float(tried[first])
+    return top
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,20 +139,16 @@ def levels_for(
         values / unit, rate=rate / unit, lead_time=lead_time, review=review,
         lead_time_sd=lead_time_sd,
     )  # fmt: skip
-    tried = _grid(both)
-    fill = _fill(lead, both, tried)
     sd = float(np.sqrt(both.variance))
     out = {}
     for target in targets:
-        reached = np.flatnonzero(fill >= target)
-        at = int(reached[0]) if reached.size else tried.size - 1
-        amount = grain.up(float(tried[at]))
+        amount = grain.up(_least(lead, both, target))
         out[target] = Level(
             amount=amount,
             mean=both.mean * unit,
             sd=sd * unit,
             factor=(amount / unit - both.mean) / sd if sd > 0 else 0.0,
-            fill=float(np.interp(amount / unit, tried, fill)),
+            fill=float(_fill(lead, both, np.array([amount / unit]))[0]),
         )
     return out
 
@@ -179,6 +164,6 @@ def stockout(
         values / unit, rate=rate / unit, lead_time=lead_time, review=0.0, lead_time_sd=lead_time_sd
     )
     step = max(1.0, span.mean / 200)
-    levels = np.asarray(max(position, 0.0) / unit + np.arange(402) * step, dtype=float)
-    short = expected_short(span, levels)
+    levels = max(position, 0.0) / unit + np.array([[0.0, step]])
+    short = survival.expected_short(np.array([span.mean]), np.array([span.variance]), levels)[0]
     return float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)), float(short[0]) * unit

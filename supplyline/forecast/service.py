@@ -54,24 +54,10 @@ def happened(law: Law, future: Floats, levels: Floats, *, lead_time: int, review
 def foreseen(law: Law, levels: Floats, *, lead_time: int, review: int) -> Service:
     """E[D_R] per item, and ESC at each column of `levels` (see `leadtime`)."""
     share = lead_time / (lead_time + review)
-    short = _short(law.mean, law.variance, levels)
-    short = short - _short(law.mean * share, law.variance * share, levels)
+    short = survival.expected_short(law.mean, law.variance, levels)
+    short = short - survival.expected_short(
+        law.mean * share, law.variance * share, levels, volume=law.mean
+    )
     return Service(
         volume=volume_of(law), wanted=law.mean * (1 - share), short=np.maximum(short, 0.0)
     )
-
-
-def _short(mean: Floats, variance: Floats, levels: Floats) -> Floats:
-    """E[(D - S)+] in closed form: k P(D = k) of a negative binomial with size r is mean times the
-    probability of k - 1 with size r + 1, and alike for the gamma."""
-    mu = np.maximum(mean, 1e-9)[:, None]
-    var = np.maximum(variance[:, None], mu * 1.001)
-    p = mu / var
-    size = mu * p / (1 - p)
-    whole = np.ceil(levels)
-    few = mu * survival.negative_binomial(whole - 2, size=size + 1, chance=p)
-    few = few - levels * survival.negative_binomial(whole - 1, size=size, chance=p)
-    shape, scale = mu**2 / var, var / mu
-    many = mu * survival.gamma(levels, shape=shape + 1, scale=scale)
-    many = many - levels * survival.gamma(levels, shape=shape, scale=scale)
-    return np.asarray(np.where(mu > 300, many, few), dtype=float)
