@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def spread(args: Sequence[str], *, flag: str) -> list[str]:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(text.removesuffix("%"))
     except ValueError:
         return False
     return True
@@ -77,10 +76,23 @@ def _writable(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     return value
 
 
-def _numbers(ctx: click.Context, param: click.Parameter, value: tuple[float, ...]) -> Any:
-    if not all(map(isfinite, value)):
-        raise click.BadParameter("a fill rate is a number between 0 and 1.", ctx, param)
-    return value
+def _fill_rates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
+    """0.95, 95 and 95% are the same (1.5 is a slip); none and all of demand are no targets."""
+    out = []
+    for text in value:
+        if not _is_number(text):
+            raise click.BadParameter(f"{text!r} is no number such as 0.95.", ctx, param)
+        number = float(text.removesuffix("%"))
+        rate = number / 100 if text.endswith("%") or number >= 50 else number
+        if not 0 < rate < 1:
+            raise click.BadParameter(
+                f"{text} is not between 0 and 1 (0.95 or 95% of demand; no stock is sure to serve "
+                "all of it).",
+                ctx,
+                param,
+            )
+        out.append(float(f"{rate:.12g}"))
+    return tuple(dict.fromkeys(out))
 
 
 def _cell(value: float) -> str:
@@ -164,12 +176,13 @@ def forecast_series(
 )  # fmt: skip
 @click.option(
     "--fill-rate", "fill_rates", required=True, multiple=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True), callback=_numbers,
-    help="Share of demand to be served from the shelf; several may follow.",
+    type=str, callback=_fill_rates, metavar="SHARE",
+    help="Share of demand to be served from the shelf, 0.95 or 95%; several may follow.",
 )  # fmt: skip
 @click.option(
     "--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV with unique_id and price: the same service with less money on the shelf.",
+    help="CSV with unique_id and price: the same service of dear and of cheap goods together, less "
+    "money on the shelf.",
 )  # fmt: skip
 @OUTPUT
 @AS_JSON
@@ -202,15 +215,14 @@ def plan_series(
 
     book = read_series(source)
     known = read_prices(prices, items=[s.id for s in book.series]) if prices else Prices()
-    targets = tuple(dict.fromkeys(fill_rates))
     levels, notes = plan_levels(
-        book.series, lead_time=lead_time, review=review, targets=targets, prices=known.known
+        book.series, lead_time=lead_time, review=review, targets=fill_rates, prices=known.known
     )
     rows = [
         [s.id, book.calendar.after(when, 0), f"{t:g}", _cell(levels[s.id][t])]
         for s, when in zip(book.series, book.last, strict=True)
         if s.id in levels
-        for t in targets
+        for t in fill_rates
     ]
     write_rows(output, header=["unique_id", "ds", "target", "S"], rows=rows)
     items = dict(notes)

@@ -39,6 +39,9 @@ class Law:
     mean: Floats
     variance: Floats
 
+    def of(self, part: slice) -> Law:
+        return Law(mean=self.mean[part], variance=self.variance[part])
+
 
 def demand_rates(histories: Sequence[Floats], *, periods: int) -> Floats:
     """Expected demand per period over the next `periods`, per history of at least one value."""
@@ -96,20 +99,36 @@ def _variance(values: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(down(apart * apart) / np.maximum(count - 1, 1.0), dtype=float)
 
 
-def foretold(histories: Sequence[Floats], *, periods: int) -> Law:
-    """`fitted`, with the variance that forecasts of such items turned out to have."""
-    now = fitted(histories, periods=periods)
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What makes of a fitted variance the one that forecasts turned out to have; `weights` of the
+    regression's features, which are cut at `bounds`, both of shape (3,)."""
+
+    weights: Floats
+    bounds: Floats
+
+    def of(self, law: Law) -> Law:
+        known = law.mean > 0
+        usual = _features(Law(mean=law.mean[known], variance=law.variance[known]))
+        moved = np.clip(_within(usual, self.bounds) @ self.weights, -np.log(WIDEST), np.log(WIDEST))
+        variance = law.variance.copy()
+        variance[known] *= np.exp(moved)
+        return Law(mean=law.mean, variance=np.maximum(variance, law.mean))
+
+
+def correction(histories: Sequence[Floats], *, periods: int) -> Correction:
+    """Learned from what forecasts inside the histories missed by; none where these tell too
+    little."""
     past, came = _backtest(histories, periods)
     if came.size < 30:
-        return now
+        return Correction(weights=np.zeros(3), bounds=np.full(3, np.inf))
     bounds = np.quantile(_features(past), ORDINARY, axis=0)
-    weights = _regression(past, came, bounds)
-    known = now.mean > 0
-    usual = _features(Law(mean=now.mean[known], variance=now.variance[known]))
-    factor = np.exp(np.clip(_within(usual, bounds) @ weights, -np.log(WIDEST), np.log(WIDEST)))
-    variance = now.variance.copy()
-    variance[known] *= factor
-    return Law(mean=now.mean, variance=np.maximum(variance, now.mean))
+    return Correction(weights=_regression(past, came, bounds), bounds=bounds)
+
+
+def foretold(histories: Sequence[Floats], *, periods: int) -> Law:
+    """`fitted`, with the variance that forecasts of such items turned out to have."""
+    return correction(histories, periods=periods).of(fitted(histories, periods=periods))
 
 
 def _backtest(histories: Sequence[Floats], periods: int) -> tuple[Law, Floats]:

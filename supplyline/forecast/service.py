@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,26 +26,44 @@ class Service:
         return Service(volume=self.volume[part], wanted=self.wanted[part], short=self.short[part])
 
 
+PART = 1024
+"""Items reckoned at a time, so that memory does not grow with items times plans times lead time."""
+
+
+def in_parts(count: int, work: Callable[[slice], Service]) -> Service:
+    """The service of `count` items, one at least, from that of slices of them."""
+    parts = [work(slice(first, first + PART)) for first in range(0, count, PART)]
+    return Service(
+        volume=np.concatenate([p.volume for p in parts]),
+        wanted=np.concatenate([p.wanted for p in parts]),
+        short=np.concatenate([p.short for p in parts]),
+    )
+
+
 def volume_of(law: Law) -> Floats:
     return np.asarray(np.log(np.maximum(law.mean, 1e-9)), dtype=float)
 
 
-def happened(law: Law, future: Floats, levels: Floats, *, lead_time: int, review: int) -> Service:
-    """What order-up-to with backorders would have left short at each column of `levels`.
+def happened(
+    law: Law, future: Floats, levels: Sequence[Floats], *, every: int, lead_time: int, review: int
+) -> Service:
+    """What order-up-to with backorders would have left short at each column of `levels`, of which
+    the next (items, plans) hold `every` so many periods.
 
     Events in a period: arrivals, demand (what waits is served first), review. The first lead time
     is not counted, as the shelf begins full. `net` is what is on hand less what waits.
     """
-    net, position = levels.copy(), levels.copy()
-    pipeline = [np.zeros_like(levels) for _ in range(lead_time)]
-    short = np.zeros_like(levels)
+    net, position = levels[0].copy(), levels[0].copy()
+    pipeline = [np.zeros_like(net) for _ in range(lead_time)]
+    short = np.zeros_like(net)
     for t in range(future.shape[1]):
         asked = future[:, t, None]
         if t >= lead_time:
             short += np.clip(asked - net, 0.0, asked)
         net -= asked
         position -= asked
-        ordered = np.maximum(0.0, levels - position) if t % review == 0 else np.zeros_like(levels)
+        aim = levels[min((t + 1) // every, len(levels) - 1)]
+        ordered = np.maximum(0.0, aim - position) if t % review == 0 else np.zeros_like(net)
         position += ordered
         pipeline.append(ordered)
         net += pipeline.pop(0)

@@ -10,12 +10,9 @@ items of about the same volume (see `safety`), times its standard deviation, bot
 distribution were known: Silver, Pyke and Thomas 2017, ch. 6; on real spare parts its far tail is
 not, and the common factor holds a tenth less at the same fill.) The factor is the mean of two: the
 one whose expected fill rate is the target when demand is negative binomial (Syntetos, Lengu and
-Babai 2013), and the one whose simulated fill rate on the last part of the history, decided before
-it, was. Whole numbers stay whole, rounded up.
-
-With prices the probability of running out moves in proportion to the price (equal marginal shortage
-per money on the shelf) at the same expected fill rate of items of about the same volume, and no
-price takes a factor below the one at which these would be DEAREST times as short.
+Babai 2013), and, counting three times as much, the one whose simulated fill rate in a replay of the
+last part of the history, decided from what was known by then, was. Whole numbers stay whole,
+rounded up. With prices: see `pricing`.
 """
 
 from __future__ import annotations
@@ -27,10 +24,10 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from supplyline.forecast import safety, service
+from supplyline.forecast import pricing, safety, service
 from supplyline.forecast.classes import classify
 from supplyline.forecast.grain import Grain, grain_of
-from supplyline.forecast.lead_demand import Law, demand_rates, foretold
+from supplyline.forecast.lead_demand import Law, correction, demand_rates, fitted, foretold
 from supplyline.forecast.leadtime import Level, levels_for
 from supplyline.forecast.series import Floats, Series, without_negatives
 
@@ -40,15 +37,8 @@ ENOUGH_ITEMS = 30
 GONE = 8.0
 """Usual gaps between demands without one after which an item of class dead is not stocked; of those
 that are silent for half as long some begin again."""
-PRICE_BOUNDS = (0.05, 8.0)
-"""How far a price may move an item's probability of running out from the common one."""
-TAIL_SCALE = 0.7
-"""Standard deviations by which the tail of demand falls to 1/e: a heavier tail than the normal."""
-DEAREST = 2.0
-"""How many times as short as the target allows a price may leave items, so that dear ones are not
-starved."""
-MOVES = np.linspace(-2.5, 2.5, 41)
-"""Moves of the factors tried to reach the same fill rate with prices."""
+DECISIONS = 4
+"""How often levels are decided anew in the replay of the last part of the history."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,9 @@ class Shelf:
     @property
     def sd(self) -> Floats:
         return np.asarray(np.sqrt(self.law.variance), dtype=float)
+
+    def of(self, part: slice) -> Shelf:
+        return Shelf(self.law.of(part), self.counted[part])
 
     def levels(self, factor: Floats) -> Floats:
         """Mean plus safety factor times standard deviation, at least zero; `factor` and the levels
@@ -129,7 +122,7 @@ def pool_levels(
     )
     shelf = pool.shelf()
     own = np.array([own_targets.get(s.id, np.nan) for s in alive])
-    ratio = _price_ratios([s.id for s in alive], prices)
+    ratio = pricing.ratios([s.id for s in alive], prices)
     factor = _factors(pool, shelf, targets, own, ratio)
     amount = shelf.levels(factor)
     short = pool.foreseen(shelf, factor)
@@ -165,6 +158,34 @@ def _tells(values: Floats, window: int) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What happened to items in `future` (items, periods), in their grains; the next of `shelves`
+    is decided upon `every` so many periods."""
+
+    shelves: list[Shelf]
+    every: int
+    future: Floats
+    lead_time: int
+    review: int
+
+    def happened(self, factor: Floats) -> service.Service:
+        """What safety factors (items, plans) would have done."""
+
+        def some(part: slice) -> service.Service:
+            shelves = [shelf.of(part) for shelf in self.shelves]
+            return service.happened(
+                shelves[0].law,
+                self.future[part],
+                [shelf.levels(factor[part]) for shelf in shelves],
+                every=self.every,
+                lead_time=self.lead_time,
+                review=self.review,
+            )
+
+        return service.in_parts(len(self.future), some)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pool:
     """Items set together: `histories` in grains, `window`: periods kept back for tuning, `usable`:
     positions of those with enough history before it."""
@@ -181,53 +202,66 @@ class Pool:
         law = foretold(self.histories, periods=self.lead_time + self.review)
         return Shelf(law, np.array([g.counted for g in self.grains]))
 
-    def happened(self) -> service.Service:
-        """What each of FACTORS, decided before the window, would have done in it."""
-        past = [self.histories[i][: -self.window] for i in self.usable]
-        future = np.stack([self.histories[i][-self.window :] for i in self.usable])
-        law = foretold(past, periods=self.lead_time + self.review)
-        shelf = Shelf(law, np.array([self.grains[i].counted for i in self.usable]))
-        levels = shelf.levels(safety.FACTORS[None, :])
-        return service.happened(law, future, levels, lead_time=self.lead_time, review=self.review)
+    def replay(self) -> Replay:
+        """The window as it would have gone, decided at its begin and DECISIONS times in it from the
+        history up to then."""
+        histories = [self.histories[i] for i in self.usable]
+        periods = self.lead_time + self.review
+        begin = correction([h[: -self.window] for h in histories], periods=periods)
+        every = max(self.review, -(-self.window // DECISIONS))
+        cuts = [self.window - t for t in range(0, self.window, every)]
+        laws = [begin.of(fitted([h[:-c] for h in histories], periods=periods)) for c in cuts]
+        counted = np.array([self.grains[i].counted for i in self.usable])
+        return Replay(
+            shelves=[Shelf(law, counted) for law in laws],
+            every=every,
+            future=np.stack([h[-self.window :] for h in histories]),
+            lead_time=self.lead_time,
+            review=self.review,
+        )
 
     def foreseen(self, shelf: Shelf, factor: Floats) -> service.Service:
-        return service.foreseen(
-            shelf.law, shelf.levels(factor), lead_time=self.lead_time, review=self.review
-        )
+        """What safety factors (items, plans) are expected to do."""
+
+        def some(part: slice) -> service.Service:
+            mine = shelf.of(part)
+            return service.foreseen(
+                mine.law, mine.levels(factor[part]), lead_time=self.lead_time, review=self.review
+            )
+
+        return service.in_parts(len(factor), some)
 
 
 def _factors(
     pool: Pool, shelf: Shelf, targets: tuple[float, ...], own: Floats, ratio: Floats
 ) -> Floats:
     """(items, targets): safety factors, each target's from the items that have it."""
-    now, before = pool.foreseen(shelf, safety.FACTORS[None, :]), pool.happened()
-    out = []
-    for target in targets:
+    replay = pool.replay()
+    every = np.broadcast_to(safety.FACTORS, (own.size, safety.FACTORS.size))
+    now, before = pool.foreseen(shelf, every), replay.happened(every[pool.usable])
+    out: list[Floats] = []
+    for target in sorted(targets):
         mine = np.isnan(own) | (own == target)
         if mine.sum() < ENOUGH_ITEMS:
             mine = np.ones(own.size, dtype=bool)
         foreseen, was = now.of(mine), before.of(mine[pool.usable])
         knots = safety.knots_of(foreseen)
-        scant = max(0.0, 1 - DEAREST * (1 - target))
-        found = safety.factors((target, scant), foreseen=foreseen, happened=was)
+        aims = (target, pricing.scant(target))
+        found = safety.factors(aims, foreseen=foreseen, happened=was)
         factor, least = safety.between(knots, found, now.volume).T
         if (ratio != 1).any():
-            factor = _priced(pool, shelf, factor[:, None], least[:, None], ratio)
+            factor = pricing.priced(
+                factor,
+                least,
+                ratio=ratio,
+                value=ratio * shelf.law.mean * np.array([g.size for g in pool.grains]),
+                foreseen=lambda tried: pool.foreseen(shelf, tried),
+                happened=lambda tried: replay.happened(tried[pool.usable]),
+                usable=pool.usable,
+            )
         out.append(factor)
-    return np.column_stack(out)
-
-
-def _priced(pool: Pool, shelf: Shelf, factor: Floats, least: Floats, ratio: Floats) -> Floats:
-    """Factors by price, (items,), at the expected fill rate of `factor`, none below `least`."""
-    shift = TAIL_SCALE * np.log(ratio)[:, None]
-    plain = pool.foreseen(shelf, factor)
-    knots = safety.knots_of(plain)
-    aims = safety.near(plain, knots)[0][:, 0]
-    tried = np.maximum(factor + MOVES[None, :] - shift, least)
-    fill = np.maximum.accumulate(safety.near(pool.foreseen(shelf, tried), knots)[0], axis=1)
-    move = np.array([np.interp(a, row, MOVES) for a, row in zip(aims, fill, strict=True)])
-    moved = factor + safety.between(knots, move[:, None], plain.volume) - shift
-    return np.asarray(np.maximum(moved, least)[:, 0], dtype=float)
+    rising = np.maximum.accumulate(np.column_stack(out), axis=1)
+    return np.asarray(rising[:, np.argsort(np.argsort(targets))], dtype=float)
 
 
 def _one_by_one(
@@ -251,13 +285,3 @@ def _window(clean: Sequence[Series], *, lead_time: int, review: int) -> int:
     usual = int(np.median([s.values.size for s in clean]))
     window = min(usual // 3, max(16, 5 * (lead_time + review)))
     return window if window >= lead_time + review + 2 else 0
-
-
-def _price_ratios(items: Sequence[str], prices: Mapping[str, float]) -> Floats:
-    """Price over the median price, bounded; 1 where no price is known."""
-    price = np.array([prices.get(i, np.nan) for i in items], dtype=float)
-    known = np.isfinite(price)
-    if not known.any():
-        return np.ones(len(items))
-    ratio = np.where(known, price / np.median(price[known]), 1.0)
-    return np.asarray(np.clip(ratio, *PRICE_BOUNDS), dtype=float)

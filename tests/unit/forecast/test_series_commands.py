@@ -101,3 +101,20 @@ def test_several_values_after_one_flag_are_all_taken() -> None:
         "in.csv", "--fill-rate", "0.9", "--fill-rate", "0.95", "--output", "o",
         "--fill-rate", "0.98",
     ]  # fmt: skip
+
+
+def test_a_fill_rate_in_percent_is_the_same_target(tmp_path: Path) -> None:
+    _, rows = run_plan(tmp_path, AWKWARD["with_gaps"])
+    _, again = run_plan(tmp_path, AWKWARD["with_gaps"], "--fill-rate", "90", "95%", "0.98")
+    assert again == rows
+
+
+@pytest.mark.parametrize("rate", ["0", "1.0", "1.5", "100", "-0.9", "nan", "0.9,0.95", "high"])
+def test_what_is_no_fill_rate_is_said(tmp_path: Path, rate: str) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("unique_id,ds,y\nx,1,5\n")
+    args = [str(source), "--lead-time", "2", "--output", str(tmp_path / "plan.csv")]
+    result = CliRunner().invoke(plan_series, [*args, f"--fill-rate={rate}"])
+    assert result.exit_code == 2
+    assert "0.95" in result.output
+    assert not (tmp_path / "plan.csv").exists()

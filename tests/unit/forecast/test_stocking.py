@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.inventory import simulate_many
 from supplyline.forecast import safety, service
 from supplyline.forecast.grain import grain_of
+from supplyline.forecast.lead_demand import Law
 from supplyline.forecast.series import Series
 from supplyline.forecast.stocking import Levels, plan_levels, pool_levels
 
@@ -108,3 +110,26 @@ def test_no_item_counts_for_more_than_about_four_others() -> None:
         one = service.Service(volume=volume, wanted=sold, short=short.reshape(100, 1))
         fill, _ = safety.near(one, np.zeros(1))
         assert fill[0, 0] > 1 - 4.3 / 99
+
+
+def test_a_replay_serves_as_the_simulation_of_the_benchmark_does() -> None:
+    """The same units short, also when levels change on the way, whatever the lead time."""
+    draw = np.random.default_rng(4)
+    future = draw.negative_binomial(1.0, 0.3, (7, 24)) * 1.0
+    levels = [draw.integers(0, 15, (7, 3)) * 1.0 for _ in range(4)]
+    law = Law(mean=np.ones(7), variance=np.ones(7))
+    held = np.repeat(np.stack(levels, axis=2), 6, axis=2)
+    for lead_time, review in ((0, 1), (2, 1), (3, 4), (1, 6)):
+        found = service.happened(law, future, levels, every=6, lead_time=lead_time, review=review)
+        served, _ = simulate_many(
+            future, held, lead_time=lead_time, review=review, uncounted=lead_time
+        )
+        assert found.wanted[:, None] - found.short == pytest.approx(served)
+
+
+def test_parts_of_the_items_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    want = plan_levels(_parts(), lead_time=2, review=1, targets=TARGETS, prices={"part-003": 9.0})
+    monkeypatch.setattr(service, "PART", 7)
+    assert want == plan_levels(
+        _parts(), lead_time=2, review=1, targets=TARGETS, prices={"part-003": 9.0}
+    )
