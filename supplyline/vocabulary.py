@@ -222,8 +222,11 @@ def key_candidates(kind: str, mapping: Mapping[str, str]) -> list[tuple[str, ...
     """Columns that may be the business key, most natural first; to be tested on the data.
 
     Lines of documents have one only if a column numbers them: that an order names an item once in
-    the first file does not mean that it never will twice. `mapping`: every field that was found.
+    the first file does not mean that it never will twice. A day in a file of stock is the day on
+    which it was counted: tomorrow's file has the same items. `mapping`: every field that was found.
     """
+    if kind == "inventory" and "date" in mapping:
+        mapping = {"as_of": mapping["date"], **mapping}
     lines = "item" in mapping or "quantity" in mapping or "line" in mapping
     return [
         tuple(mapping[f] for f in fields)

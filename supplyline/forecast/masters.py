@@ -63,8 +63,12 @@ def _texts(
     """Rows as (key, field → text), without empty cells; of repeated keys the newest comes last."""
     if not fields:
         return
-    day = source.columns.get("as_of") or source.columns.get("date")
-    newest = sql.SQL(" ORDER BY {} NULLS FIRST").format(sql.Identifier(day)) if day else sql.SQL("")
+    day = next((f for f in ("as_of", "date") if source.has(f)), "")
+    newest = (
+        sql.SQL(" ORDER BY {} NULLS FIRST").format(sql.Identifier(source.columns[day]))
+        if day and _in_order(conn, source, day)
+        else sql.SQL("")
+    )
     query = sql.SQL("SELECT {key}::text, {} FROM public.{} WHERE {key} IS NOT NULL{}").format(
         sql.SQL(", ").join(
             sql.SQL("{}::text").format(sql.Identifier(source.columns[f])) for f in fields
@@ -86,7 +90,7 @@ def _stock(conn: Connection, source: Source) -> Iterable[tuple[str, dict[str, st
     place = sql.Identifier(source.columns["location"]) if source.has("location") else sql.NULL
     order = (
         sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"]))
-        if source.has("as_of")
+        if _in_order(conn, source)
         else sql.SQL("ctid DESC")
     )
     if all(_is_number(conn, source, f) for f in fields):
@@ -144,6 +148,11 @@ def _is_number(conn: Connection, source: Source, field: str) -> bool:
 
 def _is_day(conn: Connection, source: Source, field: str) -> bool:
     return _type(conn, source, field).startswith(("date", "timestamp"))
+
+
+def _in_order(conn: Connection, source: Source, field: str = "as_of") -> bool:
+    """Whether rows can be put in order by their days; days that stayed text cannot."""
+    return source.has(field) and _type(conn, source, field) != "text"
 
 
 def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, date]]]:

@@ -128,6 +128,7 @@ def _events(
     names = header([c.name for c in layout.columns])[len(HEAD) :]
     positions = [place.get(n) for n in names]
     at_row = place["row"]
+    width = 1 + max(at for at, text in enumerate(headers) if text)
     for number, event in reading.events():
         if isinstance(event, Refused):
             yield number, event
@@ -142,7 +143,8 @@ def _events(
             yield number, Refused(event.line, "not_corrected", "all its cells are empty", raw)
         else:
             originals[number] = int(row)
-            yield number, Record(event.line, cells)
+            excess = given[width:] if any(given[width:]) else []
+            yield number, Record(event.line, [*cells, *excess])
 
 
 def _without(batch: RowBatch, wrong: Mapping[int, str], layout: Layout) -> RowBatch:

@@ -30,6 +30,7 @@ from supplyline.load.digests import certificate_digest, manifest_digest, receipt
 from supplyline.load.direct import FirstLoad
 from supplyline.load.form import require_whole
 from supplyline.load.keys import actual_key, disagreement, is_key
+from supplyline.load.kinds import TEXT
 from supplyline.load.later import LaterLoad
 from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import set_aside_misfits
@@ -337,6 +338,7 @@ class _Work:
             target,
             file_name=manifest.name,
             sha256=manifest.sha256,
+            retyped=[c for c, (_, after) in plan.changed.items() if after == TEXT],
             now=self.loaded_at,
             replay=bool(manifest.replay_of),
         )

@@ -16,7 +16,7 @@ remarks, with the way to decide otherwise; undo takes a replacement back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -70,6 +70,8 @@ class _Earlier:
     rows: int
     whole: int
     named: int
+    apart: int
+    """Lines that are in both but for the columns that are written in another way."""
     lines: _Lines
     same: str = "name"
 
@@ -79,10 +81,19 @@ class _Earlier:
         return self.rows > 0 and 10 * max(alike, self.whole) >= 9 * self.rows
 
     @property
+    def shared(self) -> int:
+        """Lines that may be the same; those written in another way only if they are nearly all."""
+        rewritten = self.rows > 0 and 10 * self.apart >= 9 * self.rows
+        return max(self.named, self.apart if rewritten else 0)
+
+    @property
     def said(self) -> str:
         """How many lines of the earlier file are in this one."""
-        some = f"{self.whole} of the {self.rows} lines of the earlier file {self.file_id} of this"
+        there = self.whole if self.named else self.apart
+        some = f"{there} of the {self.rows} lines of the earlier file {self.file_id} of this"
         some += f" {self.same} are in this file"
+        if not self.named:
+            return f"{some}, but for columns that it writes in another way"
         if self.named > self.whole:
             some += f", {self.named} with the same {', '.join(self.lines.naming)}"
         return some
@@ -94,12 +105,14 @@ def replace_earlier(
     *,
     file_name: str,
     sha256: str,
+    retyped: Collection[str] = (),
     now: datetime,
     replay: bool = False,
 ) -> Replaced:
     """Moves the rows of files that this one corrects to history, and says what was decided.
 
     `sha256`: of the file's bytes, which may have been read otherwise under another name.
+    `retyped`: columns that this file writes in another way, so that its lines differ in them.
     `replay`: the file holds corrected rows of another one, and stands for nothing else.
     """
     if target.key or replay:
@@ -113,11 +126,14 @@ def replace_earlier(
         (target.table, file_name, sha256, target.file_key, target.sequence),
     ).fetchall()
     compared = [
-        replace(_compare(conn, target, *one), same="name" if name == file_name else "content")
+        replace(
+            _compare(conn, target, *one, retyped=retyped),
+            same="name" if name == file_name else "content",
+        )
         for *one, name in found
     ]
     gone = [e for e in compared if e.corrected]
-    both = sorted((e for e in compared if e.named and not e.corrected), key=lambda e: -e.named)
+    both = sorted((e for e in compared if e.shared and not e.corrected), key=lambda e: -e.shared)
     this = target.load_id.rpartition(".")[0]
     rows = sum(_move(conn, target, e.key, now) for e in gone)
     remarks = [
@@ -162,20 +178,33 @@ def _lines(target: Target, columns: Sequence[str] | None) -> _Lines:
 
 
 def _compare(
-    conn: Connection, target: Target, key: str, file_id: str, columns: Sequence[str] | None
+    conn: Connection,
+    target: Target,
+    key: str,
+    file_id: str,
+    columns: Sequence[str] | None,
+    *,
+    retyped: Collection[str],
 ) -> _Earlier:
     lines = _lines(target, columns)
     naming = lines.naming or lines.all
     row = conn.execute(
-        sql.SQL("SELECT (SELECT count(*) FROM {t} WHERE _file = {e}), {whole}, {named}").format(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM {t} WHERE _file = {e}), {whole}, {named}, {apart}"
+        ).format(
             t=target.name,
             e=sql.Literal(key),
             whole=_shared(target, key, lines.all),
             named=_shared(target, key, naming),
+            apart=_shared(target, key, [c for c in lines.all if c not in retyped])
+            if retyped
+            else sql.SQL("0"),
         )
     ).fetchone()
-    rows, whole, named = row or (0, 0, 0)
-    return _Earlier(key=key, file_id=file_id, rows=rows, whole=whole, named=named, lines=lines)
+    rows, whole, named, apart = row or (0, 0, 0, 0)
+    return _Earlier(
+        key=key, file_id=file_id, rows=rows, whole=whole, named=named, apart=apart, lines=lines
+    )
 
 
 def _shared(target: Target, earlier: str, columns: Sequence[str]) -> sql.Composed:

@@ -49,6 +49,15 @@ def test_stock_is_the_newest_count_of_each_place_added_up(org: OrgId, conn: Conn
     assert (rows["b"]["on_hand"], rows["b"]["status"]) == (0, "order")
 
 
+def test_of_counts_whose_days_stayed_text_the_one_that_came_last_counts(
+    org: OrgId, conn: Connection
+) -> None:
+    sales(conn, "a")
+    conn.execute("CREATE TABLE stock (sku text, on_hand int, date text)")
+    conn.execute("INSERT INTO stock VALUES ('a', 5, '12/11/2025'), ('a', 70, '01/12/2025')")
+    assert plan(org, conn)["a"]["on_hand"] == 70
+
+
 def test_the_suppliers_terms_hold_where_the_item_says_nothing(org: OrgId, conn: Connection) -> None:
     sales(conn, "a", "b", "c")
     conn.execute("CREATE TABLE products (sku text, supplier text, lead_time int, moq int)")

@@ -138,6 +138,29 @@ def test_a_correction_of_a_quarantined_row_that_the_load_rejects_leaves_it_open(
     assert (shop.certificate("f1").replayed, shop.certificate("f1").verdict) == (1, "success")
 
 
+def test_cells_in_excess_of_a_row_come_back_with_its_correction(shop: Shop) -> None:
+    change_table(
+        shop.org, "sales", types={"qty": "bigint"}, drift=None, actor="alice",
+        settings=shop.settings,
+    )  # fmt: skip
+    shop.put("f1", SALES + "4,D,x,more,still more\n" + "".join(f"{n},E,1\n" for n in range(5, 50)))
+    shop.ingest("f1")
+    shop.load()
+    lines = [list(line) for line in quarantine_lines(
+        shop.org, file_id="f1", open_only=True, settings=shop.settings
+    )]  # fmt: skip
+    for line in lines[1:]:
+        line[8] = "7"
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+
+    replay(shop, "r1", out.getvalue())
+
+    assert shop.rows("SELECT qty, _raw ->> 'extra' FROM sales WHERE line IN (3, 4) ORDER BY 1") == [
+        (7, None), (7, '["more", "still more"]'),
+    ]  # fmt: skip
+
+
 def test_corrections_that_are_refused_hold_no_row(rejected: Shop) -> None:
     types: dict[str, str | None] = {"qty": None}
     change_table(

@@ -294,6 +294,21 @@ def test_the_next_delivery_under_the_same_name_is_added(house: House) -> None:
     assert house.rows("SELECT count(*) FROM products") == [(4,)]
 
 
+def test_a_delivery_that_may_be_an_earlier_one_written_otherwise_is_named(house: House) -> None:
+    house.land(["day", "sku", "qty"], [["2025-01-01", "x", "1"], ["2025-01-02", "y", "2"]])
+    house.load()
+    house.land(["day", "sku", "qty"], [["01.01.2025", "x", "1"], ["02.01.2025", "y", "2"]])
+    (certificate,) = house.load()
+    assert (certificate.inserted, certificate.deleted) == (2, 0)
+    assert any(
+        "2 of the 2 lines of the earlier file f1" in said and "undo --table products" in said
+        for said in certificate.remarks
+    )
+    house.land(["day", "sku", "qty"], [["03.01.2025", "x", "5"], ["04.01.2025", "y", "2"]])
+    (certificate,) = house.load()
+    assert certificate.remarks == ()
+
+
 def test_the_same_bytes_read_otherwise_replace_what_was_read_of_them(shop: Shop) -> None:
     lines = "day,sku,qty\n2025-01-01,x,1\n2025-01-02,y,2\n"
     shop.agree(key=(), rules={"qty": {"required": True}})

@@ -53,6 +53,7 @@ def test_online_retail_mapping_and_keys() -> None:
         ("shipments", "shipment_id,carrier", [("shipment_id",)]),
         ("shipments", "shipment_id,sku,qty", []),
         ("inventory", "sku,location,on_hand", [("sku", "location"), ("sku",)]),
+        ("inventory", "day,sku,on_hand", [("sku", "day"), ("sku",)]),
         ("products", "sku,name", [("sku",)]),
     ],
 )
