@@ -39,8 +39,9 @@ def receipt_digests(
     certificate."""
     rows = conn.execute(
         "SELECT l.load_id, json_build_array(l.table_name, l.file_id, l.file_name, l.file_key,"
-        " l.sequence, l.run_id, l.rows_in, l.columns, l.shape, l.replay_of, c.table_name,"
-        " c.file_id, c.run_id)::text"
+        " l.sequence, l.run_id, l.rows_in, l.columns, l.shape, l.replay_of,"
+        " (extract(epoch FROM l.loaded_at) * 1000000)::bigint, c.table_name, c.file_id, c.run_id,"
+        " (extract(epoch FROM c.issued_at) * 1000000)::bigint)::text"
         " FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING (load_id)"
         " WHERE (%(t)s::text IS NULL OR l.table_name = %(t)s)"
         " AND (%(l)s::text IS NULL OR l.load_id = %(l)s)",

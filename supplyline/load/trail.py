@@ -24,9 +24,11 @@ class Published:
     detail: Json
 
 
-def standing(conn: Connection, table: TableName) -> dict[str, Published]:
-    """File id → the load that stands, as the audit trail has it."""
+def told(conn: Connection, table: TableName) -> tuple[dict[str, Published], dict[str, int]]:
+    """What the audit trail says: file id → the load that stands; file id → the event that undid
+    its load, which was not published again."""
     found: dict[str, Published] = {}
+    undone: dict[str, int] = {}
     newest: list[tuple[str, Published]] = []
     for seq, kind, detail in conn.execute(
         "SELECT seq, kind, detail FROM supplyline.audit_events WHERE subject = %s"
@@ -36,13 +38,15 @@ def standing(conn: Connection, table: TableName) -> dict[str, Published]:
         if kind == "load.published":
             found[detail["file_id"]] = one = Published(seq=seq, detail=detail)
             newest.append((detail["file_id"], one))
+            undone.pop(detail["file_id"], None)
         elif kind == "load.undone":
             for file_id in detail["undone"]:
                 found.pop(file_id, None)
+                undone[file_id] = seq
         else:  # the loads of a rebuild come before its own event, and no others stand
             files = int(detail["files"])
             found = dict(newest[len(newest) - files :])
-    return found
+    return found, undone
 
 
 def against_trail(
@@ -55,7 +59,8 @@ def against_trail(
     if not report.ok:
         out[""] = [f"the audit trail is broken at event {report.first_broken}: {report.problem}"]
     out.setdefault("", []).extend(_unaudited_settings(conn, table))
-    expected, digests = standing(conn, table), receipt_digests(conn, table=table)
+    expected, taken_back = told(conn, table)
+    digests = receipt_digests(conn, table=table)
     receipts: dict[str, tuple[str, bool, Json | None, str | None]] = {
         file_id: (load_id, undone, body, verdict)
         for file_id, load_id, undone, body, verdict in conn.execute(
@@ -92,6 +97,9 @@ def against_trail(
     for file_id, (load_id, undone, _, _) in receipts.items():
         if not undone and file_id not in expected:
             out[file_id] = [f"no event says that it is loaded, its receipt {load_id} does"]
+    for file_id, seq in taken_back.items():
+        if file_id not in receipts:  # it would be loaded again
+            out[file_id] = [f"its receipt is gone; event {seq} says that its load was undone"]
     return {file_id: said for file_id, said in out.items() if said}
 
 

@@ -179,7 +179,7 @@ TAMPERED = {
     **{
         f"a receipt's {name}": f"UPDATE supplyline.loads SET {name} = '{value}' WHERE file_id = 'a'"
         for name, value in (("file_name", "x"), ("run_id", "x"), ("shape", "{}"),
-                            ("replay_of", "b"))
+                            ("replay_of", "b"), ("loaded_at", "2001-01-01"))
     },
     **{
         f"a certificate's column {name}":
@@ -291,6 +291,18 @@ def test_another_stored_file_is_seen_and_one_that_is_gone(shop: Shop) -> None:
     assert "what storage says of the file is not" in said(shop.verify())
     about.write_text(known)
     assert shop.verify().holds
+
+
+def test_a_receipt_of_an_undone_load_that_is_gone_is_seen(fresh: Shop) -> None:
+    for file_id in "ab":
+        fresh.put(file_id, FILES[file_id])
+    undo_load(
+        fresh.org, table=TABLE, file_id="b", later="refuse", user="u", settings=fresh.settings
+    )
+    assert fresh.verify().holds
+    fresh.sql("DELETE FROM supplyline.certificates WHERE file_id = 'b'",
+              "DELETE FROM supplyline.loads WHERE file_id = 'b'")  # fmt: skip
+    assert "its load was undone" in said(fresh.verify())
 
 
 def test_settings_that_no_event_speaks_of_are_seen(fresh: Shop) -> None:
