@@ -37,8 +37,8 @@ def test_landing_that_was_lost_is_made_again_from_storage_in_the_same_order(shop
         shop.ingest(file_id, table="stock")
     shop.load(table="stock")
     assert shop.rows(ROWS) == expected
-    certificates, _ = rebuild_table(shop.org, table=TABLE, user="a", settings=shop.settings)
-    assert [c.file_id for c in certificates] == ["monday", "tuesday", "wednesday"]
+    done, _ = rebuild_table(shop.org, table=TABLE, user="a", settings=shop.settings)
+    assert [c.file_id for c in done.certificates] == ["monday", "tuesday", "wednesday"]
     assert [row[:3] for row in shop.rows(ROWS)] == [row[:3] for row in expected]
 
 
