@@ -8,7 +8,8 @@ policy forbids.
 
 from supplyline.load.anew import compare_anew
 from supplyline.load.form import damage
-from supplyline.load.pipeline import current, late, load_files, outdated, pending
+from supplyline.load.order import current, late, outdated, pending
+from supplyline.load.pipeline import load_files
 from supplyline.load.preview import preview
 from supplyline.load.rebuild import Rebuilt, rebuild
 from supplyline.load.records import certificates, claim_attempt

@@ -25,7 +25,9 @@ from supplyline.load.again import (
     times,
 )
 from supplyline.load.exclusive import take_exclusively
-from supplyline.load.pipeline import KeyCandidates, Stream, current, load_within, lock_table
+from supplyline.load.file_load import KeyCandidates
+from supplyline.load.order import current
+from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 

@@ -142,16 +142,16 @@ def test_a_kind_that_is_none_concerns_its_file_alone(
     house.land(["sku", "at"], [["a", "1"]])
     good = house.land(["sku"], [["b"]])
     from supplyline.errors import InvalidColumnType
-    from supplyline.load import pipeline
+    from supplyline.load import schema
 
-    real = pipeline.schema.plan
+    real = schema.plan
 
     def plan(*args: object, columns: tuple[str, ...], **named: object) -> object:
         if "at" in columns:
             raise InvalidColumnType("no kind")
         return real(*args, columns=columns, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline.schema, "plan", plan)
+    monkeypatch.setattr(schema, "plan", plan)
     with pytest.raises(FileNotLoaded, match="no kind"):
         house.load()
     house.conn.commit()

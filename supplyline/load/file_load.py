@@ -1,0 +1,231 @@
+"""The load of one file: a new table from it, a quick merge, or the usual way by staging.
+
+Promises: which way a file takes changes nothing of what the table holds afterwards; its receipt is
+there before the first of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import psycopg
+import pyarrow as pa
+
+from supplyline.checksums import Checksum
+from supplyline.contracts import Certificate, Manifest, RunRef, TableSettings, file_remarks
+from supplyline.errors import SchemaDrift
+from supplyline.faults import reach
+from supplyline.load import merge, records, schema, sums, types
+from supplyline.load.certify import Key, draft, judge
+from supplyline.load.corrected import any_corrected, set_aside_corrected
+from supplyline.load.direct import FirstLoad
+from supplyline.load.keys import actual_key, disagreement, is_key
+from supplyline.load.kinds import TEXT
+from supplyline.load.later import LaterLoad
+from supplyline.load.quarantine import set_aside_misfits
+from supplyline.load.replace import replace_earlier
+from supplyline.load.staging import Incoming, create_staging, fill_staging
+from supplyline.tenancy.catalog import save_table_settings, table_settings
+from supplyline.tenancy.connections import Connection
+
+KeyCandidates = Callable[[Sequence[str]], Sequence[tuple[str, ...]]]
+"""For the columns of a new table, business keys worth testing."""
+
+
+class FileLoad:
+    """One file in its transaction: what is decided for it, and the way it takes."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        *,
+        manifest: Manifest,
+        batches: Iterator[pa.RecordBatch],
+        run: RunRef,
+        now: datetime,
+        loaded_at: datetime,
+        accepted: bool,
+    ) -> None:
+        self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
+        self.loaded_at, self.accepted = loaded_at, accepted
+        columns = [c["name"] for c in manifest.layout["columns"]]
+        self.evidence = types.Evidence(columns)
+        self.incoming = Incoming(columns, batches, evidence=self.evidence)
+        self.load_id = f"{manifest.file_id}.{manifest.sequence}"
+        self.settings = table_settings(conn, manifest.table)
+
+    @property
+    def policy(self) -> TableSettings:
+        """The settings; a file that was accepted once is not refused by a policy of today."""
+        thawed = self.accepted and self.settings.drift == "freeze"
+        return replace(self.settings, drift="evolve") if thawed else self.settings
+
+    def publish(self, key_candidates: KeyCandidates) -> Certificate:
+        """Publishes the file's rows by the fastest way open to it, and judges the result."""
+        candidates = key_candidates(self.incoming.columns)
+        if any_corrected(self.conn, file_key=self.manifest.file_key):
+            create_staging(self.conn, self.incoming.columns)
+            return self.merge_in(candidates)
+        if schema.exists(self.conn, self.manifest.table):
+            return self.load_later() or self.merge_in(candidates)
+        return self.load_new(candidates) or self.merge_in(candidates)
+
+    def load_new(self, candidates: Sequence[tuple[str, ...]]) -> Certificate | None:
+        """A new table from the file; None when that takes the usual way (see `direct`)."""
+        loaded = FirstLoad(
+            self.conn,
+            incoming=self.incoming,
+            evidence=self.evidence,
+            manifest=self.manifest,
+            load_id=self.load_id,
+            settings=self.settings,
+        ).run(candidates)
+        if loaded is None:
+            return None
+        if self.settings.key is None:
+            key = self._propose(loaded.plan.key)
+        else:
+            key = Key(columns=loaded.plan.key, source="configured")
+        certificate = self._receipt(loaded.plan)
+        reach("load.published")
+        found = sums.checksum_all(
+            self.conn, self._target(loaded.plan), separated=self.incoming.separated
+        )
+        return judge(certificate, merge.Fates(inserted=loaded.rows), self._sum(found), key)
+
+    def load_later(self) -> Certificate | None:
+        """The file compared with its table and merged; None when that takes the usual way."""
+        later = LaterLoad(
+            self.conn,
+            incoming=self.incoming,
+            evidence=self.evidence,
+            manifest=self.manifest,
+            settings=self.policy,
+            key=actual_key(self.conn, self.manifest.table),
+        )
+        plan = later.stage()
+        if plan is None:
+            return None
+        reach("load.staged")
+        try:
+            with self.conn.transaction():
+                schema.apply(self.conn, plan)
+                certificate = self._receipt(plan)
+                done = later.publish(self._target(plan), now=self.loaded_at)
+        except psycopg.errors.UniqueViolation:  # of rows that share a key, one counts
+            later.give_up()
+            return None
+        reach("load.published")
+        key = Key(columns=plan.key, source=self.settings.key_source or "none")
+        return judge(certificate, done.fates, self._sum((done.rows, done.high, done.low)), key)
+
+    def merge_in(self, candidates: Sequence[tuple[str, ...]]) -> Certificate:
+        """The file into its table by way of staging, where some of its rows may be already."""
+        # 1. stage
+        conn, manifest = self.conn, self.manifest
+        fill_staging(conn, self.incoming)
+        reach("load.staged")
+        # 2. decide
+        key = self._choose_key(candidates)
+        plan = schema.plan(
+            conn,
+            table=manifest.table,
+            columns=self.incoming.columns,
+            evidence=self.evidence,
+            settings=self.policy,
+            key=key.columns,
+            replay=bool(manifest.replay_of),
+        )
+        schema.apply(conn, plan)
+        # 3. publish; rejected rows refer to the receipt
+        target = self._target(plan)
+        certificate = self._receipt(plan)
+        misfits = set_aside_misfits(conn, plan, load_id=self.load_id)
+        corrected = set_aside_corrected(conn, file_key=manifest.file_key, load_id=self.load_id)
+        fates = merge.publish(conn, target, now=self.loaded_at)
+        replaced = replace_earlier(
+            conn,
+            target,
+            file_name=manifest.name,
+            sha256=manifest.sha256,
+            retyped=[c for c, (_, after) in plan.changed.items() if after == TEXT],
+            now=self.loaded_at,
+            replay=bool(manifest.replay_of),
+        )
+        fates = replace(fates, deleted=replaced.rows)
+        certificate = replace(certificate, remarks=(*certificate.remarks, *replaced.remarks))
+        reach("load.published")
+        # 4. reconcile
+        found = sums.checksum_parts(conn, target, separated=self.incoming.separated)
+        return judge(
+            certificate, fates, self._sum(found), key, misfits=misfits, corrected=corrected
+        )
+
+    def _sum(self, found: tuple[int, int, int]) -> Checksum:
+        rows, high, low = found
+        return Checksum.over(self.incoming.columns).merged(rows=rows, high=high, low=low)
+
+    def _target(self, plan: schema.Plan) -> merge.Target:
+        return merge.Target(
+            table=self.manifest.table,
+            types=plan.types,
+            barred=plan.barred,
+            key=plan.key,
+            file_key=self.manifest.file_key,
+            sequence=self.manifest.sequence,
+            load_id=self.load_id,
+        )
+
+    def _receipt(self, plan: schema.Plan) -> Certificate:
+        """Saves receipt and certificate as far as it goes; it is completed at the end."""
+        certificate = replace(
+            draft(self.manifest, self.load_id, self.run, self.now, self.incoming.checksum),
+            remarks=(
+                *file_remarks(self.manifest.layout, rows_read=self.manifest.rows_read),
+                *(f"{column}: {remark}" for column, remark in plan.remarks.items()),
+            ),
+        )
+        records.save(
+            self.conn, certificate, manifest=self.manifest, shape=plan.shape(),
+            loaded_at=self.loaded_at, now=self.now,
+        )  # fmt: skip
+        return certificate
+
+    def _choose_key(self, candidates: Sequence[tuple[str, ...]]) -> Key:
+        conn, table, settings = self.conn, self.manifest.table, self.settings
+        if schema.exists(conn, table):
+            actual = actual_key(conn, table)
+            if differs := disagreement(settings, actual):
+                raise SchemaDrift(
+                    differs,
+                    next_step="Rebuild the table with the new key, or set the key back.",
+                    table=table,
+                )
+            key = Key(columns=actual, source=settings.key_source or "none")
+        elif settings.key is not None:
+            key = Key(columns=settings.key, source="configured")
+        else:
+            key = self._propose(next((k for k in candidates if is_key(conn, k)), ()))
+        for column in key.columns:
+            if column not in self.incoming.columns:
+                raise SchemaDrift(
+                    f"The file {self.manifest.name} lacks the key column {column} of {table}.",
+                    of_file=True,
+                    next_step="If the file has it under another name, say so in `aliases` of the"
+                    " table's contract (PUT /api/tables/<table>/contract/), then ingest it again.",
+                    table=table,
+                )
+        return key
+
+    def _propose(self, columns: tuple[str, ...]) -> Key:
+        key = Key(columns=tuple(columns), source="proposed" if columns else "none")
+        save_table_settings(
+            self.conn,
+            replace(self.settings, key=key.columns, key_source=key.source),
+            actor="supplyline",
+            run_id=self.run.run_id,
+            now=lambda: self.now,
+        )
+        return key
