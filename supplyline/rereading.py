@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 
 from supplyline.contracts import Manifest, OrgId, TableSettings
-from supplyline.errors import LandingDamaged, UnreadableFile
+from supplyline.errors import FileNotStored, LandingDamaged, UnreadableFile
 from supplyline.intake import understand
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -42,6 +42,13 @@ class Rows:
                     raise
                 self._damaged.add(file_id)
                 self.reread.clear()
+            except (FileNotStored, UnreadableFile) as error:
+                if not self._damaged:
+                    raise
+                raise LandingDamaged(
+                    f"Landing has lost rows of {', '.join(sorted(self._damaged))}, and nothing was"
+                    f" changed, since the stored file does not give them either: {error.detail}"
+                ) from error
 
     def __call__(self, manifest: Manifest) -> Iterator[pa.RecordBatch]:
         """Raises FileNotStored, UnreadableFile for a released file that cannot be read again."""
