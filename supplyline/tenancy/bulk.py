@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 
+import psycopg
+
 from supplyline.contracts import Json, OrgId
 from supplyline.errors import SupplylineError
 from supplyline.settings import Settings
@@ -98,9 +100,9 @@ def _each(
                 org = running[future]
                 try:
                     changed = future.result()
-                except SupplylineError as error:
+                except (SupplylineError, psycopg.Error) as error:
                     failures.append(_failure(org, error))
-                    progress(org, error.detail)
+                    progress(org, failures[-1].detail)
                     continue
                 done, skipped = done + changed, skipped + (not changed)
                 progress(org, "done" if changed else "already there")
@@ -116,5 +118,8 @@ def _each(
     )
 
 
-def _failure(org: OrgId, error: SupplylineError) -> Failure:
+def _failure(org: OrgId, error: SupplylineError | psycopg.Error) -> Failure:
+    if isinstance(error, psycopg.Error):  # such as a right that APP_DB_USER has not
+        said = error.diag.message_primary or type(error).__name__
+        return Failure(org=org, code="internal_error", detail=f"{said}.", transient=False)
     return Failure(org=org, code=error.code, detail=error.detail, transient=error.transient)

@@ -38,6 +38,9 @@ from supplyline.tenancy.names import database_name, role_name
 _FILE = re.compile(r"(\d{4}_[a-z0-9_]+)\.sql")
 _LOCK = 0x5355_504C_0001  # "SUPL" and a number: one migration at a time in one database
 
+PATIENCE_MS = 30_000
+"""How long a step waits for a lock."""
+
 _BASE = """
 CREATE SCHEMA IF NOT EXISTS supplyline;
 REVOKE ALL ON SCHEMA supplyline FROM PUBLIC;
@@ -142,6 +145,8 @@ def _is_due(conn: Connection, step: Step) -> bool:
 
 def _run_step(conn: Connection, step: Step, *, org_role: str) -> None:
     try:
+        # One organization's open session holds up neither its own readers nor the others' steps.
+        conn.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}".encode())
         _run(conn, step.text, org_role=org_role)
         conn.execute(
             "INSERT INTO supplyline.schema_version (step, sha256) VALUES (%s, %s)",
@@ -149,7 +154,12 @@ def _run_step(conn: Connection, step: Step, *, org_role: str) -> None:
         )
         _audit(conn, step)
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"The schema step {step.name} was interrupted.") from error
+        raise DatabaseUnavailable(
+            f"The schema step {step.name} was interrupted in {conn.info.dbname}:"
+            f" {error.diag.message_primary or type(error).__name__}.",
+            next_step="Try again; for a lock timeout, end the session that is `idle in transaction`"
+            " there first (pg_stat_activity shows it).",
+        ) from error
     except psycopg.Error as error:
         raise SchemaMismatch(
             f"The schema step {step.name} failed in {conn.info.dbname}: {error}", step=step.name

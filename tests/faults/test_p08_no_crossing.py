@@ -183,3 +183,15 @@ def test_bulk_reports_each_failure_and_does_the_rest(server: PostgresServer, own
     report = provision_many([OrgId("bad"), OrgId("good")], settings=own, jobs=2)
     assert [f.org for f in report.failures] == ["bad"]
     assert report.done == 1
+
+
+def test_a_right_that_is_missing_is_reported_for_each(
+    server: PostgresServer, own: Settings
+) -> None:
+    with server.connect() as admin:
+        admin.execute(f"ALTER ROLE {server.app_user} NOCREATEDB".encode())
+        report = provision_many([OrgId("one"), OrgId("two")], settings=own, jobs=2)
+        assert sorted(f.org for f in report.failures) == ["one", "two"]
+        assert all("permission denied to create database" in f.detail for f in report.failures)
+        admin.execute(f"ALTER ROLE {server.app_user} CREATEDB".encode())
+    assert provision_many([OrgId("one"), OrgId("two")], settings=own, jobs=2).done == 2

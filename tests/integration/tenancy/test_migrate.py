@@ -9,7 +9,7 @@ import pytest
 
 from supplyline.audit.events import events
 from supplyline.contracts import OrgId
-from supplyline.errors import SchemaBehind, SchemaMismatch
+from supplyline.errors import DatabaseUnavailable, SchemaBehind, SchemaMismatch
 from supplyline.settings import Settings
 from supplyline.tenancy import migrate
 from supplyline.tenancy.connections import connect_admin, session
@@ -72,6 +72,21 @@ def test_a_failing_step_leaves_nothing(database: str, engine_settings: Settings)
         with pytest.raises(SchemaMismatch, match="9000_x"):
             migrate.apply(conn, org_role=database, known=known)
         assert conn.execute("SELECT to_regclass('supplyline.x')").fetchone() == (None,)
+
+
+def test_a_step_does_not_wait_for_ever_behind_an_open_session(
+    new_org: NewOrg, engine_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = new_org()
+    database = database_name(org, prefix=engine_settings.pg_db_prefix)
+    known = (step("9000_x", "ALTER TABLE supplyline.loads ADD COLUMN x int"),)
+    monkeypatch.setattr(migrate, "PATIENCE_MS", 200)
+    with connect_admin(settings=engine_settings, dbname=database) as conn:
+        with session(org, settings=engine_settings) as reader:
+            reader.execute("SELECT count(*) FROM supplyline.loads")
+            with pytest.raises(DatabaseUnavailable, match=r"9000_x .* lock timeout"):
+                migrate.apply(conn, org_role=database, known=known)
+        assert migrate.apply(conn, org_role=database, known=known) == ("9000_x",)
 
 
 def test_a_changed_step_is_refused(database: str, engine_settings: Settings) -> None:
