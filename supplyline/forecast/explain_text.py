@@ -114,7 +114,8 @@ def _plan(plan: dict[str, Any], formula: dict[str, Any], bucket: str) -> list[tu
             (
                 "stock",
                 f"lasts {_n(plan['days_of_cover'])} days; out of stock on {plan['stockout_date']}; "
-                f"risk before an order placed now arrives {plan['stockout_risk']:.0%}",
+                f"risk before an order placed now arrives {plan['stockout_risk']:.0%} (demand over "
+                f"L {_n(v.get('mean_over_L'))}, sd {_n(v.get('sd_over_L'))})",
             )
         )
     if plan["excess_units"]:

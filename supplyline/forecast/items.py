@@ -25,6 +25,8 @@ NUMBERS = (
 )  # fmt: skip
 """Fields of `Facts` that are read as numbers."""
 NOTHING: Floats = np.empty(0)
+OLD_DAYS = 31
+"""A count of stock that is older than the last sales by more than that is said to be old."""
 ENOUGH_ORDERS = 3
 """Orders that must have arrived before their lead times say anything."""
 
@@ -79,6 +81,8 @@ def collect(
         known = _with_lead_time(known, item, texts.get("supplier", "").strip(), beside)
         if known.unit_price is None and d is not None and math.isfinite(d.price):
             known = replace(known, unit_price=d.price)
+        if counted := texts.get("counted_on", ""):
+            known = replace(known, notes=(*known.notes, *_old_count(counted, sold.last_day)))
         history = d.values if d else NOTHING
         if d is not None and item in beside.stockouts:
             spells = demand.until_sold(beside.stockouts[item], sold_on[item])
@@ -109,6 +113,12 @@ def _alike(codes: set[str]) -> dict[str, tuple[str, ...]]:
         if len(group) > 1
         for code in group
     }
+
+
+def _old_count(counted: str, last: date) -> tuple[str, ...]:
+    if (last - date.fromisoformat(counted)).days <= OLD_DAYS:
+        return ()
+    return (f"Stock was last counted on {counted}, sales go on to later: count it again.",)
 
 
 def _sold(found: dict[str, demand.ItemDemand], bucket: demand.Bucket) -> dict[str, float]:

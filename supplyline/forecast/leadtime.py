@@ -153,12 +153,23 @@ def levels_for(
     return out
 
 
+@dataclass(frozen=True, kw_only=True)
+class Risk:
+    """`chance`: P(demand until an order placed now arrives > position); `short`: units short in the
+    mean; `mean` and `sd` of that demand."""
+
+    chance: float = 0.0
+    short: float = 0.0
+    mean: float = 0.0
+    sd: float = 0.0
+
+
 def stockout(
     position: float, values: Floats, *, rate: float, lead_time: float, lead_time_sd: float
-) -> tuple[float, float]:
-    """P(demand until an order placed now arrives > position), and the units short in the mean."""
+) -> Risk:
+    """The risk of running out before an order placed now arrives."""
     if rate <= 0:
-        return 0.0, 0.0
+        return Risk()
     unit = grain_of(values).size
     span, _ = spans(
         values / unit, rate=rate / unit, lead_time=lead_time, review=0.0, lead_time_sd=lead_time_sd
@@ -166,4 +177,9 @@ def stockout(
     step = max(1.0, span.mean / 200)
     levels = max(position, 0.0) / unit + np.array([[0.0, step]])
     short = survival.expected_short(np.array([span.mean]), np.array([span.variance]), levels)[0]
-    return float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)), float(short[0]) * unit
+    return Risk(
+        chance=float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)),
+        short=float(short[0]) * unit,
+        mean=span.mean * unit,
+        sd=float(np.sqrt(span.variance)) * unit,
+    )

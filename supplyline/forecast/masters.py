@@ -93,21 +93,26 @@ def _stock(conn: Connection, source: Source) -> Iterable[tuple[str, dict[str, st
         if _in_order(conn, source)
         else sql.SQL("ctid DESC")
     )
+    day: sql.Composable = sql.NULL
+    if source.has("as_of") and _is_day(conn, source, "as_of"):
+        day = sql.SQL("{}::date::text").format(sql.Identifier(source.columns["as_of"]))
     if all(_is_number(conn, source, f) for f in fields):
         query = sql.SQL(
-            "SELECT item, {sums} FROM (SELECT DISTINCT ON (1, 2) {item}::text AS item,"
-            " {place}::text AS place, {fields} FROM public.{table} WHERE {item} IS NOT NULL"
-            " ORDER BY 1, 2, {order}) newest GROUP BY item"
+            "SELECT item, max(day), {sums} FROM (SELECT DISTINCT ON (1, 2) {item}::text AS item,"
+            " {place}::text AS place, {day} AS day, {fields} FROM public.{table}"
+            " WHERE {item} IS NOT NULL ORDER BY 1, 2, {order}) newest GROUP BY item"
         ).format(
             sums=sql.SQL(", ").join(sql.SQL("sum({})::text").format(n) for n in names.values()),
             item=item,
             place=place,
+            day=day,
             fields=sql.SQL(", ").join(names.values()),
             table=sql.Identifier(source.table),
             order=order,
         )
         for code, *sums in conn.execute(query):
-            yield code.strip(), {f: c for f, c in zip(fields, sums, strict=True) if c is not None}
+            found = zip(("counted_on", *fields), sums, strict=True)
+            yield code.strip(), {f: c for f, c in found if c is not None}
     else:
         yield from _stock_in_text(conn, source, fields)
 

@@ -8,12 +8,13 @@ were not over, or lay in the future, when that run was made.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from supplyline.forecast import changes, options, store
+from supplyline.forecast.read import NoForecastYet
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -33,11 +34,12 @@ def reason_to_run(conn: Connection, *, now: datetime) -> str:
     run = store.find_run(conn, latest) if latest else None
     if run is None:
         return "There is no published forecast yet."
+    chosen = options.parse(run.settings)
     terms = changes.terms_key(
         bucket=run.bucket,
         horizon=run.horizon,
         season=run.season,
-        refit=options.parse(run.settings).refit(run.bucket),
+        refit=chosen.refit(run.bucket),
     )
     if terms != run.terms_key:
         return "The engine is of another version than the one of the newest run."
@@ -48,15 +50,17 @@ def reason_to_run(conn: Connection, *, now: datetime) -> str:
     ).fetchall()
     if found:
         return "Since the newest run: " + ", ".join(f"{n} {kind}" for kind, n in found) + "."
-    if run.report["waits_for_days"] and _day_of(conn, run.run_id) < now.astimezone(UTC).date():
+    made = _prepared_at(conn, run.run_id)
+    if run.report["waits_for_days"] and chosen.day(made) < chosen.day(now):
         return "The sales hold days that were not over when the newest run was made."
     return ""
 
 
-def _day_of(conn: Connection, run_id: str) -> date:
+def _prepared_at(conn: Connection, run_id: str) -> datetime:
     row = conn.execute(
-        "SELECT (prepared_at AT TIME ZONE 'UTC')::date FROM supplyline.forecast_run"
-        " WHERE run_id = %s",
-        (run_id,),
+        "SELECT prepared_at FROM supplyline.forecast_run WHERE run_id = %s", (run_id,)
     ).fetchone()
-    return row[0] if row else date.min
+    if row is None:
+        raise NoForecastYet(f"The forecast run {run_id} is gone.")
+    made: datetime = row[0]
+    return made

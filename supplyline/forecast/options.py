@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from supplyline.errors import Terminal
 
@@ -32,6 +34,8 @@ class ForecastSettings:
     fill_rate: dict[str, float] = field(default_factory=lambda: {"A": 0.98, "B": 0.95, "C": 0.90})
     holding_rate: float = 0.2
     """Cost of holding stock for a year as a share of its value, where an item does not say."""
+    timezone: str = "UTC"
+    """Where a day begins: for times of sales and counts that say their own zone, and for today."""
     refit_days: int = 7
     """Days for which the fit of a daily history is used on while sales are as expected."""
     chunk_items: int = 500
@@ -48,6 +52,10 @@ class ForecastSettings:
     def refit(self, bucket: str) -> int:
         """Periods after which a fit is made anew at the latest: 1 but for daily histories."""
         return self.refit_days if bucket == "day" else 1
+
+    def day(self, moment: datetime) -> date:
+        """The organization's day at a moment."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
 
     def planning(self) -> dict[str, Any]:
         """What the plan of an item rests on beside its forecast and its facts."""
@@ -69,7 +77,7 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     if unknown:
         raise BadForecastSettings(f"Unknown forecast settings: {', '.join(unknown)}.")
     kinds: dict[str, type | tuple[type, ...]] = {
-        "bucket": str, "fill_rate": dict, **dict.fromkeys(LISTS, (list, tuple)),
+        "bucket": str, "timezone": str, "fill_rate": dict, **dict.fromkeys(LISTS, (list, tuple)),
     }  # fmt: skip
     for name, value in data.items():
         if isinstance(value, bool) or not isinstance(value, kinds.get(name, (int, float))):
@@ -80,8 +88,15 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     lists = {k: tuple(map(str, data[k])) for k in LISTS if k in data}
     merged: dict[str, Any] = data | lists
     found = ForecastSettings(**merged)
+    _refuse_nonsense(found)
+    return found
+
+
+def _refuse_nonsense(found: ForecastSettings) -> None:
     if found.bucket not in ("", "day", "week", "month"):
         raise BadForecastSettings("`bucket` is none of day, week, month.")
+    if found.timezone not in available_timezones():
+        raise BadForecastSettings("`timezone` is no time zone, such as UTC or Europe/Berlin.")
     for name in ("lead_time_days", "review_days", "horizon", "season", "holding_rate"):
         if getattr(found, name) < 0:
             raise BadForecastSettings(f"`{name}` is negative.")
@@ -92,4 +107,3 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
     for name in ("chunk_items", "keep_runs", "refit_days"):
         if getattr(found, name) < 1:
             raise BadForecastSettings(f"`{name}` is at least 1.")
-    return found

@@ -6,7 +6,8 @@ audit event in the same transaction (P9). Refuses items that no plan lists, and 
 plan could use: days that are over, codes that are no product.
 
 `demand` is a number of units over the days from `from_day` to `to_day`. `fill_rate` and
-`lead_time_days` hold for runs within their days (without days: until withdrawn). Of two that speak
+`lead_time_days` hold for plans made within their days, the day of a plan being the one after the
+last of the data (without days: until withdrawn). Of two that speak
 of the same day the newer one counts. `overriding` puts them into a plan.
 """
 
@@ -118,18 +119,20 @@ def set_override(
 def _check_effect(conn: Connection, item: str, kind: str, to_day: date | None) -> None:
     """An override that no plan could ever use is refused."""
     found = conn.execute(
-        "SELECT p.status, r.as_of, EXISTS (SELECT FROM supplyline.forecast_override o WHERE"
-        " o.item = p.item AND o.kind = %s AND o.withdrawn_at IS NULL AND o.to_day > r.as_of)"
+        "SELECT p.status, r.as_of, coalesce(r.stock_day, r.as_of), EXISTS (SELECT FROM"
+        " supplyline.forecast_override o WHERE o.item = p.item AND o.kind = %s"
+        " AND o.withdrawn_at IS NULL AND o.to_day > r.as_of)"
         " FROM public.inventory_plan p JOIN supplyline.forecast_run r USING (run_id)"
         " WHERE p.run_id = %s AND p.item = %s",
         (DEMAND, published(conn), item),
     ).fetchone()
     if found is None:
         raise ItemNotPlanned("This item is in no row of the plan.")
-    status, as_of, expected = found
-    if to_day is not None and to_day <= as_of:
+    status, as_of, known, expected = found
+    over = as_of if kind == DEMAND else known
+    if to_day is not None and to_day <= over:
         raise BadOverride(
-            f"`to_day` lies in the past: the data reach to {as_of}, plans begin the day after."
+            f"`to_day` lies in the past: the data reach to {over}, plans begin the day after."
         )
     if status == "not_a_product":
         raise BadOverride(

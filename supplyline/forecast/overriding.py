@@ -50,7 +50,7 @@ def apply(
     for one in given:
         if one.kind == DEMAND:
             continue
-        if not one.covers(terms.as_of + timedelta(days=1)):
+        if not one.covers(terms.day):
             continue
         model = (
             terms.fill_rate.get(facts.abc, 0.95) if one.kind == FILL_RATE else facts.lead_time_days

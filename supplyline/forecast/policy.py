@@ -29,7 +29,7 @@ import numpy as np
 
 from supplyline.forecast.engine import Forecast
 from supplyline.forecast.grain import grain_of
-from supplyline.forecast.leadtime import Level, level_for, stockout
+from supplyline.forecast.leadtime import Level, Risk, level_for, stockout
 from supplyline.forecast.series import Floats
 from supplyline.forecast.terms import Facts, ItemTerms, Terms, terms_of
 
@@ -40,7 +40,9 @@ FORMULA = (
     "S = order_up_to = reorder_point + max(0, economic_lot - mean(R)); "
     "order_quantity = max(order_up_to - on_hand - on_order, minimum_order), rounded up to whole "
     "packs, or without a pack to pieces or the smaller unit, when "
-    "on_hand + on_order < reorder_point, else 0"
+    "on_hand + on_order < reorder_point, else 0; "
+    "stockout_risk = P(demand over L > on_hand + on_order), the demand being of mean_over_L and "
+    "sd_over_L; urgency by stockout_risk * short_over_L * price"
 )
 SOURCE = "Silver, Pyke and Thomas (2017), Inventory and Production Management, ch. 6-7"
 
@@ -102,8 +104,8 @@ def plan_item(
     level = max(0.0, basis.amount)
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
-    risk, short = (
-        (None, 0.0)
+    risk = (
+        None
         if position is None
         else stockout(position, demand, rate=rate, lead_time=lead, lead_time_sd=varying)
     )
@@ -133,16 +135,17 @@ def plan_item(
         "order_quantity": quantity,
         "order_value": None if quantity is None or money is None else quantity * money,
         "days_of_cover": _cover(forecast.mean, facts.on_hand, terms, rate),
-        "stockout_risk": risk,
+        "stockout_risk": None if risk is None else risk.chance,
         "stockout_date": _stockout(forecast.mean, position, terms, rate),
         "excess_units": excess,
         "excess_value": None if excess is None or money is None else excess * money,
         "fill_rate": target,
         "unit_cost": facts.unit_cost,
-        "urgency_score": 0.0 if risk is None else risk * short * weight,
+        "urgency_score": 0.0 if risk is None else risk.chance * risk.short * weight,
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, basis=basis,
             target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled, unit=unit,
+            risk=risk,
         ),
     }  # fmt: skip
 
@@ -243,7 +246,7 @@ def _status(
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
     lead: float, review: float, rate: float, basis: Level, target: float, lot: float, top: float,
-    varying: float, pooled: bool, unit: float,
+    varying: float, pooled: bool, unit: float, risk: Risk | None,
 ) -> dict[str, Any]:  # fmt: skip
     beats = bool(forecast.mase < forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
@@ -297,6 +300,9 @@ def _explanation(
                 "minimum_order": facts.min_order_qty,
                 "pack": facts.pack_size,
                 "unit": unit,
+                "mean_over_L": None if risk is None else round(risk.mean, 4),
+                "sd_over_L": None if risk is None else round(risk.sd, 4),
+                "short_over_L": None if risk is None else round(risk.short, 4),
             },
         },
     }

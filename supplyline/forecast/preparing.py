@@ -10,7 +10,7 @@ import hashlib
 import logging
 import math
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -81,7 +81,8 @@ def prepare(
         latest = store.latest_run(conn)
         base = store.find_run(conn, latest) if latest and latest != run.run_id else None
         found = sources.find(conn)
-        today = now.astimezone(UTC).date()
+        conn.execute("SELECT set_config('TimeZone', %s, true)", (chosen.timezone,))
+        today = chosen.day(now)
         lines = buckets.without_far_days(
             demand.collect(
                 sources.read_lines(conn, found),
@@ -187,8 +188,8 @@ def _changed(
     counted: dict[str, int] = {}
     for i in known:
         facts = dict(vars(i.facts))
-        day = stock_day if i.facts.on_hand is not None else bucket.as_of
         given = [overrides.as_json(o) for o in said.get(i.item, ())]
+        day = stock_day if given or i.facts.on_hand is not None else bucket.as_of
         plan_key = changes.key(planning, bucket.as_of, day, facts, given)
         decision = changes.decide(
             first_period=i.first_period,

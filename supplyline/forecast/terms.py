@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,11 @@ class Terms:
     """Cost of holding stock for a year, as a share of its value."""
     stock_day: date | None = None
     """The day from which stock is counted, where it is later than `as_of`."""
+
+    @property
+    def day(self) -> date:
+        """The day the plan is for: the one after the last that the data know."""
+        return (self.stock_day or self.as_of) + timedelta(days=1)
 
 
 SHORTEST_REVIEW = 1.0

@@ -254,6 +254,27 @@ def test_a_level_that_an_override_moves_is_whole(org: OrgId, conn: Connection) -
         assert plan["reorder_point"] == max(0, math.ceil(made - 0.01))
 
 
+def test_terms_hold_from_the_day_after_the_data_also_where_periods_are_months(
+    org: OrgId, conn: Connection
+) -> None:
+    shop(conn, items=3)  # to 2025-10-12: the last whole month is September
+    run(org, conn, "1", bucket="month")
+    assert as_of(conn) == date(2025, 9, 30)
+    today = date(2025, 10, 13)
+    say(conn, org, item="i01", kind="lead_time_days", value=90, from_day=today)
+    say(conn, org, item="i02", kind="lead_time_days", value=90, from_day=date(2025, 10, 14))
+    with pytest.raises(BadOverride, match="2025-10-12"):
+        say(conn, org, item="i00", kind="lead_time_days", value=90, to_day=date(2025, 10, 12))
+    run(org, conn, "2", bucket="month")
+    plan = {r["item"]: r["lead_time_days"] for r in forecast.read_plan(conn)}
+    assert (plan["i01"], plan["i02"]) == (90, 14)
+    conn.execute("INSERT INTO sales VALUES ('last', %s, 1)", (today,))
+    conn.commit()
+    run(org, conn, "3", bucket="month")
+    plan = {r["item"]: r["lead_time_days"] for r in forecast.read_plan(conn)}
+    assert (plan["i01"], plan["i02"]) == (90, 90)
+
+
 def test_what_no_plan_could_use_is_refused(org: OrgId, conn: Connection) -> None:
     first = with_unsold(org, conn)
     with pytest.raises(BadOverride, match="never sold"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
@@ -11,7 +11,7 @@ import pytest
 from supplyline import forecast
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import demand, masters, sources
+from supplyline.forecast import ForecastSettings, demand, masters, sources
 from tests.integration.forecast.test_masters import NOW
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -140,3 +140,31 @@ def test_a_spell_without_stock_ends_with_the_next_sale() -> None:
     assert ended(-3, 4, 7) == [(0, 4)]
     assert ended(0, 12) == [(1, 10)]
     assert ended(0, 1) == []
+
+
+def test_a_day_begins_where_the_organization_is(org: OrgId, conn: Connection) -> None:
+    late = [
+        datetime(2025, 11, d, 23, 30, tzinfo=timezone(timedelta(hours=-5))) for d in range(1, 30)
+    ]
+    put(conn, "sales", "sku text, sold_at timestamptz, qty int", *[("a", t, 1) for t in late])
+    for name, zone, last in (("1", "UTC", "2025-11-30"), ("2", "America/New_York", "2025-11-29")):
+        chosen = ForecastSettings(timezone=zone, bucket="day")
+        report = forecast.run_all(
+            org, conn=conn, now=NOW + timedelta(hours=int(name)), run=RunRef(run_id=name),
+            settings=chosen,
+        )  # fmt: skip
+        assert report.as_of == last
+
+
+def test_an_old_count_of_stock_is_said(org: OrgId, conn: Connection) -> None:
+    days = [MONDAY + timedelta(days=n) for n in range(20)]
+    put(conn, "sales", "sku text, sold_on date, qty int", *[(i, d, 3) for i in "ab" for d in days])
+    put(
+        conn, "stock", "sku text, on_hand int, as_of date",
+        ("a", 5, date(2025, 11, 1)), ("b", 5, date(2025, 12, 1)),
+    )  # fmt: skip
+    forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    notes = {r["item"]: r["explanation"]["data"]["notes"] for r in forecast.read_plan(conn)}
+    said = "Stock was last counted on 2025-11-01, sales go on to later: count it again."
+    assert said in notes["a"]
+    assert not [n for n in notes["b"] if "counted" in n]

@@ -59,8 +59,9 @@ def test_a_level_is_what_its_parts_say(name: str) -> None:
 def test_the_risk_does_not_depend_on_the_unit() -> None:
     values = HISTORIES["poisson"]
     common = {"lead_time": 2.0, "lead_time_sd": 0.0}
-    risk, short = stockout(5.0, values, rate=3.0, **common)
-    scaled, less = stockout(0.005, values / 1000, rate=0.003, **common)
-    assert scaled == pytest.approx(risk)
-    assert less * 1000 == pytest.approx(short)
-    assert 0.4 < risk < 0.8
+    whole = stockout(5.0, values, rate=3.0, **common)
+    parts = stockout(0.005, values / 1000, rate=0.003, **common)
+    assert parts.chance == pytest.approx(whole.chance)
+    assert parts.short * 1000 == pytest.approx(whole.short)
+    assert 0.4 < whole.chance < 0.8
+    assert (whole.mean, parts.mean * 1000) == (6, pytest.approx(6))
