@@ -20,7 +20,7 @@ from supplyline.arrays import complete, strings
 from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
-from supplyline.load import schema
+from supplyline.load import planning, schema
 from supplyline.load.kinds import TEXT
 from supplyline.load.staging import Incoming, create_staging
 from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
@@ -81,7 +81,7 @@ class FirstLoad:
         return None
 
     def _plan(self) -> schema.Plan:
-        return schema.plan(
+        return planning.plan(
             self.conn, table=self.manifest.table, columns=self.incoming.columns,
             evidence=self.evidence, settings=self.settings, key=(), created=True,
         )  # fmt: skip

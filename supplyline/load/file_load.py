@@ -17,7 +17,7 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Manifest, RunRef, TableSettings, file_remarks
 from supplyline.errors import SchemaDrift
 from supplyline.faults import reach
-from supplyline.load import merge, records, schema, sums, types
+from supplyline.load import merge, planning, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
@@ -129,7 +129,7 @@ class FileLoad:
         reach("load.staged")
         # 2. decide
         key = self._choose_key(candidates)
-        plan = schema.plan(
+        plan = planning.plan(
             conn,
             table=manifest.table,
             columns=self.incoming.columns,

@@ -21,7 +21,7 @@ from supplyline.arrays import complete
 from supplyline.checksums import SEEDS
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import DatabaseUnavailable
-from supplyline.load import merge, records, schema, sums
+from supplyline.load import merge, planning, records, schema, sums
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
 from supplyline.load.schema import HIDDEN
@@ -105,7 +105,7 @@ class LaterLoad:
         self.conn.execute(sql.SQL("DROP TABLE pg_temp.{}").format(sql.Identifier(TYPED)))
 
     def _plan(self) -> schema.Plan:
-        return schema.plan(
+        return planning.plan(
             self.conn, table=self.manifest.table, columns=self.incoming.columns,
             evidence=self.evidence, settings=self.settings, key=self.key, created=False,
             replay=bool(self.manifest.replay_of),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from supplyline.contracts import Json, Manifest
-from supplyline.load import schema
+from supplyline.load import planning, schema
 from supplyline.load.form import require_whole
 from supplyline.load.keys import actual_key, disagreement, is_key
 from supplyline.load.quarantine import misfits_by_reason
@@ -51,7 +51,7 @@ def preview(
                 else _proposed(conn, key_candidates(columns))
             )
         lacking = [c for c in key if c not in columns]
-        plan = schema.plan(
+        plan = planning.plan(
             conn,
             table=manifest.table,
             columns=columns,

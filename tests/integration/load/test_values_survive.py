@@ -142,16 +142,16 @@ def test_a_kind_that_is_none_concerns_its_file_alone(
     house.land(["sku", "at"], [["a", "1"]])
     good = house.land(["sku"], [["b"]])
     from supplyline.errors import InvalidColumnType
-    from supplyline.load import schema
+    from supplyline.load import planning
 
-    real = schema.plan
+    real = planning.plan
 
     def plan(*args: object, columns: tuple[str, ...], **named: object) -> object:
         if "at" in columns:
             raise InvalidColumnType("no kind")
         return real(*args, columns=columns, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(schema, "plan", plan)
+    monkeypatch.setattr(planning, "plan", plan)
     with pytest.raises(FileNotLoaded, match="no kind"):
         house.load()
     house.conn.commit()
