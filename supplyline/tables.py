@@ -123,6 +123,8 @@ def preview_load(org: OrgId, table: TableName, *, file_id: str | None, settings:
         found["rebuilds"] = load.outdated(conn, table=table, manifests=closed) or load.late(
             conn, table=table, manifests=waiting
         )
+        if found["rebuilds"]:  # not by these statements, and what does not fit is set aside
+            found |= {"ddl": [], "refused": ""}
         return found
 
 
@@ -275,6 +277,10 @@ def _sentences(found: Json) -> str:
             *([f"  refused: {found['refused']}"] if found["refused"] else []),
             *([_BEHIND + ", ".join(found["behind"])] if found["behind"] else []),
             *([_REBUILDS] if found["rebuilds"] else []),
-            *(["  nothing changes in the table's shape"] if not found["ddl"] else []),
+            *(
+                ["  nothing changes in the table's shape"]
+                if not (found["ddl"] or found["rebuilds"])
+                else []
+            ),
         ]
     )

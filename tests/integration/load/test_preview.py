@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from supplyline.cli import cli
 from supplyline.contracts import Manifest
 from supplyline.errors import SchemaDrift
-from supplyline.load import preview
+from supplyline.load import load_files, preview
 from supplyline.settings import Settings
 from supplyline.tables import preview_load
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.test_landing_and_load import TABLE, House, house
+from tests.integration.load.test_landing_and_load import NOW, RUN, TABLE, House, house
 
 __all__ = ["house"]
 
@@ -112,6 +112,21 @@ def test_files_that_come_before_are_named(house: House, engine_settings: Setting
     house.land(["sku", "more"], [["b", "1"]])
     found = preview_load(house.org, TABLE, file_id="f2", settings=engine_settings)
     assert (found["behind"], found["rebuilds"]) == (["f1"], False)
+
+
+def test_a_file_that_comes_late_is_not_shown_as_if_it_were_merged(
+    house: House, engine_settings: Settings
+) -> None:
+    house.land(["sku", "more"], [["a", "1"]])
+    second = house.land(["sku"], [["a"]])
+    load_files(
+        house.org, conn=house.conn, table=TABLE, manifests=[second], run=RUN, now=lambda: NOW,
+        stream=lambda m: house.landing.stream(house.org, manifest=m),
+        key_candidates=lambda _: [("sku",)],
+    )  # fmt: skip
+    house.conn.commit()
+    found = preview_load(house.org, TABLE, file_id="f1", settings=engine_settings)
+    assert (found["rebuilds"], found["ddl"], found["refused"]) == (True, [], "")
 
 
 def test_the_commands_set_kinds_and_show_what_comes(house: House) -> None:
