@@ -19,7 +19,7 @@ from psycopg import sql
 from supplyline import settings as environment
 from supplyline.audit import events
 from supplyline.contracts import Json, OrgId
-from supplyline.errors import OrganizationNotFound
+from supplyline.errors import ConfigurationError, OrganizationNotFound
 from supplyline.faults import reach
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
@@ -27,6 +27,8 @@ from supplyline.storage import Storage
 from supplyline.tenancy.connections import Connection, connect_admin, session, unavailable_mapped
 from supplyline.tenancy.names import database_name, parse_org_id, role_name
 from supplyline.tenancy.provisioning import drop
+
+_BEGUN = "organization.erasing"
 
 
 @click.command(epilog="Example: supplyline erase --org 123 --yes-erase 123 --json > proof.json")
@@ -50,7 +52,7 @@ def erase(org: str, yes_erase: str, as_json: bool) -> None:
             f"{owner}: {was['files']} files of {was['bytes']} bytes, {was['documents']} landed"
             f" documents, {len(was['tables'])} tables, database and role: gone at {proof['at']}"
             if proof["gone"]
-            else f"{owner} is not gone, left: {json.dumps(left)}"
+            else f"{owner} is not gone, left: {json.dumps(left)}. {proof['problem']}".rstrip()
         )
     if not proof["gone"]:
         raise SystemExit(1)
@@ -62,7 +64,10 @@ def erase_organization(
     """Removes everything of an organization outside the control database, then looks again.
 
     Answers `{org, found, was: {files, bytes, file_list: [{path, size}], documents, collections,
-    tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone, at}`.
+    tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone, problem,
+    at}`. What was there is noted in the organization's audit trail before anything goes, so that a
+    call that completes an interrupted one gives the whole proof; `problem` says why something had
+    to stay.
     A table's rows are None when they could not be counted: an open session has locked it, or the
     organization has taken its own right to read it.
     `found`: whether there was anything of it, which an id that was mistyped has not; `audit_head`
@@ -79,14 +84,19 @@ def erase_organization(
             "file_list": [{"path": path, "size": size} for path, size in files],
             "collections": len(collections),
             "documents": sum(collections.values()),
-            **_database(owner, config),
+            **_tables(owner, config),
         }
+        was |= _noted(owner, was, config, now)
         # The database goes last: while it is there, what was begun can be seen and repeated.
         storage.erase(owner)
         reach("erase.files_gone")
         landing.erase(owner)
         reach("erase.documents_gone")
-        dropped = drop(owner, settings=config)
+        dropped, problem = True, ""
+        try:
+            dropped = drop(owner, settings=config)
+        except ConfigurationError as error:  # the proof of the rest is given all the same
+            problem = str(error)
         left: Json = {
             "files": len(storage.everything(owner)),
             "collections": len(landing.collections(owner)),
@@ -98,25 +108,53 @@ def erase_organization(
         "was": was,
         "left": left,
         "gone": not any(left.values()),
+        "problem": problem,
         "at": now().astimezone(UTC).isoformat(),
     }
 
 
-def _database(org: OrgId, config: Settings) -> Json:
-    """Tables with their rows, and the audit trail's head; empty when the database is gone."""
+def _tables(org: OrgId, config: Settings) -> Json:
+    """Tables with their rows; none when the database is gone."""
     try:
         with session(org, settings=config) as conn:
             names = conn.execute(
                 "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
                 " AND relkind IN ('r', 'p') ORDER BY 1"
             ).fetchall()
-            tables = {}
-            for (name,) in names:
-                tables[name] = _rows(conn, name)
+            return {"tables": {name: _rows(conn, name) for (name,) in names}}
+    except OrganizationNotFound:
+        return {"tables": {}}
+
+
+def _noted(org: OrgId, was: Json, config: Settings, now: Callable[[], datetime]) -> Json:
+    """What was there when the erasure was begun first, and the audit trail's head."""
+    try:
+        with session(org, settings=config) as conn:
+            row = conn.execute(
+                "SELECT detail FROM supplyline.audit_events WHERE kind = %s ORDER BY seq LIMIT 1",
+                (_BEGUN,),
+            ).fetchone()
+            if row is None:
+                events.append(
+                    conn, org=org, kind=_BEGUN, actor="erase", subject=org, detail=was, now=now
+                )
             number, digest = events.head(conn)
     except OrganizationNotFound:
-        return {"tables": {}, "audit_head": None}
-    return {"tables": tables, "audit_head": {"seq": number, "hash": digest}}
+        return {"audit_head": None}
+    head = {"audit_head": {"seq": number, "hash": digest}}
+    return head if row is None else _together(row[0], was) | head
+
+
+def _together(first: Json, now: Json) -> Json:
+    """The inventory of an erasure that was interrupted, and what there is or came since."""
+    files = {f["path"]: f for f in (*first["file_list"], *now["file_list"])}
+    return {
+        "files": len(files),
+        "bytes": sum(f["size"] for f in files.values()),
+        "file_list": list(files.values()),
+        **{name: max(first[name], now[name]) for name in ("collections", "documents")},
+        "tables": first["tables"] | now["tables"],
+    }
 
 
 def _rows(conn: Connection, name: str) -> int | None:

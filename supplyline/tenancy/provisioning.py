@@ -102,7 +102,8 @@ def list_organizations(*, settings: Settings) -> tuple[OrgId, ...]:
 def drop(org: OrgId, *, settings: Settings) -> bool:
     """Removes database and role, ending whatever is connected; True when there was something.
 
-    May be repeated, and completes what an interrupted `drop` left. Raises DatabaseUnavailable.
+    May be repeated, and completes what an interrupted `drop` left. Raises DatabaseUnavailable, and
+    ConfigurationError when the role, without its database, has to stay.
     """
     role, database = _names(org, settings=settings)
     with (
@@ -119,9 +120,20 @@ def drop(org: OrgId, *, settings: Settings) -> bool:
             _drop_database(conn, database)
         had_role = _role_flags(conn, role) is not None
         if had_role:
-            conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+            _drop_role(conn, role)
     log.info("organization dropped", extra={"org": org})
     return had_database or had_role
+
+
+def _drop_role(conn: Connection, role: str) -> None:
+    try:
+        conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise ConfigurationError(
+            f"The role {role!r} cannot be dropped, since somebody gave it rights elsewhere:"
+            f" {error.diag.message_detail}.",
+            next_step="Have the database administrator revoke these, then try again.",
+        ) from error
 
 
 def close_to_public(conn: Connection, *, settings: Settings) -> tuple[str, ...]:

@@ -19,8 +19,10 @@ from supplyline.settings import Settings
 from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
+from supplyline.tenancy.names import role_name
 from tests.faults.test_p05_readers_never_see_half import wait_stopped
 from tests.faults.worker import REFUSED
+from tests.servers import PostgresServer
 
 RUN = RunRef(run_id="r")
 
@@ -70,7 +72,11 @@ def test_an_erasure_that_was_killed_is_completed(
     killed = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1"}
     assert subprocess.run(command, env=killed, capture_output=True, check=False).returncode == -9
     result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
-    assert json.loads(result.stdout)["gone"]
+    proof = json.loads(result.stdout)
+    assert proof["gone"]
+    assert (proof["was"]["files"], len(proof["was"]["file_list"])) == (5, 5)
+    assert proof["was"]["documents"] > 2
+    assert proof["was"]["tables"]["sales"] == 2
 
 
 @pytest.mark.parametrize("point", ["land.before_batch", "land.before_close", "land.after_close"])
@@ -101,3 +107,18 @@ def test_an_organization_cannot_keep_itself_from_being_erased(
     assert proof["gone"]
     assert proof["was"]["tables"]["sales"] is None
     assert proof["was"]["tables"]["sales_history"] == 0
+
+
+def test_rights_elsewhere_keep_the_role_and_the_proof_says_so(
+    full: OrgId, engine_settings: Settings, pg: PostgresServer
+) -> None:
+    role = role_name(full, prefix=engine_settings.pg_db_prefix)
+    with pg.connect() as admin:
+        admin.execute(f"GRANT CONNECT ON DATABASE postgres TO {role}".encode())
+        proof = erase_organization(full, settings=engine_settings)
+        assert proof["left"] == {"files": 0, "collections": 0, "database": 0, "role": 1}
+        assert not proof["gone"]
+        assert proof["was"]["tables"]["sales"] == 2
+        assert "privileges for database postgres" in proof["problem"]
+        admin.execute(f"REVOKE CONNECT ON DATABASE postgres FROM {role}".encode())
+    assert erase_organization(full, settings=engine_settings)["gone"]
