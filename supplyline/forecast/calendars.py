@@ -17,6 +17,12 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 EPOCH = date(1970, 1, 1)
+DAYS_WRITTEN = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y",
+    "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y",
+    "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d%b%Y",
+)  # fmt: skip
+"""Ways to write a day; of two that read a column as well, the one in front is likelier."""
 DAY = 86_400
 COUNTS = {"{excel}": (25_569, 1), "{seconds}": (0, DAY), "{milliseconds}": (0, 1000 * DAY)}
 """Dates written as whole numbers: days to add to those since 1970-01-01, and the units of a day."""

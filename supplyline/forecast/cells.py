@@ -10,15 +10,14 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from supplyline.forecast.calendars import DAYS_WRITTEN
+
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPS = {mark: rf"\d{{1,3}}(?:\{mark}\d{{2,3}})*\{mark}\d{{3}}" for mark in ",."}
 """Thousands, also as in India (12,34,567)."""
 _CURRENCY = re.compile(r"[\s\u00a0€$£¥%']|EUR|USD|GBP")
 
-PATTERNS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y",
-    "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%b-%y", "%Y-%m",
-)  # fmt: skip
+PATTERNS = (*DAYS_WRITTEN, "%Y%m%d", "%Y-%m")
 _TIME = re.compile(r"[T ]\d{1,2}:\d{2}.*$")
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from supplyline.forecast.calendars import (
     COUNTS,
     DAY,
+    DAYS_WRITTEN,
     EPOCH,
     EVERY_DAY,
     Ints,
@@ -33,11 +34,9 @@ from supplyline.forecast.calendars import (
 
 Bools = npt.NDArray[np.bool_]
 
-PATTERNS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y",
-    "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y", "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y",
-    "%b %Y", "%b-%Y", "%b %y", "%b-%y", "%B %Y", "%Y %b", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y",
-    "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d%b%Y", "%YM%m", "%Y-%b", "%b%y", "%b%Y",
+MONTHS_WRITTEN = (
+    "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%b-%Y", "%b %y", "%b-%y", "%B %Y", "%Y %b",
+    "%YM%m", "%Y-%b", "%b%y", "%b%Y",
 )  # fmt: skip
 WRITTEN = (
     "2024-02-28 (also / or . between), 28.02.2024, 28/02/2024, 02/28/2024, 28-02-2024, "
@@ -112,7 +111,7 @@ def read_dates(texts: Sequence[str], rows: Ints) -> Reading:
     if named is not None:
         return named
     readings = []
-    for pattern in PATTERNS:
+    for pattern in (*DAYS_WRITTEN, *MONTHS_WRITTEN):
         days, ok = _read(bare, pattern)
         readings.append(Reading(days=days, ok=ok, pattern=pattern))
         if ok.all() and pattern.startswith("%Y"):  # no other order of day and month reads these
