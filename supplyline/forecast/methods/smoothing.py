@@ -20,7 +20,7 @@ from supplyline.forecast.series import Floats
 ALPHAS = (0.02, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9)
 BETAS = (0.0, 0.02, 0.05, 0.12)
 GAMMAS = (0.0, 0.05, 0.12, 0.25, 0.45)
-DAMPINGS = (0.97, 0.9, 0.8)
+DAMPINGS = (1.0, 0.95, 0.85)
 SEASONS_AT_START = 4
 Flags = npt.NDArray[np.bool_]
 
