@@ -4,9 +4,9 @@
 
 Simulation (Silver, Pyke and Thomas 2017, ch. 6): at the end of every review the position is raised
 to S; the order arrives after L periods; what cannot be served waits. The levels are decided four
-times, from the history up to then and nothing later. Fill rate: units served from the shelf at
-once over units wanted; also without the first lead time, in which the full shelf of the start
-serves. Stock: mean units on hand after demand. The textbook is
+times (`--decisions`), from the history up to then and nothing later. Fill rate: units served from
+the shelf at once over units wanted; also without the first lead time, in which the full shelf of
+the start serves. Stock: mean units on hand after demand. The textbook is
 mean + z * sd * sqrt(L + R) with z of the same target, compared also at the fill that we reached.
 
 The sets carry no prices, so that stock in money is counted at prices drawn once from a lognormal
@@ -92,6 +92,8 @@ def main() -> None:
     parser.add_argument("--review", type=int, default=0)
     parser.add_argument("--periods", type=int, default=0, help="periods simulated")
     parser.add_argument("--back", type=int, default=0, help="leave out so many last periods")
+    parser.add_argument("--season", type=int, default=1, help="that the plan is to follow")
+    parser.add_argument("--decisions", type=int, default=4, help="how often levels are decided")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     daily = args.dataset == "m5"
@@ -109,10 +111,12 @@ def main() -> None:
     demand = np.stack([y[-test:] for _, y in rows])
     zs = np.r_[stats.norm.ppf(TARGETS), np.linspace(0, 9, 37)]
     ours, priced, book = (np.empty((len(rows), k, test)) for k in (3, 3, zs.size))
-    for start in range(0, test, max(review, -(-test // 4))):
+    for start in range(0, test, max(review, -(-test // args.decisions))):
         past = [y[: y.size - test + start] for _, y in rows]
         for out, known in ((ours, {}), (priced, prices)):
-            out[:, :, start:] = planned(names, past, lead_time, review, known)[:, :, None]
+            out[:, :, start:] = planned(names, past, lead_time, review, known, season=args.season)[
+                :, :, None
+            ]
         levels = [textbook(p, periods=lead_time + review, z=zs) for p in past]
         book[:, :, start:] = np.stack(levels)[:, :, None]
 
@@ -163,7 +167,13 @@ def main() -> None:
 
 
 def planned(
-    names: list[str], past: list[np.ndarray], lead_time: int, review: int, prices: dict[str, float]
+    names: list[str],
+    past: list[np.ndarray],
+    lead_time: int,
+    review: int,
+    prices: dict[str, float],
+    *,
+    season: int = 1,
 ) -> np.ndarray:
     """Our levels, (items, targets)."""
     from supplyline.forecast.series import Series
@@ -171,7 +181,12 @@ def planned(
 
     batch = [Series(id=i, values=p) for i, p in zip(names, past, strict=True)]
     levels, _ = plan_levels(
-        batch, lead_time=lead_time, review=review, targets=TARGETS, prices=prices
+        batch,
+        lead_time=lead_time,
+        review=review,
+        targets=TARGETS,
+        prices=prices,
+        season=season,
     )
     return np.array([[levels[i][t] for t in TARGETS] for i in names])
 

@@ -180,6 +180,10 @@ def forecast_series(
     help="Share of demand to be served from the shelf, 0.95 or 95%; several may follow.",
 )  # fmt: skip
 @click.option(
+    "--season", default=1, type=click.IntRange(1, 400), show_default=True,
+    help="Periods in a season that S is to follow: 12 for months, 52 for weeks, 7 for days.",
+)  # fmt: skip
+@click.option(
     "--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV with unique_id and price: the same service of dear and of cheap goods together, less "
     "money on the shelf.",
@@ -194,6 +198,7 @@ def plan_series(
     lead_time: int,
     review: int,
     fill_rates: tuple[float, ...],
+    season: int,
     prices: Path | None,
     output: Path,
     as_json: bool,
@@ -206,9 +211,9 @@ def plan_series(
         --output plan.csv
 
     Writes unique_id, ds, target, S: the stock position to order up to, decided after the last
-    period seen (ds). Seasons are not followed: just after a peak S is too high, before it too
-    low. Exit code 1 when a series was set aside (no value, values beyond 1e15, a date far out
-    of the others) and so has no rows; the reason is on stderr.
+    period seen (ds). A season is followed with --season alone: without it S is too high just
+    after a peak, and too low before it. Exit code 1 when a series was set aside (no value, values
+    beyond 1e15, a date far out of the others) and so has no rows; the reason is on stderr.
     """
     from supplyline.forecast.series_io import Prices, read_prices, read_series, write_rows
     from supplyline.forecast.stocking import plan_levels
@@ -216,7 +221,12 @@ def plan_series(
     book = read_series(source)
     known = read_prices(prices, items=[s.id for s in book.series]) if prices else Prices()
     levels, notes = plan_levels(
-        book.series, lead_time=lead_time, review=review, targets=fill_rates, prices=known.known
+        book.series,
+        lead_time=lead_time,
+        review=review,
+        targets=fill_rates,
+        prices=known.known,
+        season=season,
     )
     rows = [
         [s.id, book.calendar.after(when, 0), f"{t:g}", _cell(levels[s.id][t])]

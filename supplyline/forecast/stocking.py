@@ -29,6 +29,7 @@ from supplyline.forecast.classes import classify
 from supplyline.forecast.grain import Grain, grain_of
 from supplyline.forecast.lead_demand import Law, correction, demand_rates, fitted, foretold
 from supplyline.forecast.leadtime import Level, levels_for
+from supplyline.forecast.seasons import without_season
 from supplyline.forecast.series import Floats, Series, without_negatives
 
 Levels = dict[str, dict[float, float]]
@@ -70,8 +71,10 @@ def plan_levels(
     review: int,
     targets: tuple[float, ...],
     prices: Mapping[str, float],
+    season: int = 1,
 ) -> tuple[Levels, dict[str, list[str]]]:
-    """Item → target → S, and what is to be said per item."""
+    """Item → target → S, and what is to be said per item. With a `season` of more than one period,
+    S of items that have one is for the part of it that comes."""
     # In the order of their names, so that the order of a file changes nothing, not even rounding.
     clean = [without_negatives(s) for s in sorted(batch, key=lambda s: s.id) if s.values.size]
     notes = {s.id: [*s.notes] for s in [*batch, *clean] if s.notes or not s.values.size}
@@ -85,11 +88,23 @@ def plan_levels(
         else:
             alive.append(one)
     levels: Levels = {s.id: dict.fromkeys(targets, 0.0) for s in clean}
-    pooled = pool_levels(alive, lead_time=lead_time, review=review, targets=targets, prices=prices)
+    plain, ahead = without_season(alive, season=season, span=lead_time + review)
+    pooled = pool_levels(plain, lead_time=lead_time, review=review, targets=targets, prices=prices)
     if pooled is None:
-        found = _one_by_one(alive, lead_time=lead_time, review=review, targets=targets)
-        return levels | found, notes
-    return levels | {i: {t: v.amount for t, v in p.items()} for i, p in pooled.items()}, notes
+        found = _one_by_one(plain, lead_time=lead_time, review=review, targets=targets)
+    else:
+        found = {i: {t: v.amount for t, v in p.items()} for i, p in pooled.items()}
+    for one in alive:
+        if one.id in ahead:
+            row = found[one.id]
+            found[one.id] = {t: _whole(v * ahead[one.id], one.values) for t, v in row.items()}
+    return levels | found, notes
+
+
+def _whole(level: float, values: Floats) -> float:
+    """A level as whole grains of a history, rounded up, where that is counted."""
+    grain = grain_of(values)
+    return grain.up(np.ceil(level / grain.size - 1e-9)) if grain.counted else level
 
 
 def pool_levels(
