@@ -100,7 +100,13 @@ class Landing(Manifests):
         now: datetime,
     ) -> Manifest:
         rows = self._rows(org, manifest.table)
-        if self.manifest(org, manifest.file_id) is None:
+        known = self.manifest(org, manifest.file_id)
+        if known is not None and known.released_at:
+            # An attempt that froze and wakes up when another has landed the file long since.
+            with mapped():
+                rows.delete_many({**all_rows(known.file_key), "_file": known.file_id})
+            return known
+        if known is None:
             self.withdraw(org, manifest)
             raise DatabaseUnavailable(
                 "The file's manifest is gone: its organization was erased while it was landed."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import rows_collection
+from tests.faults.test_p05_readers_never_see_half import wait_stopped
 
 RUN = RunRef(run_id="r")
 TABLE = "sales"
@@ -223,4 +225,28 @@ def test_a_twin_that_is_landed_while_its_rows_are_released_is_read_from_storage(
     assert shop.call("verify")["holds"]
     shop.call("undo", "--file", "one", "--replay")
     assert shop.query("SELECT count(*) FROM sales WHERE code = 'a'") == [(1,)]
+    assert shop.call("verify")["holds"]
+
+
+def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
+    shop: Shop, engine_env: dict[str, str]
+) -> None:
+    storage = Storage(shop.settings.storage_url)
+    storage.put(shop.org, file_id="three", name="t.csv", chunks=[b"code,qty\nd,4\n"])
+    command = [sys.executable, "-m", "tests.faults.worker", "ingest", shop.org, TABLE, "r", "1"]
+    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": "land.before_batch:1:stop"}
+    with subprocess.Popen([*command, "three"], env=env, stdout=subprocess.PIPE) as frozen:
+        try:
+            wait_stopped(frozen.pid)
+            run_ingest(
+                org_id=shop.org, table=TABLE, file_id="three", run=RUN, settings=shop.settings
+            )
+            run_load(org_id=shop.org, table=TABLE, run=RUN, settings=shop.settings)
+            shop.release()
+            assert shop.documents() == 0
+            frozen.send_signal(signal.SIGCONT)
+            assert frozen.wait(60) == 0
+        finally:
+            frozen.kill()
+    assert shop.documents() == 0
     assert shop.call("verify")["holds"]
