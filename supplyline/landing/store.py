@@ -11,14 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from supplyline.checksums import Checksum
-from supplyline.contracts import (
-    Json,
-    Manifest,
-    OrgId,
-    QuarantinedRow,
-    RowBatch,
-    TableName,
-)
+from supplyline.contracts import Json, Manifest, OrgId, QuarantinedRow, RowBatch, TableName
 from supplyline.errors import DatabaseUnavailable, LandingReleased
 from supplyline.faults import reach
 from supplyline.landing import replies

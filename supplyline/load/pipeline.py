@@ -8,13 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from supplyline.audit import events
-from supplyline.contracts import (
-    Certificate,
-    Manifest,
-    OrgId,
-    RunRef,
-    TableName,
-)
+from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import DatabaseUnavailable, FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
