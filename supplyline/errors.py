@@ -216,3 +216,8 @@ class ServiceFailed(Terminal):
 
     code = "service_failed"
     next_step = "Read its log with `supplyline logs SERVICE`."
+
+
+class UnwritableOutput(Terminal):
+    code = "unwritable_output"
+    next_step = "Name a file in a folder that exists, with room and the right to write there."

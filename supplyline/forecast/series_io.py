@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from supplyline.errors import Terminal
 from supplyline.forecast import cells
 from supplyline.forecast.periods import WRITTEN, Calendar, Periods, read_periods
 from supplyline.forecast.series import Floats, Series, regular
+from supplyline.outputs import written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +36,6 @@ LONGEST = 100_000
 class BadSeries(Terminal):
     code = "unreadable_series"
     next_step = "Write a CSV with the columns unique_id, ds (a date or a period number) and y."
-
-
-class UnwritableOutput(Terminal):
-    code = "unwritable_output"
-    next_step = "Name a file in a folder that exists, with room and the right to write there."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,16 +209,10 @@ def read_prices(path: Path, *, items: Sequence[str]) -> Prices:
 
 
 def write_rows(path: Path, *, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Writes beside the target and renames, so that a reader never sees half a file."""
+    """Raises UnwritableOutput; a reader never sees half a file."""
     import csv
 
-    part = path.with_name(f".{path.name}.{datetime.now().timestamp():.0f}.part")  # noqa: DTZ005 - only a file name
-    try:
-        with part.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.writer(out)
-            writer.writerow(header)
-            writer.writerows(rows)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UnwritableOutput(f"{path} cannot be written: {error.strerror}.") from error
+    with written(path) as out:
+        writer = csv.writer(out)
+        writer.writerow(header)
+        writer.writerows(rows)

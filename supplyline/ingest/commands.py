@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, TextIO
@@ -18,6 +18,7 @@ from supplyline.ingest.preview import options_of
 from supplyline.ingest.preview import preview as preview_of
 from supplyline.ingest.reading import Reading, open_file
 from supplyline.ingest.records import Record, Refused
+from supplyline.outputs import written
 
 Command = Callable[..., Any]
 
@@ -71,19 +72,19 @@ def parse(file: Path, output: str, report: str | None, **given: Any) -> None:
         reading = open_file(
             stack.enter_context(file.open("rb")), name=file.name, options=options_from(given)
         )
-        out: TextIO = sys.stdout
-        if output != "-":
-            out = stack.enter_context(Path(output).open("w", encoding="utf-8", newline=""))
         aside = stack.enter_context(SetAside())
-        write_csv(reading, out, aside)
-        if report == "-":
-            write_report(reading, aside, sys.stdout)
-        elif report is not None:
-            with Path(report).open("w", encoding="utf-8") as told:
+        with _out(output) as out:
+            write_csv(reading, out, aside)
+        if report is not None:
+            with _out(report) as told:
                 write_report(reading, aside, told)
         if aside.count:
             click.echo(f"{aside.count} of {reading.rows_read} rows were set aside.", err=True)
             raise SystemExit(1)
+
+
+def _out(path: str) -> AbstractContextManager[TextIO]:
+    return nullcontext(sys.stdout) if path == "-" else written(Path(path))
 
 
 class SetAside:
