@@ -20,7 +20,7 @@ from psycopg import IsolationLevel
 from supplyline import settings as environment
 from supplyline.checksums import Checksum
 from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
-from supplyline.errors import FileNotStored, LoadNotFound, UnreadableFile
+from supplyline.errors import FileNotStored, LoadNotFound, TableNotLanded, UnreadableFile
 from supplyline.rereading import Rows, stored_rows
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
@@ -229,25 +229,37 @@ def verify(  # noqa: PLR0917 - click passes by keyword
     """Recompute certificates from storage, MongoDB, PostgreSQL and the audit trail.
 
     Without --file the table as a whole too: rows of no load, its history, its columns. Changes
-    nothing. Exit code 1 when something differs.
+    nothing. Exit code 1 when something differs, 3 when nobody knows the table.
     """
-    name = parse_table_name(table)
+    name, settings = parse_table_name(table), environment.get()
     report = verify_table(
         parse_org_id(org),
         table=name,
-        settings=environment.get(),
+        settings=settings,
         file_id=file_id,
         deep=deep,
         anew=rebuild,
         done=(lambda _: None) if as_json else _print,
         say=lambda text: click.echo(text, err=True),
     )
+    if file_id is None and not (report.files or report.missing or report.trail):
+        _require_landed(parse_org_id(org), name, settings)
     if as_json:
         click.echo(json.dumps(report.as_json()))
     else:
         _print_whole(report, name)
     if not report.holds:
         raise SystemExit(1)
+
+
+def _require_landed(org: OrgId, table: TableName, settings: Settings) -> None:
+    """A table that nobody knows does not hold: its name is wrong, perhaps in a crontab."""
+    with open_landing(settings) as landing:
+        if not landing.manifests(org, table=table):
+            raise TableNotLanded(
+                f"Organization {org} has no file of a table {table}.",
+                next_step="Check the table's name; GET /api/tables/ lists the tables.",
+            )
 
 
 def _print(one: Verification) -> None:

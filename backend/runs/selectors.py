@@ -183,8 +183,9 @@ def _facts_of(name: str, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 UNUSED = (
-    "Where their columns have other names, say so in `aliases` or `mapping` of the table's contract"
-    " and forecast again (GET /api/forecast/runs/ has the report)."
+    "Where their columns have other names, say so in `aliases` of the table's contract and read"
+    " those files again (POST /api/files/<file_id>/reingest/); GET /api/forecast/runs/ has the"
+    " report."
 )
 
 

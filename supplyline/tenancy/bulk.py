@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 import psycopg
 
 from supplyline.contracts import Json, OrgId
-from supplyline.errors import SupplylineError
+from supplyline.errors import DatabaseUnavailable, OrganizationNotFound, SupplylineError
 from supplyline.settings import Settings
 from supplyline.tenancy import migrate as schema
+from supplyline.tenancy.connections import exists
 from supplyline.tenancy.provisioning import list_organizations, provision
 
 Progress = Callable[[OrgId, str], None]
@@ -76,10 +77,24 @@ def migrate_many(
     return _each(
         orgs,
         skip=set(),
-        work=lambda org: bool(schema.migrate(org, settings=settings)),
+        work=lambda org: _migrated(org, settings=settings),
         jobs=jobs,
         progress=progress,
     )
+
+
+def _migrated(org: OrgId, *, settings: Settings) -> bool:
+    """Whether a step was run. Raises OrganizationNotFound where there is nothing to migrate."""
+    try:
+        return bool(schema.migrate(org, settings=settings))
+    except DatabaseUnavailable as error:
+        if exists(org, settings=settings):
+            raise
+        raise OrganizationNotFound(
+            f"Organization {org} has no database, or an unfinished one.",
+            next_step=f"Check the id; `supplyline provision --org {org}` completes what is meant to"
+            " be there.",
+        ) from error
 
 
 def _each(

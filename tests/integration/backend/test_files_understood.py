@@ -16,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from backend.runs.models import Run
 from supplyline.cli import cli
 from supplyline.contracts import RunRef
-from supplyline.errors import SchemaDrift
+from supplyline.errors import SchemaDrift, TableNotLanded
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.tenancy.connections import session
@@ -394,3 +394,12 @@ def test_a_file_that_its_load_refused_says_why_until_it_came_again(
     assert refused() == [{"file_id": late.json()["file_id"], "name": "two.csv", "reason": reason}]
     run(send(alice, b"sku,name\nB2,Pan\n", name="two.csv", table=table))
     assert refused() == []
+
+
+def test_a_wrong_name_in_a_crontab_is_no_success(alice: Person, table: str) -> None:
+    def told(*arguments: str) -> BaseException | None:
+        return CliRunner().invoke(cli, [*arguments]).exception
+
+    assert isinstance(told("verify", "--org", "1", "--table", table), TableNotLanded)
+    run(send(alice, b"sku,name\nA1,Pot\n", table=table))
+    assert told("verify", "--org", "1", "--table", table) is None

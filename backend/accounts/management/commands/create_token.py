@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from backend.accounts.services import create_token, find_user
 from backend.api.commands import OwnCommand
 
@@ -18,7 +20,10 @@ class Command(OwnCommand):
         parser.add_argument("--hours", type=float, default=None, help="how long it is good")
 
     def run(self, **options: Any) -> Any:
-        ttl = timedelta(hours=options["hours"]) if options["hours"] else None
+        hours = options["hours"]
+        if hours is not None and not 0 < hours <= 24 * 366:
+            raise CommandError("--hours takes more than 0 and at most 8784 hours.", returncode=2)
+        ttl = timedelta(hours=hours) if hours else None
         token, expiry = create_token(find_user(options["user"]), ttl=ttl)
         return {"token": token, "expiry": expiry.isoformat()}
 
