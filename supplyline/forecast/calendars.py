@@ -28,6 +28,8 @@ COUNTS = {"{excel}": (25_569, 1), "{seconds}": (0, DAY), "{milliseconds}": (0, 1
 """Dates written as whole numbers: days to add to those since 1970-01-01, and the units of a day."""
 FULL = 0.75
 """A step of so many days, hours or minutes is taken when this share of its periods have a row."""
+PAUSE = 31
+"""Series of other years lie apart: a longer gap between periods counts as one of so many."""
 EVERY_DAY = "1111111"
 
 
@@ -86,15 +88,16 @@ def grid(days: Ints) -> tuple[str, int, bool]:
 
 def full_step(places: Ints) -> int:
     """The step of a grid that sorted distinct places (nearly) fill; 0 when there is none."""
-    step = int(np.gcd.reduce(np.diff(places)))
-    return step if places.size >= FULL * ((places[-1] - places[0]) // step + 1) else 0
+    gaps = np.diff(places)
+    step = int(np.gcd.reduce(gaps))
+    return step if places.size >= FULL * (np.minimum(gaps // step, PAUSE).sum() + 1) else 0
 
 
 def week_of(days: Ints) -> str:
     """The days of the week of sorted distinct days: some of them when, over three weeks or more
     (or over a weekend, from Monday to Friday only), the others never occur and these mostly do."""
     name = (days + 3) % 7  # 1970-01-01 was a Thursday
-    weeks = (days[-1] - days[0]) // 7
+    weeks = int(np.minimum(np.diff(days), PAUSE).sum()) // 7
     often = np.bincount(name, minlength=7)
     present = often > 0
     few = days.size >= 5 and weeks >= 1 and not present[5:].any()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supplyline.forecast.calendars import (
+    DAY,
     EPOCH,
     EVERY_DAY,
     Calendar,
@@ -63,7 +64,7 @@ def read_periods(text: pd.Series, *, season: int = 7) -> Periods:
     notes: tuple[str, ...] = ()
     if isinstance(found, Reading):
         value, ok, notes = found.days, found.ok, found.notes
-        far = _far(value, ok, rows)
+        far = _far(value, ok, rows, century=FAR_PERIODS * DAY if found.step else 0)
         calendar, position = _dated(found, ok & ~far, texts, season=season)
     else:
         value, ok = found
@@ -117,9 +118,10 @@ def _counted(value: Ints, ok: Bools) -> tuple[Calendar, Ints]:
     return Calendar(kind="number", step=step), np.where(ok, (value - value[ok].min()) // step, -1)
 
 
-def _far(value: Ints, ok: Bools, rows: Ints) -> Bools:
+def _far(value: Ints, ok: Bools, rows: Ints, *, century: int = 0) -> Bools:
     """What lies apart from all others: behind a gap twice as long as all the rest (of 20 periods
-    or more), holding a twentieth of the rows or less; or behind a gap of FAR_PERIODS."""
+    or more), holding a twentieth of the rows or less; or behind a gap of FAR_PERIODS, or of a
+    `century` where that is given."""
     far = np.zeros(value.size, dtype=bool)
     known = np.flatnonzero(ok)
     known = known[np.argsort(value[known], kind="stable")]
@@ -133,7 +135,7 @@ def _far(value: Ints, ok: Bools, rows: Ints) -> Bools:
             few, rest = known[at:], known[:at]
         gap, span = int(gaps[at - 1]), int(value[rest].max() - value[rest].min())
         alone = rest.size >= 20 and gap > 2 * span and rows[few].sum() <= 0.05 * rows[known].sum()
-        if not (alone or gap > FAR_PERIODS * unit):
+        if not (alone or gap > (century or FAR_PERIODS * unit)):
             break
         far[few] = True
         known = rest

@@ -74,3 +74,21 @@ def test_sales_at_all_hours_of_a_few_days_are_daily_sales(tmp_path: Path) -> Non
     result, rows = run(tmp_path, table([t.strftime("%Y-%m-%d %H:%M") for t in when]))
     assert rows[0]["ds"] == "2021-03-02 00:00"
     assert "Times of day are left off" in result.stderr
+
+
+def test_hours_of_other_years_are_hours_too(tmp_path: Path) -> None:
+    body = "unique_id,ds,y\n"
+    for item, year in (("a", 2009), ("b", 2016), ("c", 2017)):
+        hours = pd.date_range(f"{year}-03-01 07:00", periods=60, freq="h")
+        body += "".join(f"{item},{d:%Y-%m-%d %H:%M},{d.hour}\n" for d in hours)
+    result, rows = run(tmp_path, body, horizon=2)
+    assert result.exit_code == 0
+    assert [r["ds"] for r in rows] == [
+        f"{year}-03-03 {hour}:00" for year in (2009, 2016, 2017) for hour in (19, 20)
+    ]
+
+
+def test_the_opening_hours_of_a_shop_make_days(tmp_path: Path) -> None:
+    hours = [d for d in pd.date_range("2021-03-01", periods=24 * 30, freq="h") if 9 <= d.hour < 18]
+    _, rows = run(tmp_path, table([d.strftime("%Y-%m-%d %H:%M") for d in hours]))
+    assert rows[0]["ds"] == "2021-03-31 00:00"
