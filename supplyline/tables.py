@@ -195,6 +195,7 @@ def rejected(org: str, table: str, file_id: str | None, as_json: bool) -> None:
         at += 1000
     if total:
         raise SystemExit(1)
+    click.echo(f"No row of {name} is set aside.", err=True)
 
 
 @click.command(
@@ -233,7 +234,8 @@ def columns(  # noqa: PLR0917 - click passes by keyword
     for column in found["columns"]:
         click.echo(f"  {column['name']:<30} {column['kind']:<24} {column['remark']}")
     for column, kind in found["types"].items():
-        click.echo(f"  set: {column} = {kind}")
+        known = column in {c["name"] for c in found["columns"]}
+        click.echo(f"  set: {column} = {kind}{'' if known else ' (there is no such column yet)'}")
     for remark in found["remarks"]:
         click.echo(f"  note: {remark}")
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from backend.api.management.commands import _pipeline_text as text
+from backend.api.management.commands.manage_enhanced_pipeline import Command
 from supplyline.overview import lines_unused
 
 
@@ -136,3 +137,16 @@ def test_the_audit_trail_cuts_no_id() -> None:
     assert told[0].split() == ["seq", "at", "kind", "actor", "subject", "run"]
     assert told[1].split()[2:] == [event[k] for k in ("kind", "actor", "subject", "run_id")]
     assert told[2].split()[0] == "6"
+
+
+ACTIONS = ("status", "trigger-ingest", "trigger-postgres-load", "trigger-forecast", "quality",
+           "audit")  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_each_action_shows_an_example(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Command().create_parser("manage.py", "manage_enhanced_pipeline")
+    with pytest.raises(SystemExit):
+        parser.parse_args([action, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"example: manage.py manage_enhanced_pipeline {action} --" in shown

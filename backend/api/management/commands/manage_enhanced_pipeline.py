@@ -59,7 +59,10 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
         def action(name: str, about: str, *, org: bool = True) -> Any:
-            one = actions.add_parser(name, help=about, description=about)
+            example = next(e.strip() for e in EXAMPLES.splitlines() if f" {name} " in e)
+            one = actions.add_parser(
+                name, help=about, description=about, epilog=f"example: {example}"
+            )
             one.add_argument("--json", action="store_true", help="print one JSON object")
             one.add_argument(
                 "--verbose", action="store_true", help="show requests, connections and timings"
