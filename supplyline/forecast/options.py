@@ -15,6 +15,8 @@ class BadForecastSettings(Terminal):
     next_step = "Correct the setting that is named; docs/replenishment.md lists them."
 
 
+MOST_PERIODS, MOST_DAYS = 1000, 3660
+"""Bounds of what is forecast for every item, and of the times in days."""
 LISTS = ("not_products", "products", "statuses_left_out", "statuses_counted")
 
 
@@ -93,6 +95,12 @@ def parse(data: dict[str, Any]) -> ForecastSettings:
 
 
 def _refuse_nonsense(found: ForecastSettings) -> None:
+    for name in ("horizon", "season"):
+        if getattr(found, name) > MOST_PERIODS:
+            raise BadForecastSettings(f"`{name}` is more than {MOST_PERIODS} periods.")
+    for name in ("lead_time_days", "review_days"):
+        if not getattr(found, name) <= MOST_DAYS:
+            raise BadForecastSettings(f"`{name}` is more than {MOST_DAYS} days, or no number.")
     if found.bucket not in ("", "day", "week", "month"):
         raise BadForecastSettings("`bucket` is none of day, week, month.")
     if found.timezone not in available_timezones():

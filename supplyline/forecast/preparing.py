@@ -29,7 +29,7 @@ from supplyline.forecast import (
     store,
 )
 from supplyline.forecast.decisions import load_settings
-from supplyline.forecast.options import ForecastSettings
+from supplyline.forecast.options import MOST_PERIODS, ForecastSettings
 from supplyline.forecast.returns import without_returns
 from supplyline.forecast.statuses import Statuses, folded
 
@@ -165,7 +165,7 @@ def _horizon(chosen: ForecastSettings, bucket: str, days: float) -> int:
     if chosen.horizon:
         return chosen.horizon
     needed = math.ceil((chosen.lead_time_days + chosen.review_days) / days)
-    return max(HORIZONS[bucket], needed)
+    return min(max(HORIZONS[bucket], needed), MOST_PERIODS)
 
 
 def _changed(

@@ -12,6 +12,7 @@ from supplyline.forecast.changes import terms_key
 from supplyline.forecast.engine import forecast_batch
 from supplyline.forecast.grain import grain_of
 from supplyline.forecast.items import _alike
+from supplyline.forecast.options import BadForecastSettings, parse
 from supplyline.forecast.policy import plan_item
 from supplyline.forecast.series import Series, tame
 from supplyline.forecast.terms import Facts, Terms
@@ -98,3 +99,19 @@ def test_codes_that_may_be_the_same_goods_are_named() -> None:
 def test_another_number_of_days_between_fits_makes_them_anew() -> None:
     common: dict[str, Any] = {"bucket": "day", "horizon": 28, "season": 7}
     assert terms_key(**common, refit=7) != terms_key(**common, refit=30)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"horizon": 50_000},
+        {"season": 1001},
+        {"lead_time_days": 1e308},
+        {"review_days": float("nan")},
+        {"timezone": "../etc/passwd"},
+        {"timezone": "Mars/Base"},
+    ],
+)
+def test_settings_that_no_run_could_bear_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadForecastSettings, match=next(iter(wrong))):
+        parse(wrong)
