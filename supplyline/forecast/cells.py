@@ -7,18 +7,47 @@ next); what cannot be read is None, to be counted, never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 
-from supplyline.forecast.calendars import DAYS_WRITTEN
+from supplyline.forecast.period_texts import read_days
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _GROUPS = {mark: rf"\d{{1,3}}(?:\{mark}\d{{2,3}})*\{mark}\d{{3}}" for mark in ",."}
 """Thousands, also as in India (12,34,567)."""
 _CURRENCY = re.compile(r"[\s\u00a0€$£¥%']|EUR|USD|GBP")
 
-PATTERNS = (*DAYS_WRITTEN, "%Y%m%d", "%Y-%m")
 _TIME = re.compile(r"[T ]\d{1,2}:\d{2}.*$")
+
+Numbers = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """How columns are read. `whole`: field → text → value for columns of text, which are read in
+    one way whatever block a cell comes in; `notes`: what is to be said of that."""
+
+    whole: Mapping[str, Numbers] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def of(self, name: str, texts: Iterable[str]) -> Numbers:
+        """Text → number, or for the field `date` days since 1970-01-01."""
+        if name in self.whole:
+            return self.whole[name]
+        return days(texts)[0] if name == "date" else numbers(texts)
+
+
+def readings(columns: Mapping[str, Iterable[str]]) -> Readings:
+    """Field → all its distinct texts → how they are read."""
+    whole: dict[str, Numbers] = {}
+    notes: tuple[str, ...] = ()
+    for name, texts in columns.items():
+        if name == "date":
+            whole[name], notes = days(texts)
+        else:
+            whole[name] = numbers(texts)
+    return Readings(whole=whole, notes=notes)
 
 
 def numbers(texts: Iterable[str]) -> dict[str, float]:
@@ -64,22 +93,12 @@ def _number(bare: str, mark: str, *, thousands: str) -> float | None:
     return -value if negative else value
 
 
-def dates(texts: Iterable[str]) -> dict[str, date]:
-    """Text → day, by the one pattern that reads most cells (times of day are cut off)."""
-    days = {c: _TIME.sub("", c.strip()) for c in texts}
-    best: dict[str, date] = {}
-    for pattern in PATTERNS:
-        read = {c: d for c, bare in days.items() if (d := _date(bare, pattern)) is not None}
-        if len(read) > len(best):
-            best = read
-        if len(best) == len(days):
-            break
-    return best
-
-
-def _date(text: str, pattern: str) -> date | None:
-    try:
-        found = datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a day without a time
-    except ValueError:
-        return None
-    return found if 1900 <= found.year <= 2200 else None
+def days(texts: Iterable[str]) -> tuple[Numbers, tuple[str, ...]]:
+    """Text → days since 1970-01-01, and what is to be said: times of day are cut off, dates read as
+    `period_texts` reads them. Years lie between 1900 and 2200."""
+    bare = {c: _TIME.sub("", c.strip()) for c in texts}
+    read, notes = read_days(sorted(set(bare.values())))
+    low, high = (date(y, 1, 1).toordinal() - date(1970, 1, 1).toordinal() for y in (1900, 2201))
+    return {
+        c: float(d) for c, b in bare.items() if low <= (d := read.get(b, low - 1)) < high
+    }, notes

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 EPOCH = date(1970, 1, 1)
+AS_THEY_ARE = cells.Readings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,11 @@ class ItemDemand:
 
 
 def collect(
-    blocks: Iterable[pd.DataFrame], *, today: date, statuses: Statuses | None = None
+    blocks: Iterable[pd.DataFrame],
+    *,
+    today: date,
+    statuses: Statuses | None = None,
+    readings: cells.Readings = AS_THEY_ARE,
 ) -> Lines:
     """Lines from blocks of text columns; what cannot be read is counted by reason."""
     said = statuses or Statuses()
@@ -107,10 +112,9 @@ def collect(
     for block in blocks:
         report["lines"] += len(block)
         item = _coded(block["item"], codes)
-        read = cells.dates(block["date"].cat.categories)
-        day = _mapped(block["date"], {c: float((d - EPOCH).days) for c, d in read.items()})
-        quantity = _mapped(block["quantity"], cells.numbers(block["quantity"].cat.categories))
-        price = _prices(block, quantity)
+        day = _mapped(block, "date", readings)
+        quantity = _mapped(block, "quantity", readings)
+        price = _prices(block, quantity, readings)
         who = (
             _coded(block["customer"], customers) if "customer" in block else np.full(len(block), -1)
         )
@@ -186,15 +190,17 @@ def _coded(column: pd.Series, known: dict[str, int]) -> Ints:
     return table[column.cat.codes.to_numpy()]
 
 
-def _mapped(column: pd.Series, values: dict[str, float]) -> Floats:
+def _mapped(block: pd.DataFrame, name: str, readings: cells.Readings) -> Floats:
+    column = block[name]
+    values = readings.of(name, column.cat.categories)
     table = np.asarray([*(values.get(c, np.nan) for c in column.cat.categories), np.nan])
     return np.asarray(table[column.cat.codes.to_numpy()], dtype=float)
 
 
-def _prices(block: pd.DataFrame, quantity: Floats) -> Floats:
+def _prices(block: pd.DataFrame, quantity: Floats, readings: cells.Readings) -> Floats:
     for name in ("unit_price", "amount"):
         if name in block:
-            value = _mapped(block[name], cells.numbers(block[name].cat.categories))
+            value = _mapped(block, name, readings)
             if name == "unit_price":
                 return value
             with np.errstate(divide="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from supplyline.forecast import cells
-from supplyline.forecast.sources import FACTS, TERMS, Source, Sources
+from supplyline.forecast.sources import FACTS, TERMS, Source, Sources, type_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Known = dict[str, dict[str, str]]
@@ -135,29 +135,19 @@ def _stock_in_text(
         yield code, {name: repr(value) for name, value in sums.items()}
 
 
-def _type(conn: Connection, source: Source, field: str) -> str:
-    row = conn.execute(
-        "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attname = %s"
-        " AND attrelid = (SELECT oid FROM pg_class WHERE relname = %s"
-        " AND relnamespace = 'public'::regnamespace)",
-        (source.columns[field], source.table),
-    ).fetchone()
-    return str(row[0]) if row else ""
-
-
 def _is_number(conn: Connection, source: Source, field: str) -> bool:
-    return _type(conn, source, field) in (
+    return type_of(conn, source, field) in (
         "smallint", "integer", "bigint", "numeric", "real", "double precision",
     )  # fmt: skip
 
 
 def _is_day(conn: Connection, source: Source, field: str) -> bool:
-    return _type(conn, source, field).startswith(("date", "timestamp"))
+    return type_of(conn, source, field).startswith(("date", "timestamp"))
 
 
 def _in_order(conn: Connection, source: Source, field: str = "as_of") -> bool:
     """Whether rows can be put in order by their days; days that stayed text cannot."""
-    return source.has(field) and _type(conn, source, field) != "text"
+    return source.has(field) and type_of(conn, source, field) != "text"
 
 
 def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, date]]]:

@@ -103,6 +103,19 @@ def _read(texts: Sequence[str], pattern: str) -> tuple[Ints, Bools]:
     return days, ok
 
 
+def read_days(texts: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Distinct texts of days → days since 1970-01-01 for those that are, and what is to be said."""
+    rows = np.ones(len(texts), dtype=np.int64)
+    found = read_numbers(texts, rows) if texts else None
+    if not texts or isinstance(found, tuple):
+        return {}, ()
+    reading = found or read_dates(texts, rows)
+    if reading.step:  # times of day that were cut off before cannot be here
+        return {}, ()
+    days = {t: int(d) for t, d, ok in zip(texts, reading.days, reading.ok, strict=True) if ok}
+    return days, reading.notes
+
+
 def read_dates(texts: Sequence[str], rows: Ints) -> Reading:
     """The reading of most cells; of those that read nearly as many, the most regular calendar."""
     bare, clock = _without_time(texts)

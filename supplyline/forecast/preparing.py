@@ -20,6 +20,7 @@ from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import (
     buckets,
+    cells,
     changes,
     demand,
     items,
@@ -83,10 +84,12 @@ def prepare(
         found = sources.find(conn)
         conn.execute("SELECT set_config('TimeZone', %s, true)", (chosen.timezone,))
         today = chosen.day(now)
+        readings = cells.readings(sources.column_texts(conn, found))
         lines = buckets.without_far_days(
             demand.collect(
                 sources.read_lines(conn, found),
                 today=today,
+                readings=readings,
                 statuses=Statuses(
                     counted=frozenset(map(folded, chosen.statuses_counted)),
                     left_out=frozenset(map(folded, chosen.statuses_left_out)),
@@ -120,6 +123,7 @@ def prepare(
             "sources": found.as_json(),
             "not_read": dict(found.unread),
             "trail": trail,
+            "notes": list(readings.notes),
             "waits_for_days": later != bucket or "in_the_future" in lines.report,
             "lines": demand.summary(lines, bucket, counts),
             "statuses": lines.statuses,

@@ -233,6 +233,30 @@ def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
     yield from _copied(conn, query)
 
 
+def column_texts(conn: Connection, sources: Sources) -> dict[str, list[str]]:
+    """Field → all distinct texts, of those of the sales' columns that were loaded as text."""
+    out: dict[str, list[str]] = {}
+    for name in ("date", "quantity", "unit_price", "amount"):
+        source = sources.orders if name == "date" and sources.orders else sources.sales
+        if source.has(name) and type_of(conn, source, name) == "text":
+            column = sql.Identifier(source.columns[name])
+            query = sql.SQL("SELECT DISTINCT {0} FROM public.{1} WHERE {0} <> ''")
+            rows = conn.execute(query.format(column, sql.Identifier(source.table)))
+            out[name] = [str(text) for (text,) in rows]
+    return out
+
+
+def type_of(conn: Connection, source: Source, field: str) -> str:
+    """PostgreSQL's name for the type of a field's column."""
+    row = conn.execute(
+        "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attname = %s"
+        " AND attrelid = (SELECT oid FROM pg_class WHERE relname = %s"
+        " AND relnamespace = 'public'::regnamespace)",
+        (source.columns[field], source.table),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _statuses(conn: Connection, source: Source, *, alias: str) -> list[sql.Composed]:
     """Columns that may say that a line is no sale: `status:NAME`, `cancelled:NAME`."""
     taken = {c for f, c in source.columns.items() if f not in ("status", "cancelled")}
