@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from supplyline.forecast import cells, demand
+from supplyline.forecast.calendars import DAYS_WRITTEN
 
 TODAY = date(2026, 1, 1)
 
@@ -57,3 +58,10 @@ def test_days_of_many_spellings(texts: list[str], expected: list[str]) -> None:
 def test_dates_that_can_be_read_in_two_ways_are_said() -> None:
     _, notes = cells.days(["03/04/2025", "04/03/2025"])
     assert "The dates could be" in notes[0]
+
+
+@pytest.mark.parametrize("written", DAYS_WRITTEN)
+def test_a_day_that_a_file_of_series_may_hold_is_read_too(written: str) -> None:
+    days = (date(2024, 2, 28), date(2023, 12, 31))
+    read, _ = cells.days(d.strftime(written) for d in days)
+    assert read == {d.strftime(written): (d - demand.EPOCH).days for d in days}
