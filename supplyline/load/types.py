@@ -45,7 +45,7 @@ _UNGROUPED = r"^-?[0-9]{1,3}(\.[0-9]+)?$"
 _HINTS = {
     "dates of which some do not exist, are written in another way, or have years of two digits"
     " (set a type with `(20)YY` or `(19)YY`)": (
-        r"^[0-9]{1,4}[-./]([0-9]{1,2}|[A-Za-z]{3,9})[-./]([0-9]{2}|[0-9]{4})"
+        r"^[0-9]{1,4}([-./]([0-9]{1,2}|[A-Za-z]{3,9})[-./]| [A-Za-z]{3,9},? )([0-9]{2}|[0-9]{4})"
         r"([ T][0-9:.]+( ?[AaPp][Mm])?(Z|[+-][0-9:]+)?)?$"
     ),
     "numbers of which some would not come back as they were written (leading zero, plus sign,"

@@ -157,3 +157,11 @@ def test_a_kind_takes_each_text_of_an_array_for_itself() -> None:
 def test_a_text_longer_than_any_value_fits_nothing() -> None:
     assert kinds_of("1" * 101) == ()
     assert kinds_of("1" * 61) == ("numeric", "numeric 1234,5")
+
+
+def test_days_written_in_several_ways_are_left_as_text_with_a_word() -> None:
+    days = ["12/01/2026", "2026-01-13", "14 Jan 2026", "15 January, 2026"]
+    choice = evidence(days).choice("c")
+    assert choice.kind == TEXT
+    assert "dates of which some" in choice.remark
+    assert "dates" not in evidence(["12 34 5678", "x"]).choice("c").remark
