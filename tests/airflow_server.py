@@ -18,6 +18,7 @@ from typing import ClassVar
 import pytest
 
 from backend.airflow_client import AirflowClient
+from backend.airflow_client.transport import Transport
 from supplyline.errors import ServiceFailed
 from supplyline.local import airflow, http
 from supplyline.local.environment import Instance, describe
@@ -62,10 +63,12 @@ class AirflowServer:
         self, *, port: int | None = None, suffix: str = "", password: str | None = None
     ) -> AirflowClient:
         return AirflowClient(
-            f"http://127.0.0.1:{port or self.port}{suffix or self.SUFFIX}",
-            username=self.instance.variables["AIRFLOW_USERNAME"],
-            password=password or self.password,
-            timeout=20.0,
+            Transport(
+                f"http://127.0.0.1:{port or self.port}{suffix or self.SUFFIX}",
+                username=self.instance.variables["AIRFLOW_USERNAME"],
+                password=password or self.password,
+                timeout=20.0,
+            )
         )
 
     def start(self) -> None:

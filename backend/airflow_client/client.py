@@ -31,25 +31,8 @@ from supplyline.settings import Settings
 class AirflowClient:
     """Speaks for one user at one Airflow. Safe to share between threads."""
 
-    def __init__(
-        self,
-        base: str,
-        *,
-        username: str,
-        password: str,
-        timeout: float = 10.0,
-        observe: Callable[[Exchange], None] | None = None,
-        guard: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`guard` runs before every request, also that for a token, and may raise."""
-        self._api = Transport(
-            base,
-            username=username,
-            password=password,
-            timeout=timeout,
-            observe=observe,
-            guard=guard,
-        )
+    def __init__(self, api: Transport) -> None:
+        self._api = api
 
     @classmethod
     def of(
@@ -61,12 +44,14 @@ class AirflowClient:
     ) -> AirflowClient:
         """The client for the Airflow of these settings."""
         return cls(
-            settings.airflow_api_base,
-            username=settings.airflow_username,
-            password=settings.airflow_password,
-            timeout=timeout,
-            observe=observe,
-            guard=lambda: _require_ours(settings.airflow_api_base),
+            Transport(
+                settings.airflow_api_base,
+                username=settings.airflow_username,
+                password=settings.airflow_password,
+                timeout=timeout,
+                observe=observe,
+                guard=lambda: _require_ours(settings.airflow_api_base),
+            )
         )
 
     def close(self) -> None:

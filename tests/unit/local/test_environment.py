@@ -6,14 +6,6 @@ import pytest
 
 from supplyline.local import environment
 from supplyline.local import home as homes
-from supplyline.local.home import Home
-
-
-@pytest.fixture
-def home(tmp_path):
-    made = Home(path=tmp_path / "run")
-    homes.make(made)
-    return made
 
 
 def test_with_nothing_set_everything_is_embedded(home):

@@ -9,14 +9,6 @@ import pytest
 
 from supplyline.errors import ServiceFailed
 from supplyline.local import home as homes
-from supplyline.local.home import Home
-
-
-@pytest.fixture
-def home(tmp_path):
-    made = Home(path=tmp_path / "run")
-    homes.make(made)
-    return made
 
 
 def test_secrets_are_readable_by_their_owner_only(home):

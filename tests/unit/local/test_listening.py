@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,13 +22,6 @@ from supplyline.local.supervisor import StopRequest, Supervisor
 from supplyline.local.units import Unit
 
 SERVER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={}, bind='127.0.0.1')"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(path=tmp_path / "run")
-    homes.make(made)
-    return made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,6 @@ from supplyline.local import supervise
 from supplyline.local.home import Home
 from supplyline.local.supervisor import StopRequest, Supervisor
 from supplyline.local.units import Unit
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(path=tmp_path / "run")
-    homes.make(made)
-    return made
 
 
 @pytest.fixture
