@@ -9,16 +9,10 @@ Three steps for Airflow: `prepare` → `forecast_chunk` for each of `ForecastPla
 `publish`; `run_all` does them in one process.
 """
 
+from supplyline.forecast.chunks import ChunkResult, forecast_chunk
 from supplyline.forecast.decisions import load_settings
 from supplyline.forecast.explain import explain
-from supplyline.forecast.jobs import (
-    ChunkResult,
-    ForecastReport,
-    forecast_chunk,
-    missing_chunks,
-    publish,
-    run_all,
-)
+from supplyline.forecast.jobs import ForecastReport, missing_chunks, publish, run_all
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.preparing import ForecastPlanInput, prepare
 from supplyline.forecast.read import plan_summary, read_plan
