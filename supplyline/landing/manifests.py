@@ -172,7 +172,10 @@ class Manifests:
 
         So are those of a file of the same content that was landed meanwhile.
         """
-        self._read_from_storage(org, manifests[0], at=now.isoformat())
+        ids, at = [m.file_id for m in manifests], now.isoformat()
+        with mapped():  # by id: a manifest of an older version may lack the field
+            self._manifests(org).update_many({"_id": {"$in": ids}}, {"$set": {"released_at": at}})
+        self._read_from_storage(org, manifests[0], at=at)
 
     def _read_from_storage(self, org: OrgId, manifest: Manifest, *, at: str) -> None:
         with mapped():

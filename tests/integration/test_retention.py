@@ -250,3 +250,16 @@ def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
             frozen.kill()
     assert shop.documents() == 0
     assert shop.call("verify")["holds"]
+
+
+def test_a_manifest_of_before_there_was_a_release_is_released(shop: Shop) -> None:
+    before = shop.rows()
+    with open_landing(shop.settings) as landing:
+        landing._db[f"{shop.org}:manifests"].update_many(
+            {}, {"$unset": {"released_at": "", "released": "", "checksum_quarantine": ""}}
+        )
+    assert len(shop.release()["released"]) == 2
+    assert shop.documents() == 0
+    assert shop.call("rebuild")["reread"] == ["one", "two"]
+    assert shop.rows() == before
+    assert shop.call("verify")["holds"]
