@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from supplyline.errors import ServiceFailed, SupplylineError
 from supplyline.local import home as homes
 from supplyline.local import logs
+from supplyline.local.entry import Entry
 from supplyline.local.home import Home
 from supplyline.local.listening import PortTaken, require_ours
 from supplyline.local.process import Identity, start, stop
@@ -28,43 +26,10 @@ from supplyline.local.units import Unit
 
 log = logging.getLogger("supplyline.local.supervisor")
 
-Phase = Literal["waiting", "starting", "ready", "pausing", "done", "failed", "stopped"]
 _TRIES = 3
 """Deaths before the first sign of life after which a start is given up."""
 _STEADY = 60.0
 """Seconds after which earlier deaths of a service are forgiven."""
-
-
-@dataclass(kw_only=True)
-class Entry:
-    """A unit and how it is doing."""
-
-    unit: Unit
-    phase: Phase = "waiting"
-    process: subprocess.Popen[bytes] | None = None
-    identity: Identity | None = None
-    since: float = 0.0
-    """Unix time of the last start."""
-    restarts: int = 0
-    deaths: int = 0
-    retry_at: float = 0.0
-    error: str = ""
-    task: Future[None] | None = None
-    was_ready: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "phase": self.phase,
-            "pid": self.identity.pid if self.identity else None,
-            "started": self.identity.started if self.identity else None,
-            "since": self.since,
-            "port": self.unit.port,
-            "restarts": self.restarts,
-            "error": self.error,
-            "step": self.unit.action is not None,
-            "stop_signal": int(self.unit.stop_signal),
-            "patience": self.unit.patience,
-        }
 
 
 class StopRequest:
