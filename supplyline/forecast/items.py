@@ -48,6 +48,7 @@ class Beside:
     facts: dict[str, dict[str, str]]
     stockouts: dict[str, list[tuple[date, date]]] = field(default_factory=dict)
     lead_times: dict[tuple[str, str], LeadTime] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def collect(
@@ -74,7 +75,7 @@ def collect(
         known = Facts(
             name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
-            notes=(*said.get(item, ()), *alike.get(item, ())),
+            notes=(*said.get(item, ()), *alike.get(item, ()), *beside.notes.get(item, ())),
             **_status_of(has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
             **numbers.get(item, {}),
         )

@@ -25,6 +25,7 @@ from supplyline.forecast import (
     demand,
     items,
     masters,
+    measures,
     overrides,
     sources,
     store,
@@ -102,10 +103,12 @@ def prepare(
         before = (base.bucket, base.as_of) if base else None
         bucket = buckets.choose_bucket(sold, today=today, forced=chosen.bucket, before=before)
         later = buckets.choose_bucket(sold, today=date.max, forced=chosen.bucket, before=before)
+        mixed, of_items = measures.mixed(conn, found)
         beside = items.Beside(
             facts=masters.read_facts(conn, found),
             stockouts=masters.stockouts(conn, found),
             lead_times=masters.lead_times(conn, found),
+            notes=of_items,
         )
         known, fees = items.collect(lines, sold, bucket=bucket, beside=beside, chosen=chosen)
         horizon = _horizon(chosen, bucket.name, bucket.days)
@@ -123,7 +126,7 @@ def prepare(
             "sources": found.as_json(),
             "not_read": dict(found.unread),
             "trail": trail,
-            "notes": list(readings.notes),
+            "notes": [*readings.notes, *mixed],
             "waits_for_days": later != bucket or "in_the_future" in lines.report,
             "lines": demand.summary(lines, bucket, counts),
             "statuses": lines.statuses,

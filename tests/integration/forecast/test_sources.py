@@ -11,7 +11,7 @@ import pytest
 from supplyline import forecast
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import ForecastSettings, demand, masters, sources
+from supplyline.forecast import ForecastSettings, demand, masters, measures, sources
 from tests.integration.forecast.test_masters import NOW
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -168,3 +168,30 @@ def test_an_old_count_of_stock_is_said(org: OrgId, conn: Connection) -> None:
     said = "Stock was last counted on 2025-11-01, sales go on to later: count it again."
     assert said in notes["a"]
     assert not [n for n in notes["b"] if "counted" in n]
+
+
+def test_mixed_currencies_and_units_are_said_and_not_converted(
+    org: OrgId, conn: Connection
+) -> None:
+    rows = [
+        ("a", 1, "EUR", "pc"),
+        ("a", 2, "USD", "pc"),
+        ("b", 3, "eur ", "pc"),
+        ("b", 4, "", "pc"),
+    ]
+    put(
+        conn, "sales",
+        "sku text, sold_on date, qty int, unit_price numeric, currency text, uom text",
+        *[(i, MONDAY + timedelta(days=n), n, 5, c, u) for i, n, c, u in rows],
+    )  # fmt: skip
+    run, items = measures.mixed(conn, sources.find(conn))
+    assert run == (
+        "sales.currency holds several currencies: EUR (2 rows), USD (1 rows). Money is added up as "
+        "it stands.",
+    )
+    assert items == {
+        "a": ("Rows of this item are in several currencies (EUR, USD) and added up as they stand.",)
+    }
+    report = forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    assert report.report["notes"] == list(run)
+    assert items["a"][0] in forecast.explain(conn, item="a")["plan"]["explanation"]["data"]["notes"]
