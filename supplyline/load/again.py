@@ -18,21 +18,27 @@ from supplyline.tenancy.connections import Connection
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """A load that stands. `checksum`: of the rows that it was given; '' if not known."""
+    """A load that stands. `checksum`: of the rows that it was given; '' if not known. `policy`: the
+    table's policy when the file was loaded."""
 
     checksum: str
     loaded_at: datetime
+    policy: str
 
 
 def standing_loads(conn: Connection, table: TableName) -> dict[str, Before]:
     """By file id, in the order of loads."""
     rows = conn.execute(
-        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', ''), l.loaded_at"
+        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', ''), l.loaded_at,"
+        " coalesce(l.shape ->> 'policy', 'evolve')"
         " FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING (load_id)"
         " WHERE l.table_name = %s AND l.undone_at IS NULL ORDER BY l.ordinal",
         (table,),
     ).fetchall()
-    return {f: Before(checksum=checksum, loaded_at=at) for f, checksum, at in rows}
+    return {
+        f: Before(checksum=checksum, loaded_at=at, policy=policy)
+        for f, checksum, at, policy in rows
+    }
 
 
 def times(

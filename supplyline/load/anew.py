@@ -18,6 +18,7 @@ from psycopg import sql
 from supplyline.contracts import Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, FileNotStored, SchemaDrift, UnreadableFile
 from supplyline.load import form, records
+from supplyline.load.again import standing_loads
 from supplyline.load.keys import actual_key
 from supplyline.load.kinds import kind_of
 from supplyline.load.pipeline import Stream, load_within, lock_table
@@ -49,7 +50,8 @@ def compare_anew(
         lock_table(conn, table)
         if damaged := form.damage(conn, table):
             return list(damaged)
-        files = _standing(conn, table)
+        before = standing_loads(conn, table)
+        files = list(before)
         if missing := [f for f in files if f not in manifests]:
             return [f"not made anew: no landed rows of {', '.join(missing)}"]
         kinds, scratch = remembered(conn, table), parse_table_name(f"anew_{secrets.token_hex(6)}")
@@ -66,20 +68,11 @@ def compare_anew(
                     batches=stream(manifest),
                     run=run,
                     now=now(),
-                    accepted=True,
+                    accepted=before[file_id].policy,
                 )
             except (FileNotLoaded, FileNotStored, SchemaDrift, UnreadableFile) as error:
                 return [f"not made anew, since the file {file_id} cannot be loaded: {error.detail}"]
         return _compare(conn, table, scratch, kinds) if files else []
-
-
-def _standing(conn: Connection, table: TableName) -> list[str]:
-    rows = conn.execute(
-        "SELECT file_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NULL"
-        " ORDER BY ordinal",
-        (table,),
-    ).fetchall()
-    return [r[0] for r in rows]
 
 
 def _same_settings(conn: Connection, table: TableName, scratch: TableName) -> None:

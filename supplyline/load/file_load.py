@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 import psycopg
 import pyarrow as pa
@@ -46,7 +47,7 @@ class FileLoad:
         run: RunRef,
         now: datetime,
         loaded_at: datetime,
-        accepted: bool,
+        accepted: str,
     ) -> None:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
         self.loaded_at, self.accepted = loaded_at, accepted
@@ -58,9 +59,14 @@ class FileLoad:
 
     @property
     def policy(self) -> TableSettings:
-        """The settings; a file that was accepted once is not refused by a policy of today."""
-        thawed = self.accepted and self.settings.drift == "freeze"
-        return replace(self.settings, drift="evolve") if thawed else self.settings
+        """The settings; of a file that was accepted once, a stricter policy of today refuses
+        nothing, and sets no more aside than the policy of its day did."""
+        if not self.accepted or self.settings.drift == "evolve":
+            return self.settings
+        then: Literal["evolve", "quarantine"] = "evolve"
+        if self.accepted == "quarantine":
+            then = "quarantine"
+        return replace(self.settings, drift=then)
 
     def publish(self, key_candidates: KeyCandidates) -> Certificate:
         """Publishes the file's rows by the fastest way open to it, and judges the result."""

@@ -104,11 +104,12 @@ def load_within(
     now: datetime,
     key_candidates: KeyCandidates = lambda _: (),
     loaded_at: datetime | None = None,
-    accepted: bool = False,
+    accepted: str = "",
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock.
 
-    `accepted`: the file was loaded before; a policy that came later does not refuse it.
+    `accepted`: the policy under which the file was loaded before, '' if it was not; one that came
+    later does not refuse it.
     `loaded_at`: when that was: its versions are valid since then.
     """
     # A few large sorts and joins; compiling them takes longer than it saves.

@@ -69,6 +69,7 @@ def plan(
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
         remarks_before=remembered_remarks(conn, table),
         strict=tuple(work.strict), barred=tuple(work.barred), refusal=work.refusal or drift,
+        policy=settings.drift,
     )  # fmt: skip
 
 

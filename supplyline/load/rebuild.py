@@ -5,7 +5,7 @@ Audited (P9). Files whose loads were undone stay out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -73,7 +73,11 @@ def rebuild(
             org,
             conn=conn,
             files=[m for m in current(landed) if m.file_id not in undone],
-            known={m.origin or m.file_id for m in landed if m.file_id in loaded},
+            known={
+                m.origin or m.file_id: before[m.file_id].policy if m.file_id in before else "evolve"
+                for m in landed
+                if m.file_id in loaded
+            },
             before=before,
             stream=stream,
             run=run,
@@ -140,19 +144,20 @@ def _load_again(
     *,
     conn: Connection,
     files: Sequence[Manifest],
-    known: Collection[str],
+    known: Mapping[str, str],
     before: Mapping[str, Before],
     stream: Stream,
     run: RunRef,
     now: Callable[[], datetime],
     key_candidates: KeyCandidates,
 ) -> Rebuilt:
-    """`known`: uploads that were loaded before, in some reading; none of these may stay out."""
+    """`known`: uploads that were loaded before, in some reading, and under which policy; none of
+    these may stay out."""
     certificates: list[Certificate] = []
     left_out: dict[str, str] = {}
     loaded_at = times([m.file_id for m in files], before, now=now())
     for m in files:
-        accepted = (m.origin or m.file_id) in known
+        accepted = known.get(m.origin or m.file_id, "")
         try:
             with conn.transaction():
                 certificate = load_within(

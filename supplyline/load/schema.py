@@ -41,7 +41,7 @@ class Plan:
     `types`: the kinds of the file's columns that the table has afterwards. `changed`: column →
     kind before and after. `strict`: columns whose values that do not fit are set aside with their
     row. `barred`: columns of the file that the table does not take; rows with a value there are
-    set aside. `refusal`: why the file cannot be loaded at all, or ''.
+    set aside. `refusal`: why the file cannot be loaded at all, or ''. `policy`: that of the table.
     """
 
     table: TableName
@@ -55,6 +55,7 @@ class Plan:
     strict: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     refusal: str = ""
+    policy: str = "evolve"
 
     def shape(self) -> Json:
         """What is to be taken back with the load; kept in its receipt."""
@@ -66,6 +67,7 @@ class Plan:
                 for c, (before, after) in self.changed.items()
             },
             "barred": list(self.barred),
+            "policy": self.policy,
         }
 
     def statements(self) -> list[sql.Composed]:

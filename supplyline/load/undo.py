@@ -106,7 +106,7 @@ def undo(
                 rows = landed.stream(manifest)
                 certificate = load_within(
                     org, conn=conn, manifest=manifest, batches=rows, run=run, now=now,
-                    loaded_at=loaded_at[one], accepted=True,
+                    loaded_at=loaded_at[one], accepted=before[one].policy,
                 )  # fmt: skip
                 require_same_rows(certificate, before)
         records.check_claimed(conn, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -12,8 +12,11 @@ from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import SchemaDrift, UndoRefused
 from supplyline.load import Landed, load_files, rebuild, undo, verify
 from supplyline.load.undo import Later
+from supplyline.operations import rebuild_table
 from supplyline.settings import Settings
 from supplyline.tenancy.catalog import save_table_settings
+from supplyline.tenancy.names import parse_table_name
+from supplyline.verification import verify_table
 from tests.integration.ingest.conftest import Shop, shop
 from tests.integration.load.test_landing_and_load import NOW, RUN, TABLE, House, house
 
@@ -307,6 +310,32 @@ def test_a_delivery_that_may_be_an_earlier_one_written_otherwise_is_named(house:
     house.land(["day", "sku", "qty"], [["03.01.2025", "x", "5"], ["04.01.2025", "y", "2"]])
     (certificate,) = house.load()
     assert certificate.remarks == ()
+
+
+@pytest.mark.parametrize("policy", ["quarantine", "freeze"])
+def test_a_stricter_policy_of_today_takes_nothing_from_a_table_that_is_made_again(
+    shop: Shop, policy: Literal["quarantine", "freeze"]
+) -> None:
+    shop.agree(key=("id",))
+    files = ["id,a\n1,x\n", "id,a,b\n2,y,5\n", "id,a,c\n3,z,7\n4,z,\n", "id,a,b\n5,y,x\n"]
+    for number, lines in enumerate(files):
+        if number == 2:
+            shop.agree(drift="quarantine")
+        shop.put(f"f{number}", lines)
+        shop.ingest(f"f{number}")
+        shop.load()
+    shop.agree(drift=policy)
+    state = "SELECT id, a, b FROM sales ORDER BY id"
+    before = shop.rows(state)
+    assert before == [(1, "x", None), (2, "y", 5), (4, "z", None)]
+
+    rebuild_table(shop.org, table=parse_table_name("sales"), user="a", settings=shop.settings)
+
+    assert shop.rows(state) == before
+    anew = verify_table(
+        shop.org, table=parse_table_name("sales"), settings=shop.settings, anew=True
+    )
+    assert anew.holds
 
 
 def test_the_same_bytes_read_otherwise_replace_what_was_read_of_them(shop: Shop) -> None:
