@@ -23,7 +23,7 @@ class Before:
 
     checksum: str
     loaded_at: datetime
-    policy: str
+    policy: str = "evolve"
 
 
 def standing_loads(conn: Connection, table: TableName) -> dict[str, Before]:
