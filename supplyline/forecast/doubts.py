@@ -17,7 +17,7 @@ FAR = 3.0
 def doubts(values: Floats, forecast: Forecast | None, bucket: str) -> tuple[str, ...]:
     """Seasons that one year of history shows and no model can tell from growth."""
     year = YEAR[bucket]
-    if forecast is None or not year <= values.size < 2 * year + 4:
+    if forecast is None or not year <= values.size < 2 * year:
         return ()
     ahead = min(forecast.mean.size, year)
     before = float(values[values.size - year :][:ahead].sum())
