@@ -75,7 +75,12 @@ def collect(
         known = Facts(
             name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
-            notes=(*said.get(item, ()), *alike.get(item, ()), *beside.notes.get(item, ())),
+            notes=(
+                *said.get(item, ()),
+                *alike.get(item, ()),
+                *beside.notes.get(item, ()),
+                *_unused(texts, numbers.get(item, {})),
+            ),
             **_status_of(has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
             **numbers.get(item, {}),
         )
@@ -114,6 +119,14 @@ def _alike(codes: set[str]) -> dict[str, tuple[str, ...]]:
         if len(group) > 1
         for code in group
     }
+
+
+def _unused(texts: dict[str, str], read: dict[str, Any]) -> tuple[str, ...]:
+    """That a fact which is there says nothing: `2 weeks`, a negative lead time."""
+    wrong = [
+        f"{name} {texts[name][:40]!r}" for name in NUMBERS if name in texts and name not in read
+    ]
+    return (f"No number that could be used, so left out: {', '.join(wrong)}.",) if wrong else ()
 
 
 def _old_count(counted: str, last: date) -> tuple[str, ...]:

@@ -195,3 +195,23 @@ def test_mixed_currencies_and_units_are_said_and_not_converted(
     report = forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
     assert report.report["notes"] == list(run)
     assert items["a"][0] in forecast.explain(conn, item="a")["plan"]["explanation"]["data"]["notes"]
+
+
+def test_facts_that_are_no_numbers_are_said(org: OrgId, conn: Connection) -> None:
+    days = [MONDAY + timedelta(days=n) for n in range(20)]
+    put(conn, "sales", "sku text, sold_on date, qty int", *[(i, d, 3) for i in "ab" for d in days])
+    columns = "sku text, lead_time_days text, unit_cost text, on_hand text"
+    put(conn, "products", columns, ("a", "2 weeks", "-3", "9"), ("b", "7", "1.5", "9"))
+    forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    plan = {r["item"]: r for r in forecast.read_plan(conn)}
+    notes = plan["a"]["explanation"]["data"]["notes"]
+    assert (
+        "No number that could be used, so left out: unit_cost '-3', lead_time_days '2 weeks'."
+        in notes
+    )
+    assert (plan["b"]["lead_time_days"], plan["b"]["unit_cost"], plan["b"]["on_hand"]) == (
+        7,
+        1.5,
+        9,
+    )
+    assert not [n for n in plan["b"]["explanation"]["data"]["notes"] if "left out" in n]
