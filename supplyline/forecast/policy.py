@@ -230,7 +230,7 @@ def _status(
     if kind == "dead":
         return "dead", f"{forecast.pattern.why} Nothing is ordered; what is held is excess."
     short = kind in ("insufficient", "new")
-    rests = f"{forecast.pattern.why} The plan rests on a mean and on what similar items do."
+    rests = f"{forecast.pattern.why} The plan rests on a few values and on what similar items do."
     if quantity:
         below = "The position is below the reorder point."
         return "order", f"{below} {rests}" if short else below
