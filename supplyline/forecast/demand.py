@@ -235,7 +235,15 @@ def by_item(lines: Lines, bucket: Bucket) -> Iterator[ItemDemand]:
 def days_sold(lines: Lines, items: set[str]) -> dict[str, Ints]:
     """Item → the days on which it sold, in order."""
     code = {item: n for n, item in enumerate(lines.items) if item in items}
-    return {item: np.unique(lines.day[lines.item == n]) for item, n in code.items()}
+    wanted = np.flatnonzero(np.isin(lines.item, list(code.values())))
+    wanted = wanted[np.argsort(lines.item[wanted], kind="stable")]
+    of = lines.item[wanted]
+    return {
+        item: np.unique(
+            lines.day[wanted[np.searchsorted(of, n) : np.searchsorted(of, n, side="right")]]
+        )
+        for item, n in code.items()
+    }
 
 
 def until_sold(spells: list[tuple[date, date]], sold: Ints) -> list[tuple[date, date]]:

@@ -234,13 +234,17 @@ def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
 
 
 def column_texts(conn: Connection, sources: Sources) -> dict[str, list[str]]:
-    """Field → all distinct texts, of those of the sales' columns that were loaded as text."""
+    """Field → all distinct texts, of the sales' columns that were loaded as text, and of dates that
+    were loaded as numbers (20250131, 202505)."""
     out: dict[str, list[str]] = {}
     for name in ("date", "quantity", "unit_price", "amount"):
         source = sources.orders if name == "date" and sources.orders else sources.sales
-        if source.has(name) and type_of(conn, source, name) == "text":
+        if not source.has(name):
+            continue
+        kind = type_of(conn, source, name)
+        if kind == "text" or (name == "date" and not kind.startswith(("date", "timestamp"))):
             column = sql.Identifier(source.columns[name])
-            query = sql.SQL("SELECT DISTINCT {0} FROM public.{1} WHERE {0} <> ''")
+            query = sql.SQL("SELECT DISTINCT {0}::text FROM public.{1} WHERE {0}::text <> ''")
             rows = conn.execute(query.format(column, sql.Identifier(source.table)))
             out[name] = [str(text) for (text,) in rows]
     return out

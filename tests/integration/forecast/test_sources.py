@@ -142,6 +142,29 @@ def test_a_spell_without_stock_ends_with_the_next_sale() -> None:
     assert ended(0, 1) == []
 
 
+def test_the_days_on_which_items_sold_are_those_of_their_own_lines() -> None:
+    import numpy as np
+
+    item = np.array([2, 0, 1, 2, 0, 2, 0])
+    one = np.ones(item.size)
+    lines = demand.Lines(
+        items=("a", "b", "c", "d"), names={}, item=item, day=np.array([9, 4, 1, 3, 2, 9, 4]),
+        quantity=one, price=one, customer=item, order=item,
+    )  # fmt: skip
+    found = demand.days_sold(lines, {"a", "c", "d", "unknown"})
+    assert {i: d.tolist() for i, d in found.items()} == {"a": [2, 4], "c": [3, 9], "d": []}
+
+
+def test_weeks_that_were_loaded_as_numbers_are_weeks_in_every_block(
+    org: OrgId, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK_ROWS", 10)
+    weeks = [y * 100 + w for y in (2024, 2025) for w in range(1, 53)]
+    put(conn, "sales", "sku text, date int, qty int", *(("a", w, 1) for w in weeks))
+    found = forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    assert (found.bucket, found.as_of) == ("week", "2025-12-28")
+
+
 def test_a_day_begins_where_the_organization_is(org: OrgId, conn: Connection) -> None:
     late = [
         datetime(2025, 11, d, 23, 30, tzinfo=timezone(timedelta(hours=-5))) for d in range(1, 30)
