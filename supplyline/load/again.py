@@ -18,26 +18,34 @@ from supplyline.tenancy.connections import Connection
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """A load that stands. `checksum`: of the rows that it was given; '' if not known. `policy`: the
-    table's policy when the file was loaded."""
+    """A load that stands. `checksum`: of the rows that it was given; '' if not known. `whole`: of
+    those that the file was read to, where landing may have lost some before. `policy`: the table's
+    policy when the file was loaded."""
 
     checksum: str
+    whole: str = ""
     loaded_at: datetime
     policy: str = "evolve"
 
 
 def standing_loads(conn: Connection, table: TableName) -> dict[str, Before]:
-    """By file id, in the order of loads."""
+    """By file id, in the order of loads.
+
+    Receipts of before the policy was kept say none: the settings of their time do.
+    """
     rows = conn.execute(
-        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', ''), l.loaded_at,"
-        " coalesce(l.shape ->> 'policy', 'evolve')"
+        "SELECT l.file_id, coalesce(c.body ->> 'checksum_landing', ''),"
+        " coalesce(c.body ->> 'checksum_file', ''), l.loaded_at,"
+        " coalesce(l.shape ->> 'policy', (SELECT s.settings ->> 'drift'"
+        " FROM supplyline.table_settings s WHERE s.table_name = l.table_name"
+        " AND s.saved_at <= l.loaded_at ORDER BY s.version DESC LIMIT 1), 'evolve')"
         " FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING (load_id)"
         " WHERE l.table_name = %s AND l.undone_at IS NULL ORDER BY l.ordinal",
         (table,),
     ).fetchall()
     return {
-        f: Before(checksum=checksum, loaded_at=at, policy=policy)
-        for f, checksum, at, policy in rows
+        f: Before(checksum=checksum, whole=whole, loaded_at=at, policy=policy)
+        for f, checksum, whole, at, policy in rows
     }
 
 
@@ -73,9 +81,12 @@ def require_manifests(
 
 
 def require_same_rows(certificate: Certificate, before: Mapping[str, Before]) -> None:
-    """Raises LandingDamaged when the file was loaded again of other rows than `before`."""
+    """Raises LandingDamaged when the file was loaded again of other rows than `before`.
+
+    All of the file's rows, of which some had been lost then, are no others.
+    """
     was = before.get(certificate.file_id)
-    if was and was.checksum and was.checksum != certificate.checksum_landing:
+    if was and was.checksum and certificate.checksum_landing not in (was.checksum, was.whole):
         raise LandingDamaged(
             f"What there is of {certificate.file_id} today are not the rows that"
             f" {certificate.table} was made from: nothing was changed.",

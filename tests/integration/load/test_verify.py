@@ -341,6 +341,35 @@ def test_a_table_that_was_frozen_later_is_made_anew_from_the_files_it_has(fresh:
     assert said(fresh.verify(anew=True)) == ""
 
 
+def test_receipts_of_before_they_named_a_policy_are_of_the_settings_of_their_day(
+    fresh: Shop,
+) -> None:
+    fresh.put("a", b"id,n\n1,1\n")
+    change_table(fresh.org, TABLE, types={}, drift="quarantine", actor="u", settings=fresh.settings)
+    fresh.put("b", b"id,n,m\n2,2,5\n3,3,\n4,x,\n")
+    before = fresh.ask("SELECT id, n FROM t ORDER BY id")
+    assert before == [(1, 1), (3, 3)]
+    fresh.sql("UPDATE supplyline.loads SET shape = (shape::jsonb - 'policy')")
+
+    assert fresh.verify(anew=True).anew == []
+    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert fresh.ask("SELECT id, n FROM t ORDER BY id") == before
+
+
+def test_rows_that_were_lost_before_their_load_come_with_a_rebuild_once_landing_has_them(
+    fresh: Shop,
+) -> None:
+    fresh.put("a", FILES["a"], load=False)
+    with fresh.collection(".t") as documents:
+        lost = documents.find_one_and_delete({"_row": 2})
+        answer = run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
+        assert answer["verdict"] == "partial"
+        documents.insert_one(lost)
+    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
+    assert fresh.ask("SELECT id FROM t ORDER BY id") == [(1,), (2,), (3,)]
+    assert fresh.verify().holds
+
+
 def test_nothing_loaded_is_not_said_where_the_trail_knows_of_a_load(fresh: Shop) -> None:
     fresh.put("a", FILES["a"])
     fresh.sql("DELETE FROM supplyline.certificates", "DELETE FROM supplyline.loads")
