@@ -86,7 +86,7 @@ class FileLoad:
             evidence=self.evidence,
             manifest=self.manifest,
             load_id=self.load_id,
-            settings=self.settings,
+            settings=self.policy,
         ).run(candidates)
         if loaded is None:
             return None
