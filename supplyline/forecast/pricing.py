@@ -27,6 +27,8 @@ TAIL_SCALE = 1.0
 DEAREST = 3.0
 MOVES = np.linspace(-3.0, 3.0, 49)
 """Moves of the factors tried to reach the same fill rate with prices."""
+ALIKE = 1e-9
+"""Fill rates that differ by less are the same: where all was served, more serves no better."""
 
 
 def ratios(items: Sequence[str], prices: Mapping[str, float]) -> Floats:
@@ -68,15 +70,20 @@ def priced(
         knots = safety.knots_of(plan)
         if knots.size:
             model, _ = _moves(plan, knots)
-            move = safety.moved(model, *_moves(before.of(mine[usable]), knots))
+            move = safety.moved(model, *_moves(before.of(mine[usable]), knots, model))
             at = safety.between(knots, move, plan.volume)[:, 0]
             out[mine] = np.maximum(factor[mine] + at - shift[mine], least[mine])
     return out
 
 
-def _moves(service: Service, knots: Floats) -> tuple[Floats, Floats]:
-    """(knots, 1): the move that serves as well as the first plan does; of how many items it is."""
+def _moves(service: Service, knots: Floats, like: Floats | None = None) -> tuple[Floats, Floats]:
+    """(knots, 1): the move that serves as well as the first plan does, of several the one nearest
+    to `like`, else the least; of how many items it is."""
     fill, items = safety.near(service, knots)
     rising = np.maximum.accumulate(fill[:, 1:], axis=1)
-    move = [np.interp(aim, row, MOVES) for aim, row in zip(fill[:, 0], rising, strict=True)]
-    return np.array(move)[:, None], items
+    least, most = (
+        np.array([np.interp(a + e, row, MOVES) for a, row in zip(fill[:, 0], rising, strict=True)])
+        for e in (-ALIKE, ALIKE)
+    )
+    move = least[:, None]
+    return move if like is None else np.clip(like, move, most[:, None]), items

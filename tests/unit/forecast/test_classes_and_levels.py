@@ -108,6 +108,16 @@ def test_dear_items_get_less_cover_and_never_more_than_without_prices() -> None:
     assert min(priced[i][0.95] for i in priced) > 0
 
 
+def test_prices_ask_for_no_more_where_all_was_served_before() -> None:
+    """Constant demand: the last part of the history would have been served at any of many moves."""
+    batch = [Series(id=str(i), values=np.full(60, 5.0)) for i in range(40)]
+    common = {"lead_time": 2, "review": 1, "targets": (0.95,)}
+    plain, _ = plan_levels(batch, prices={}, **common)
+    priced, _ = plan_levels(batch, prices={str(i): 1.0 + i for i in range(40)}, **common)
+    units = lambda plan: sum(plan[i][0.95] for i in plan)  # noqa: E731
+    assert units(priced) < 1.2 * units(plain)
+
+
 def test_the_simulation_of_a_worked_example() -> None:
     """S = 4, L = 1, R = 1, demand 2 3 4 1: on hand 4 → 2 | order 2 → 2+0... worked by hand.
 
