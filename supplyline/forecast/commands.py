@@ -212,13 +212,15 @@ def plan_series(
 
     Writes unique_id, ds, target, S: the stock position to order up to, decided after the last
     period seen (ds). A season is followed with --season alone: without it S is too high just
-    after a peak, and too low before it. Exit code 1 when a series was set aside (no value, values
-    beyond 1e15, a date far out of the others) and so has no rows; the reason is on stderr.
+    after a peak, and too low before it. Lead time and review count days of the week without any
+    row as well, unless a --season of other than weeks (5 for working days) leaves them out. Exit
+    code 1 when a series was set aside (no value, values beyond 1e15, a date far out of the
+    others) and so has no rows; the reason is on stderr.
     """
     from supplyline.forecast.series_io import Prices, read_prices, read_series, write_rows
     from supplyline.forecast.stocking import plan_levels
 
-    book = read_series(source)
+    book = read_series(source, season=season if season > 1 else 7)
     known = read_prices(prices, items=[s.id for s in book.series]) if prices else Prices()
     levels, notes = plan_levels(
         book.series,

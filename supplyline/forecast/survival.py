@@ -35,7 +35,7 @@ def expected_short(
     for part, loss in ((~many, _negative_binomial_loss), (many, _gamma_loss)):
         if part.any():
             out[part] = loss(mu[part], var[part], levels[part])
-    return out
+    return np.where(mean[:, None] > 0, out, np.maximum(-levels, 0.0))  # where none comes: no tail
 
 
 def _negative_binomial_loss(mu: Floats, var: Floats, levels: Floats) -> Floats:

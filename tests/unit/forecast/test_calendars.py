@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from supplyline.forecast.commands import plan_series
 from tests.unit.forecast.test_periods import run, table
 
 AHEAD = 8
@@ -63,6 +65,16 @@ def test_a_season_of_weeks_keeps_the_days_without_sales(tmp_path: Path) -> None:
 
     book = read_series(tmp_path / "in.csv", season=7)
     assert book.series[0].values.size == 82
+
+
+def test_levels_of_a_season_of_working_days_leave_the_others_out(tmp_path: Path) -> None:
+    days = [d.isoformat() for d in pd.bdate_range("2021-01-04", periods=60).date]
+    (tmp_path / "in.csv").write_text(table(days), encoding="utf-8")
+    args = [str(tmp_path / "in.csv"), "--lead-time", "2", "--review", "1", "--fill-rate", "0.9"]
+    for season, left_out in ((1, False), (5, True), (7, False)):
+        given = [*args, "--season", str(season), "--output", str(tmp_path / "out.csv")]
+        result = CliRunner().invoke(plan_series, given, catch_exceptions=False)
+        assert ("without a row" in result.stderr) != left_out
 
 
 def test_sales_at_all_hours_of_a_few_days_are_daily_sales(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from benchmarks.inventory import simulate
 from supplyline.forecast import survival
 from supplyline.forecast.classes import classify
 from supplyline.forecast.lead_demand import foretold
+from supplyline.forecast.leadtime import stockout
 from supplyline.forecast.series import Series
 from supplyline.forecast.stocking import plan_levels
 
@@ -116,6 +117,11 @@ def test_prices_ask_for_no_more_where_all_was_served_before() -> None:
     priced, _ = plan_levels(batch, prices={str(i): 1.0 + i for i in range(40)}, **common)
     units = lambda plan: sum(plan[i][0.95] for i in plan)  # noqa: E731
     assert units(priced) < 1.2 * units(plain)
+
+
+def test_what_arrives_at_once_runs_no_risk_before_however_its_lead_time_varies() -> None:
+    risk = stockout(3.0, np.full(60, 5.0), rate=1e7, lead_time=0.0, lead_time_sd=2.0)
+    assert (risk.chance, risk.short) == (0.0, 0.0)
 
 
 def test_the_simulation_of_a_worked_example() -> None:
