@@ -108,7 +108,9 @@ def _by_content(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
 def _due(conn: Connection, *, before: datetime) -> set[str]:
     """Files whose load stands and was certified long enough ago, or was undone."""
     rows = conn.execute(
-        "SELECT file_id FROM supplyline.loads WHERE loaded_at <= %s", (before,)
+        "SELECT l.file_id FROM supplyline.loads l LEFT JOIN supplyline.certificates c USING"
+        " (load_id) WHERE coalesce(c.issued_at, l.loaded_at) <= %s",
+        (before,),
     ).fetchall()
     return {r[0] for r in rows}
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
 from supplyline.landing import Landing
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, run_ingest, run_load
+from supplyline.stages import open_landing, run_ingest, run_load, utc_now
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import rows_collection
@@ -35,11 +35,13 @@ class Shop:
     org: OrgId
     settings: Settings
 
-    def load(self, file_id: str, text: str) -> dict[str, Any]:
+    def load(
+        self, file_id: str, text: str, *, now: Callable[[], datetime] = utc_now
+    ) -> dict[str, Any]:
         storage = Storage(self.settings.storage_url)
         storage.put(self.org, file_id=file_id, name=f"{file_id}.csv", chunks=[text.encode()])
         run_ingest(org_id=self.org, table=TABLE, file_id=file_id, run=RUN, settings=self.settings)
-        return run_load(org_id=self.org, table=TABLE, run=RUN, settings=self.settings)
+        return run_load(org_id=self.org, table=TABLE, run=RUN, settings=self.settings, now=now)
 
     def call(self, *arguments: str, table: bool = True) -> Any:
         place = ["--org", self.org, *(["--table", TABLE] if table else []), "--json"]
@@ -114,6 +116,23 @@ def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: 
     undone = shop.call("undo", "--file", "one", "--replay")
     assert (undone["undone"], undone["replayed"]) == (["one"], ["two"])
     assert shop.release()["released"] == []
+
+
+def test_rows_are_kept_from_the_certificate_on_also_of_a_load_that_was_done_again(
+    new_org: Callable[..., OrgId], engine_settings: Settings
+) -> None:
+    shop, long_ago = Shop(new_org(), engine_settings), datetime.now(UTC) - timedelta(days=100)
+    shop.load("one", "code,qty\na,1\nb,2\n", now=lambda: long_ago)
+    shop.call("retention", "--keep-days", "90", table=False)
+
+    def due() -> list[str]:
+        answer = shop.call("retention", "--release", "--dry-run", table=False)
+        return [one["file_id"] for one in answer["released"]]
+
+    assert due() == ["one"]
+    shop.call("rebuild")
+    assert shop.query("SELECT loaded_at FROM supplyline.loads") == [(long_ago,)]
+    assert due() == []
 
 
 def test_verify_after_release_still_finds_a_changed_table(shop: Shop) -> None:
