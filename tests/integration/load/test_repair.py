@@ -312,11 +312,12 @@ def test_a_delivery_that_may_be_an_earlier_one_written_otherwise_is_named(house:
     assert certificate.remarks == ()
 
 
+@pytest.mark.parametrize("key", [("id",), ()])
 @pytest.mark.parametrize("policy", ["quarantine", "freeze"])
 def test_a_stricter_policy_of_today_takes_nothing_from_a_table_that_is_made_again(
-    shop: Shop, policy: Literal["quarantine", "freeze"]
+    shop: Shop, policy: Literal["quarantine", "freeze"], key: tuple[str, ...]
 ) -> None:
-    shop.agree(key=("id",))
+    shop.agree(key=key)
     files = ["id,a\n1,x\n", "id,a,b\n2,y,5\n", "id,a,c\n3,z,7\n4,z,\n", "id,a,b\n5,y,x\n"]
     for number, lines in enumerate(files):
         if number == 2:
@@ -338,6 +339,37 @@ def test_a_stricter_policy_of_today_takes_nothing_from_a_table_that_is_made_agai
         shop.org, table=parse_table_name("sales"), settings=shop.settings, anew=True
     )
     assert anew.holds
+
+
+def test_a_kind_set_by_hand_waits_for_a_file_that_has_its_column(shop: Shop) -> None:
+    shop.agree(key=())
+    files = ["id,a\nx,1\n", "id,a\ny,Yes\n", "id\nz\n", "id,a\nw,No\n"]
+    table = parse_table_name("sales")
+    for number, lines in enumerate(files[:3]):
+        if number == 2:
+            shop.agree(types={"a": "boolean Yes/No"})
+        shop.put(f"f{number}", lines)
+        shop.ingest(f"f{number}")
+        shop.load()
+    assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [
+        ("x", "1"), ("y", "Yes"), ("z", None)
+    ]  # fmt: skip
+    assert verify_table(shop.org, table=table, settings=shop.settings).holds
+    anew = verify_table(shop.org, table=table, settings=shop.settings, anew=True)
+    assert anew.as_json()["rebuilt"][0].startswith(
+        "the column a is text, made anew it is boolean Yes/No"
+    )
+
+    shop.put("f3", files[3])
+    shop.ingest("f3")
+    with pytest.raises(SchemaDrift, match="is to be boolean Yes/No"):
+        shop.load()
+
+    rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
+    assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [
+        ("w", False), ("y", True), ("z", None)
+    ]  # fmt: skip
+    assert verify_table(shop.org, table=table, settings=shop.settings, anew=True).holds
 
 
 def test_the_same_bytes_read_otherwise_replace_what_was_read_of_them(shop: Shop) -> None:
