@@ -13,6 +13,7 @@ import numpy as np
 from supplyline.forecast import cells, demand
 from supplyline.forecast.censoring import uncensored
 from supplyline.forecast.fees import is_fee, usual
+from supplyline.forecast.grain import grain_of
 from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import abc
@@ -93,7 +94,12 @@ def collect(
         if d is not None and item in beside.stockouts:
             spells = demand.until_sold(beside.stockouts[item], sold_on[item])
             history, note = uncensored(history, demand.share_without(spells, d.first, bucket))
-            known = replace(known, notes=(*known.notes, *note))
+            unit = grain_of(d.values)
+            known = replace(
+                known,
+                notes=(*known.notes, *note),
+                sold_in=unit.size if note and unit.counted else None,
+            )
         out.append(
             Item(
                 item=item,

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from supplyline.forecast.engine import Forecast
-from supplyline.forecast.grain import grain_of
+from supplyline.forecast.grain import Grain, grain_of
 from supplyline.forecast.leadtime import Level, Risk, level_for, stockout
 from supplyline.forecast.series import Floats
 from supplyline.forecast.terms import Facts, ItemTerms, Terms, terms_of
@@ -102,6 +102,8 @@ def plan_item(
         # A review shorter than a period never needs more than one of a period.
         basis = alone if basis is None or alone.amount < basis.amount else basis
     level = max(0.0, basis.amount)
+    if facts.sold_in:  # the history holds estimates, which are no whole pieces
+        level = Grain(size=facts.sold_in, counted=True).whole(level)
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
     risk = (
@@ -112,7 +114,7 @@ def plan_item(
     money = facts.unit_cost if facts.unit_cost is not None else facts.unit_price
     lot = _lot(rate / terms.bucket_days * 365.25, money, facts, terms)
     top = level + max(0.0, lot - rate * review) if level > 0 else level
-    unit = grain_of(demand).size
+    unit = facts.sold_in or grain_of(demand).size
     quantity = _quantity(level, top, position, facts, unit=unit)
     excess = None if position is None else max(0.0, position - top - rate * 90 / terms.bucket_days)
     weight = facts.unit_price or facts.unit_cost or 1.0
@@ -145,7 +147,7 @@ def plan_item(
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, basis=basis,
             target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled, unit=unit,
-            risk=risk,
+            risk=risk, level=level,
         ),
     }  # fmt: skip
 
@@ -246,7 +248,7 @@ def _status(
 def _explanation(
     forecast: Forecast, values: Floats, facts: Facts, terms: Terms, *,
     lead: float, review: float, rate: float, basis: Level, target: float, lot: float, top: float,
-    varying: float, pooled: bool, unit: float, risk: Risk | None,
+    varying: float, pooled: bool, unit: float, risk: Risk | None, level: float,
 ) -> dict[str, Any]:  # fmt: skip
     beats = bool(forecast.mase < forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
@@ -288,7 +290,7 @@ def _explanation(
                 "mean_over_L_plus_R": round(rate * (lead + review), 4),
                 "fill_rate": target,
                 "expected_fill_rate": round(basis.fill, 4),
-                "reorder_point": max(0.0, basis.amount),
+                "reorder_point": level,
                 "level_mean": round(basis.mean, 4),
                 "level_sd": round(basis.sd, 4),
                 "safety_factor": round(basis.factor, 4),

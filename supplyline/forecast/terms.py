@@ -25,6 +25,8 @@ class Facts:
     pack_size: float | None = None
     on_hand: float | None = None
     on_order: float | None = None
+    sold_in: float | None = None
+    """The unit of what was sold, where the history holds estimates of more."""
     abc: str = ""
     status: str = ""
     """Set when no forecast is to be made: `not_a_product`, `no_history`."""

@@ -179,6 +179,26 @@ def test_a_day_begins_where_the_organization_is(org: OrgId, conn: Connection) ->
         assert report.as_of == last
 
 
+def test_pieces_are_ordered_whole_also_where_demand_without_stock_is_estimated(
+    org: OrgId, conn: Connection
+) -> None:
+    days = [date(2025, 9, 1) + timedelta(days=n) for n in range(122)]
+    out = [n % 14 in (3, 4, 5) for n in range(122)]
+    rows = [("a", d, 3 + n % 4) for n, d in enumerate(days) if not out[n]]
+    put(conn, "sales", "sku text, sold_on date, qty int", *rows)
+    counts = [("a", 0 if gone else 5, d) for gone, d in zip(out, days, strict=True)]
+    put(conn, "stock", "sku text, on_hand int, as_of date", *counts)
+    settings = ForecastSettings(bucket="week")
+    forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"), settings=settings)
+    (row,) = forecast.read_plan(conn)
+    assert any("Out of stock" in n for n in row["explanation"]["data"]["notes"])
+    assert row["order_quantity"] > 0
+    assert row["order_quantity"] % 1 == row["reorder_point"] % 1 == 0
+    said = row["explanation"]["formula"]["values"]
+    assert said["reorder_point"] == row["reorder_point"]
+    assert row["reorder_point"] % said["unit"] == 0
+
+
 def test_an_old_count_of_stock_is_said(org: OrgId, conn: Connection) -> None:
     days = [MONDAY + timedelta(days=n) for n in range(20)]
     put(conn, "sales", "sku text, sold_on date, qty int", *[(i, d, 3) for i in "ab" for d in days])
