@@ -70,16 +70,17 @@ def release(
     """
     with open_landing(settings) as landing, session(org, settings=settings) as conn:
         manifests = landing.manifests(org)
+        work = _Release(org, conn, landing, settings, run)
         if not dry_run:
             for group in _by_content([m for m in manifests if m.released_at]):
                 landing.finish_release(org, group)
+                work.record_twins(group, now())
         days = landing_days(conn)
         answer: Json = {"landing_days": days, "released": [], "kept": []}
         if days is None:
             return answer
         due = _due(conn, before=now() - timedelta(days=days))
         conn.commit()
-        work = _Release(org, conn, landing, settings, run)
         for group in _by_content([m for m in manifests if not m.released_at]):
             if not any(m.file_id in due for m in group):
                 continue
@@ -152,11 +153,31 @@ class _Release:
         return Checksum.of(rows, columns=(c["name"] for c in manifest.layout["columns"])).text
 
     def let_go(self, group: Sequence[Manifest], now: datetime) -> None:
+        # 1. say it, where the certificates are
+        self._record(group, now, now=now)
+        reach("release.recorded")
+        # 2. do it, where the rows are
+        self.landing.begin_release(self.org, group, now=now)
+        reach("release.begun")
+        self.landing.finish_release(self.org, group)
+        reach("release.deleted")
+
+    def record_twins(self, group: Sequence[Manifest], now: datetime) -> None:
+        """Says it of those, too, that were landed and loaded while the others were released."""
+        waiting = self.conn.execute(
+            "SELECT file_id FROM supplyline.loads WHERE released_at IS NULL AND file_id = ANY(%s)",
+            ([m.file_id for m in group],),
+        ).fetchall()
+        for (file_id,) in waiting:
+            twin = next(m for m in group if m.file_id == file_id)
+            self._record([twin], datetime.fromisoformat(twin.released_at), now=now)
+        self.conn.commit()
+
+    def _record(self, group: Sequence[Manifest], released_at: datetime, *, now: datetime) -> None:
         from supplyline.load import records
 
-        # 1. say it, where the certificates are
         for manifest in group:
-            records.mark_released(self.conn, manifest.file_id, now)
+            records.mark_released(self.conn, manifest.file_id, released_at)
             events.append(
                 self.conn,
                 org=self.org,
@@ -170,12 +191,6 @@ class _Release:
                 now=lambda: now,
             )  # fmt: skip
         self.conn.commit()
-        reach("release.recorded")
-        # 2. do it, where the rows are
-        self.landing.begin_release(self.org, group, now=now)
-        reach("release.begun")
-        self.landing.finish_release(self.org, group)
-        reach("release.deleted")
 
 
 @click.command(epilog="Example: supplyline retention --org 123 --keep-days 90 --release")

@@ -247,6 +247,28 @@ def test_a_twin_that_is_landed_while_its_rows_are_released_is_read_from_storage(
     assert shop.call("verify")["holds"]
 
 
+def test_of_a_twin_that_was_loaded_while_its_rows_were_released_the_next_release_says_so(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def meanwhile(reached: str) -> None:
+        if reached == "release.recorded" and not loaded:
+            loaded.append("twin")
+            shop.load("twin", "code,qty\na,1\nb,2\n")
+
+    monkeypatch.setattr(retention, "reach", meanwhile)
+    shop.release()
+    monkeypatch.undo()
+    assert loaded
+    shop.release()
+    assert shop.call("verify")["holds"]
+    said = "SELECT count(*) FROM supplyline.audit_events WHERE kind = 'landing.released'"
+    assert shop.query(said) == [(3,)]
+    shop.release()
+    assert shop.query(said) == [(3,)]
+
+
 def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
     shop: Shop, engine_env: dict[str, str]
 ) -> None:
