@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from supplyline.contracts import Certificate, Json, Manifest, OrgId
 from supplyline.quarantine import corrected_since, counted
@@ -19,9 +19,6 @@ from supplyline.stages import open_landing
 from supplyline.tenancy.catalog import tables
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import parse_table_name
-
-if TYPE_CHECKING:
-    pass
 
 
 def organization_overview(org: OrgId, *, settings: Settings) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from supplyline import settings as environment
 from supplyline.contracts import Json, RunRef
@@ -12,9 +11,6 @@ from supplyline.settings import Settings
 from supplyline.stages.common import Clock, utc_now
 from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_client_id
-
-if TYPE_CHECKING:
-    pass
 
 
 def prepare_forecast(
