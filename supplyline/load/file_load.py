@@ -68,6 +68,11 @@ class FileLoad:
             then = "quarantine"
         return replace(self.settings, drift=then)
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the file was accepted under `freeze`, which changes no kind."""
+        return self.accepted == "freeze" and self.settings.drift != "evolve"
+
     def publish(self, key_candidates: KeyCandidates) -> Certificate:
         """Publishes the file's rows by the fastest way open to it, and judges the result."""
         candidates = key_candidates(self.incoming.columns)
@@ -110,6 +115,7 @@ class FileLoad:
             manifest=self.manifest,
             settings=self.policy,
             key=actual_key(self.conn, self.manifest.table),
+            frozen=self.frozen,
         )
         plan = later.stage()
         if plan is None:
@@ -143,6 +149,7 @@ class FileLoad:
             settings=self.policy,
             key=key.columns,
             replay=bool(manifest.replay_of),
+            frozen=self.frozen,
         )
         schema.apply(conn, plan)
         # 3. publish; rejected rows refer to the receipt

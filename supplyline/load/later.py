@@ -59,9 +59,11 @@ class LaterLoad:
         manifest: Manifest,
         settings: TableSettings,
         key: tuple[str, ...],
+        frozen: bool,
     ) -> None:
         self.conn, self.incoming, self.evidence = conn, incoming, evidence
         self.manifest, self.settings, self.key = manifest, settings, key
+        self.frozen = frozen
         self.staged: Mapping[str, str] = {}
         """Kinds of the staged columns: text where PostgreSQL needs help to read them."""
 
@@ -108,6 +110,7 @@ class LaterLoad:
         return planning.plan(
             self.conn, table=self.manifest.table, columns=self.incoming.columns,
             evidence=self.evidence, settings=self.settings, key=self.key, created=False,
+            frozen=self.frozen,
             replay=bool(self.manifest.replay_of),
         )  # fmt: skip
 

@@ -47,16 +47,19 @@ def plan(
     key: Sequence[str],
     created: bool | None = None,
     replay: bool = False,
+    frozen: bool = False,
 ) -> Plan:
     """What a file with this evidence would do to the table. Reads only.
 
     `created`: whether the table is made for this file, if that is known. `replay`: it holds
-    corrected rows of a file that was accepted, and may lack the columns that came since.
+    corrected rows of a file that was accepted, and may lack the columns that came since. `frozen`:
+    columns that hold nothing yet stay text, as they did when the file was accepted under `freeze`.
     """
     if created is None:
         created = not exists(conn, table)
     known = {} if created else remembered(conn, table)
-    work = _Planning(conn, table, settings, evidence, tuple(key))
+    frozen = frozen or settings.drift == "freeze"
+    work = _Planning(conn, table, settings, evidence, tuple(key), frozen=frozen)
     for column in columns:
         if column in known:
             work.old_column(column, known[column])
@@ -83,9 +86,11 @@ class _Planning:
         settings: TableSettings,
         evidence: Evidence,
         key: tuple[str, ...],
+        *,
+        frozen: bool,
     ) -> None:
         self.conn, self.table, self.settings, self.evidence = conn, table, settings, evidence
-        self.key = key
+        self.key, self.frozen = key, frozen
         self.types: dict[str, str] = {}
         self.added: dict[str, str] = {}
         self.changed: dict[str, tuple[str, str]] = {}
@@ -142,8 +147,8 @@ class _Planning:
             self.changed[column] = (before, self.types[column])
 
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
-        frozen = self.settings.drift == "freeze"  # and text takes every value
-        if before == TEXT and fitting and column not in self.key and not frozen:
+        # Text takes every value, so that a frozen table has nothing to change.
+        if before == TEXT and fitting and column not in self.key and not self.frozen:
             choice = self.evidence.choice(column)
             if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
                 self._remark(column, choice.remark)  # nothing but empty cells until now

@@ -415,3 +415,19 @@ def test_empty_cells_are_the_same_whether_the_column_was_text_or_became_it(house
     assert house.rows("SELECT sku, n FROM products ORDER BY 1") == [
         ("x", ""), ("y", "7"), ("z", "abc"),
     ]  # fmt: skip
+
+
+def test_a_frozen_table_that_is_made_again_keeps_its_texts(shop: Shop) -> None:
+    shop.agree(key=("id",))
+    for number, lines in enumerate(["id,a\n1,\n", "id,a\n2,7\n"]):
+        if number == 1:
+            shop.agree(drift="freeze")
+        shop.put(f"f{number}", lines)
+        shop.ingest(f"f{number}")
+        shop.load()
+    table = parse_table_name("sales")
+    assert verify_table(shop.org, table=table, settings=shop.settings, anew=True).holds
+
+    rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
+
+    assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [(1, ""), (2, "7")]
