@@ -48,6 +48,8 @@ def test_a_stop_that_comes_before_the_first_unit_begins_none(
         signal.raise_signal(number)
         return real(*arguments)
 
+    for elsewhere in ("PG_HOST", "PG_PORT"):
+        monkeypatch.delenv(elsewhere, raising=False)  # where other tests have their servers
     monkeypatch.setattr(homes, "move_taken_ports", interrupted)
     assert supervise.main(["--home", str(home.path), "--only", "postgres"]) == 0
     state = homes.read_json(home.state)
