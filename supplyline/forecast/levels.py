@@ -18,7 +18,7 @@ import numpy as np
 
 from supplyline.forecast.classes import classify
 from supplyline.forecast.leadtime import Level
-from supplyline.forecast.pools import pool_of
+from supplyline.forecast.pools import pool_of, season_in
 from supplyline.forecast.series import Series, without_negatives
 from supplyline.forecast.stocking import ENOUGH_ITEMS, pool_levels
 from supplyline.forecast.terms import Facts, Terms, terms_of
@@ -26,7 +26,6 @@ from supplyline.forecast.terms import Facts, Terms, terms_of
 POOL_ITEMS = 2000
 """Items of the run that are in every chunk's pool: neighbours by code are alike, and a pool of them
 alone would say more of their kind than of demand."""
-SEASONAL = ("seasonal", "long season")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,4 +87,4 @@ def _fits(one: Stocked, season: int) -> bool:
     if not values.size or one.facts.status:
         return False
     pattern = classify(values)
-    return pattern.name != "dead" and pool_of(values, pattern, season) not in SEASONAL
+    return pattern.name != "dead" and season_in(pool_of(values, pattern, season), season) == 1

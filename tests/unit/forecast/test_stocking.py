@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,11 @@ from benchmarks.inventory import simulate_many
 from supplyline.forecast import safety, service
 from supplyline.forecast.grain import grain_of
 from supplyline.forecast.lead_demand import Law
-from supplyline.forecast.series import Series
-from supplyline.forecast.stocking import Levels, plan_levels, pool_levels
+from supplyline.forecast.leadtime import Level
+from supplyline.forecast.levels import Stocked, pooled
+from supplyline.forecast.series import Floats, Series
+from supplyline.forecast.stocking import ENOUGH_ITEMS, Levels, plan_levels, pool_levels
+from supplyline.forecast.terms import Facts, Terms
 
 TARGETS = (0.9, 0.95, 0.98)
 
@@ -133,3 +138,21 @@ def test_parts_of_the_items_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
     assert want == plan_levels(
         _parts(), lead_time=2, review=1, targets=TARGETS, prices={"part-003": 9.0}
     )
+
+
+def test_items_whose_season_is_a_week_of_hours_are_in_no_pool() -> None:
+    draw = np.random.default_rng(7)
+    week = np.r_[np.full(5 * 24, 20.0), np.full(2 * 24, 2.0)]
+    terms = Terms(
+        as_of=date(2025, 12, 31), bucket="day", bucket_days=1.0, review_days=1.0, lead_time_days=2.0
+    )
+
+    def levels_of(rate: Floats) -> dict[str, Level]:
+        own = [
+            Stocked(series=Series(id=str(i), values=draw.poisson(rate) * 1.0), facts=Facts())
+            for i in range(ENOUGH_ITEMS)
+        ]
+        return pooled(own, [], terms=terms, season=24)
+
+    assert levels_of(np.tile(week, 4)) == {}
+    assert len(levels_of(np.full(40, 20.0))) == ENOUGH_ITEMS
