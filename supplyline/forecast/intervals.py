@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -48,21 +48,6 @@ class Table:
     def ends(self, pool: str, level: int) -> tuple[Floats, Floats]:
         """The factors of a pool; the default's where it was not among those learned from."""
         return self.factors.get((pool, level)) or _default(pool, level, self.horizon)
-
-    def as_json(self) -> list[Any]:
-        return [
-            [pool, level, [lower.tolist(), upper.tolist()]]
-            for (pool, level), (lower, upper) in sorted(self.factors.items())
-        ]
-
-
-def table_of(data: list[Any], *, horizon: int, levels: tuple[int, ...]) -> Table:
-    """A table from `Table.as_json`."""
-    factors = {
-        (str(pool), int(level)): (np.asarray(ends[0]), np.asarray(ends[1]))
-        for pool, level, ends in data
-    }
-    return Table(factors=factors, levels=levels, horizon=horizon)
 
 
 def _default(pool: str, level: int, horizon: int) -> tuple[Floats, Floats]:

@@ -96,15 +96,9 @@ def plan_levels(
         found = {i: {t: v.amount for t, v in p.items()} for i, p in pooled.items()}
     for one in alive:
         if one.id in ahead:
-            row = found[one.id]
-            found[one.id] = {t: _whole(v * ahead[one.id], one.values) for t, v in row.items()}
+            row, grain = found[one.id], grain_of(one.values)
+            found[one.id] = {t: grain.whole(v * ahead[one.id]) for t, v in row.items()}
     return levels | found, notes
-
-
-def _whole(level: float, values: Floats) -> float:
-    """A level as whole grains of a history, rounded up, where that is counted."""
-    grain = grain_of(values)
-    return grain.up(np.ceil(level / grain.size - 1e-9)) if grain.counted else level
 
 
 def pool_levels(
