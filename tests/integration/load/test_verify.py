@@ -2,122 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-
 import pytest
 from click.testing import CliRunner
-from pymongo import MongoClient
 
 from supplyline.cli import cli
-from supplyline.contracts import OrgId, RunRef
-from supplyline.errors import (
-    DatabaseUnavailable,
-    LandingDamaged,
-    SchemaDrift,
-    TableDamaged,
-    TableNotLanded,
-)
-from supplyline.load import pipeline
-from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
-from supplyline.stages import run_ingest, run_load
-from supplyline.storage import Storage
-from supplyline.tables import change_table
-from supplyline.tenancy.catalog import save_table_settings, table_settings
-from supplyline.tenancy.connections import session
-from supplyline.tenancy.names import parse_org_id, parse_table_name
-from supplyline.tenancy.provisioning import provision
-from supplyline.verification import Report, verify_table
-
-TABLE = parse_table_name("t")
-rebuilding = importlib.import_module("supplyline.load.rebuild")  # not the function of that name
-RUN = RunRef(run_id="r", user_id="u")
-FILES = {
-    "a": b"id,a,n,d\n1,x,1.5,2024-01-01\n2,y,2.50,2024-01-02\n3,z,,\n",
-    "b": b"id,a,n,d\n1,x2,1.50,2024-01-01\n4,w,9,2024-01-04\n",
-    "c": b"id,a\n1,x3\n2,y2\n5,v\n",
-    "d": b"id,a,n,d\n2,y,many,2024-01-02\n3,z,3\n6,b\x00,1,\n",
-}
-"""A plain file, a correction, one without two of the columns, and one that widens `n`, has a short
-row and a row that is set aside."""
-
-
-@dataclass
-class Shop:
-    org: OrgId
-    settings: Settings
-
-    def put(self, file_id: str, content: bytes, *, load: bool = True) -> None:
-        storage = Storage(self.settings.storage_url)
-        storage.put(self.org, file_id=file_id, name=f"{file_id}.csv", chunks=[content])
-        run_ingest(org_id=self.org, table=TABLE, file_id=file_id, run=RUN, settings=self.settings)
-        if load:
-            run_load(org_id=self.org, table=TABLE, run=RUN, settings=self.settings)
-
-    def sql(self, *statements: str) -> None:
-        with session(self.org, settings=self.settings) as conn:
-            for statement in statements:
-                conn.execute(statement.encode())
-
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
-        with session(self.org, settings=self.settings) as conn:
-            return conn.execute(query.encode()).fetchall()
-
-    def verify(self, **more: Any) -> Report:
-        return verify_table(self.org, table=TABLE, settings=self.settings, **more)
-
-    def path(self, file_id: str) -> Path:
-        storage = Storage(self.settings.storage_url)
-        return Path(storage.find(self.org, file_id).url)
-
-    @contextmanager
-    def collection(self, name: str) -> Iterator[Any]:
-        client: MongoClient = MongoClient(self.settings.mongo_uri)
-        yield client[self.settings.mongo_database][f"{self.org}{name}"]
-        client.close()
-
-
-def said(report: Report) -> str:
-    """Everything that differs, in one text."""
-    files = [d for one in report.files for d in one.differences]
-    return "; ".join([*files, *report.table, *report.trail, *report.missing, *(report.anew or [])])
-
-
-def a_shop(settings: Settings) -> Shop:
-    org = parse_org_id(f"v{secrets.token_hex(4)}")
-    provision(org, settings=settings)
-    shop = Shop(org, settings)
-    with session(org, settings=settings) as conn:
-        wanted = replace(table_settings(conn, TABLE), key=("id",), key_source="configured")
-        save_table_settings(conn, wanted, actor="u")
-    return shop
+from tests.integration.load.books import FILES, TABLE, Books, opened, said
 
 
 @pytest.fixture(scope="module")
-def shop(engine_settings: Settings) -> Shop:
+def shop(engine_settings: Settings) -> Books:
     """Loaded once; what a test changes it gives back."""
-    made = a_shop(engine_settings)
+    made = opened(engine_settings)
     for file_id, content in FILES.items():
-        made.put(file_id, content)
+        made.deliver(file_id, content)
     copies = {"bk": "t", "bkh": "t_history"} | {
         f"bk_{name}": f"supplyline.{name}" for name in ("loads", "certificates", "rejected_rows")
     }
     made.sql(*(f"CREATE TABLE {copy} AS TABLE {name}" for copy, name in copies.items()))
     return made
-
-
-@pytest.fixture
-def fresh(engine_settings: Settings) -> Shop:
-    return a_shop(engine_settings)
 
 
 RESTORED = (
@@ -132,12 +35,12 @@ RESTORED = (
 COPY = "INSERT INTO t_history SELECT id, {a}, n, d, _file, _row, {seq}, _load, _raw"
 
 
-def test_what_nobody_touched_holds_also_read_again_and_made_anew(shop: Shop) -> None:
+def test_what_nobody_touched_holds_also_read_again_and_made_anew(shop: Books) -> None:
     report = shop.verify(deep=True, anew=True)
     assert said(report) == ""
     assert report.holds
     assert [one.certificate.file_id for one in report.files] == list(FILES)
-    assert shop.ask("SELECT relname FROM pg_class WHERE relname LIKE 'anew%'") == []
+    assert shop.rows("SELECT relname FROM pg_class WHERE relname LIKE 'anew%'") == []
 
 
 TAMPERED = {
@@ -199,7 +102,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-def test_what_is_changed_in_postgresql_is_seen(shop: Shop, what: str) -> None:
+def test_what_is_changed_in_postgresql_is_seen(shop: Books, what: str) -> None:
     try:
         shop.sql(*TAMPERED[what].split(";"))
         report = shop.verify()
@@ -210,7 +113,7 @@ def test_what_is_changed_in_postgresql_is_seen(shop: Shop, what: str) -> None:
     assert said(shop.verify()) == ""
 
 
-def test_a_row_changed_together_with_its_order_and_a_copied_version_is_seen(shop: Shop) -> None:
+def test_a_row_changed_together_with_its_order_and_a_copied_version_is_seen(shop: Books) -> None:
     try:
         shop.sql(
             "INSERT INTO t_history SELECT id, a, n, d, _file, _row, 1, _load, _raw, now(), now(),"
@@ -223,7 +126,7 @@ def test_a_row_changed_together_with_its_order_and_a_copied_version_is_seen(shop
         shop.sql(*RESTORED)
 
 
-def test_what_only_making_anew_can_tell_is_told(shop: Shop) -> None:
+def test_what_only_making_anew_can_tell_is_told(shop: Books) -> None:
     """An empty cell and none, in a cell that the newest file had not."""
     shop.sql("UPDATE t SET n = '' WHERE id = 5")
     try:
@@ -242,7 +145,7 @@ def test_what_only_making_anew_can_tell_is_told(shop: Shop) -> None:
         ("released_at", "2024-01-01T00:00:00+00:00"),
     ],
 )  # fmt: skip
-def test_what_is_changed_in_a_manifest_is_seen(shop: Shop, name: str, value: object) -> None:
+def test_what_is_changed_in_a_manifest_is_seen(shop: Books, name: str, value: object) -> None:
     with shop.collection(":manifests") as manifests:
         before = manifests.find_one({"_id": "a"})
         manifests.update_one({"_id": "a"}, {"$set": {name: value}})
@@ -252,7 +155,7 @@ def test_what_is_changed_in_a_manifest_is_seen(shop: Shop, name: str, value: obj
             manifests.replace_one({"_id": "a"}, before)
 
 
-def test_rows_added_to_landing_or_taken_from_quarantine_are_seen(shop: Shop) -> None:
+def test_rows_added_to_landing_or_taken_from_quarantine_are_seen(shop: Books) -> None:
     with shop.collection(".t") as rows, shop.collection(":quarantine") as aside:
         one = rows.find_one({"a": "x"})
         rows.insert_one({**one, "_id": f"{one['_id']}9", "_row": 9})
@@ -273,7 +176,7 @@ def test_rows_added_to_landing_or_taken_from_quarantine_are_seen(shop: Shop) -> 
     assert shop.verify().holds
 
 
-def test_another_stored_file_is_seen_and_one_that_is_gone(shop: Shop) -> None:
+def test_another_stored_file_is_seen_and_one_that_is_gone(shop: Books) -> None:
     path, content = shop.path("a"), FILES["a"]
     try:
         path.chmod(0o644)
@@ -292,20 +195,18 @@ def test_another_stored_file_is_seen_and_one_that_is_gone(shop: Shop) -> None:
     assert shop.verify().holds
 
 
-def test_a_receipt_of_an_undone_load_that_is_gone_is_seen(fresh: Shop) -> None:
+def test_a_receipt_of_an_undone_load_that_is_gone_is_seen(fresh: Books) -> None:
     for file_id in "ab":
-        fresh.put(file_id, FILES[file_id])
-    undo_load(
-        fresh.org, table=TABLE, file_id="b", later="refuse", user="u", settings=fresh.settings
-    )
+        fresh.deliver(file_id, FILES[file_id])
+    fresh.undo("b", later="refuse")
     assert fresh.verify().holds
     fresh.sql("DELETE FROM supplyline.certificates WHERE file_id = 'b'",
               "DELETE FROM supplyline.loads WHERE file_id = 'b'")  # fmt: skip
     assert "its load was undone" in said(fresh.verify())
 
 
-def test_settings_that_no_event_speaks_of_are_seen(fresh: Shop) -> None:
-    fresh.put("a", FILES["a"])
+def test_settings_that_no_event_speaks_of_are_seen(fresh: Books) -> None:
+    fresh.deliver("a", FILES["a"])
     assert fresh.verify().holds
     fresh.sql(
         "INSERT INTO supplyline.table_settings SELECT table_name, version + 1, settings, now(), 'x'"
@@ -314,224 +215,10 @@ def test_settings_that_no_event_speaks_of_are_seen(fresh: Shop) -> None:
     assert "no event says who saved version 2 of the settings" in said(fresh.verify())
 
 
-def test_after_undo_replay_rebuild_and_a_late_file_everything_holds(fresh: Shop) -> None:
-    for file_id in "ab":
-        fresh.put(file_id, FILES[file_id])
-    fresh.put("late", b"id,a\n1,old\n7,late\n", load=False)
-    fresh.put("c", FILES["c"], load=False)
-    with fresh.collection(":manifests") as manifests:
-        manifests.update_one({"_id": "late"}, {"$set": {"state": "open"}})
-        run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
-        manifests.update_one({"_id": "late"}, {"$set": {"state": "closed"}})
-    run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
-    fresh.put("d", FILES["d"])
-    assert said(fresh.verify(anew=True)) == ""
-    for later, file_id in (("replay", "b"), ("refuse", "d")):
-        undo_load(fresh.org, table=TABLE, file_id=file_id, later=later, user="u",
-                  settings=fresh.settings)  # type: ignore[arg-type]  # fmt: skip
-        assert said(fresh.verify(anew=True)) == ""
-    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert said(fresh.verify(anew=True)) == ""
-
-
-def test_a_table_that_was_frozen_later_is_made_anew_from_the_files_it_has(fresh: Shop) -> None:
-    fresh.put("f1", b"id,a\n1,x\n")
-    fresh.put("f2", b"id,a,b\n2,y,5\n")
-    change_table(fresh.org, TABLE, types={}, drift="freeze", actor="t", settings=fresh.settings)
-    assert said(fresh.verify(anew=True)) == ""
-
-
-def test_receipts_of_before_they_named_a_policy_are_of_the_settings_of_their_day(
-    fresh: Shop,
-) -> None:
-    fresh.put("a", b"id,n\n1,1\n")
-    change_table(fresh.org, TABLE, types={}, drift="quarantine", actor="u", settings=fresh.settings)
-    fresh.put("b", b"id,n,m\n2,2,5\n3,3,\n4,x,\n")
-    before = fresh.ask("SELECT id, n FROM t ORDER BY id")
-    assert before == [(1, 1), (3, 3)]
-    fresh.sql("UPDATE supplyline.loads SET shape = (shape::jsonb - 'policy')")
-
-    assert fresh.verify(anew=True).anew == []
-    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert fresh.ask("SELECT id, n FROM t ORDER BY id") == before
-
-
-def test_rows_that_were_lost_before_their_load_come_with_a_rebuild_once_landing_has_them(
-    fresh: Shop,
-) -> None:
-    fresh.put("a", FILES["a"], load=False)
-    with fresh.collection(".t") as documents:
-        lost = documents.find_one_and_delete({"_row": 2})
-        answer = run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
-        assert answer["verdict"] == "partial"
-        documents.insert_one(lost)
-    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert fresh.ask("SELECT id FROM t ORDER BY id") == [(1,), (2,), (3,)]
-    assert fresh.verify().holds
-
-
-def test_nothing_loaded_is_not_said_where_the_trail_knows_of_a_load(fresh: Shop) -> None:
-    fresh.put("a", FILES["a"])
+def test_nothing_loaded_is_not_said_where_the_trail_knows_of_a_load(fresh: Books) -> None:
+    fresh.deliver("a", FILES["a"])
     fresh.sql("DELETE FROM supplyline.certificates", "DELETE FROM supplyline.loads")
     result = CliRunner().invoke(cli, ["verify", "--org", fresh.org, "--table", TABLE])
     assert result.exit_code == 1
     assert "a: its receipt is gone; event" in result.stdout
     assert "Nothing is loaded" not in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("broken", "says"),
-    [
-        ("ALTER TABLE t DROP COLUMN n", "t has no column n"),
-        ("ALTER TABLE t ALTER COLUMN id TYPE text", "t.id is text, not bigint"),
-        ("DROP TABLE t_history", "the table t_history is gone"),
-        ("DROP TABLE t", "the table t is gone"),
-    ],
-)
-def test_a_table_that_lost_a_part_is_named_and_rebuilt(fresh: Shop, broken: str, says: str) -> None:
-    for file_id in "ab":
-        fresh.put(file_id, FILES[file_id])
-    fresh.sql(broken)
-    result = CliRunner().invoke(
-        cli, ["verify", "--org", fresh.org, "--table", TABLE, "--rebuild", "--json"]
-    )
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["table"] == [says]
-    calls: list[Callable[[], object]] = [
-        lambda: undo_load(fresh.org, table=TABLE, file_id="b", later="refuse", user="u",
-                          settings=fresh.settings),
-        lambda: fresh.put("c", FILES["c"]),
-    ]  # fmt: skip
-    for call in calls:
-        with pytest.raises(TableDamaged, match=says):
-            call()
-    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert said(fresh.verify(anew=True)) == ""
-
-
-def test_a_released_file_is_judged_by_what_is_stored_and_said_to_be_gone(fresh: Shop) -> None:
-    fresh.put("a", FILES["a"])
-    call = CliRunner().invoke
-    kept = ["retention", "--org", fresh.org, "--keep-days", "0", "--release"]
-    assert call(cli, kept).exit_code == 0
-    path = fresh.path("a")
-    path.chmod(0o644)
-    path.write_bytes(FILES["a"].replace(b"2.50", b"9.50"))
-    assert "the stored file is not the one that was uploaded" in said(fresh.verify())
-    with pytest.raises(LandingDamaged, match="not the rows that t was made from"):
-        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    path.unlink()
-    result = call(cli, ["verify", "--org", fresh.org, "--table", TABLE])
-    assert "the stored file is gone too" in result.stdout
-    assert result.exit_code == 0
-
-
-LOST = {
-    "a manifest that is gone": (":manifests", lambda c: c.delete_one({"_id": "b"})),
-    "a manifest that says refused": (
-        ":manifests",
-        lambda c: c.update_one({"_id": "b"}, {"$set": {"state": "refused"}}),
-    ),
-}
-
-
-@pytest.mark.parametrize("what", LOST)
-def test_a_table_is_not_made_again_without_a_file_that_landing_lost(fresh: Shop, what: str) -> None:
-    for file_id in "abc":
-        fresh.put(file_id, FILES[file_id])
-    before = fresh.ask("SELECT * FROM t ORDER BY id")
-    collection, lose = LOST[what]
-    with fresh.collection(collection) as documents:
-        lose(documents)
-    assert not fresh.verify().holds
-    with pytest.raises(LandingDamaged, match="b"):
-        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert fresh.ask("SELECT * FROM t ORDER BY id") == before
-    assert not fresh.verify().holds
-
-
-@pytest.mark.parametrize("replay", [True, False])
-def test_rows_that_landing_lost_are_taken_from_the_stored_file_or_nothing_is_done(
-    fresh: Shop, replay: bool
-) -> None:
-    for file_id in "abc":
-        fresh.put(file_id, FILES[file_id])
-    before = fresh.ask("SELECT * FROM t ORDER BY id")
-    with fresh.collection(".t") as documents:
-        documents.delete_many({"_file": "b"})
-    stored = fresh.path("b")
-    stored.rename(stored.with_suffix(".away"))
-
-    def again() -> None:
-        more = {"table": TABLE, "user": "u", "settings": fresh.settings}
-        if replay:
-            undo_load(fresh.org, file_id="a", later="replay", **more)
-        else:
-            rebuild_table(fresh.org, **more)
-
-    with pytest.raises(LandingDamaged, match="stored file does not give them either"):
-        again()
-    assert fresh.ask("SELECT * FROM t ORDER BY id") == before
-    stored.with_suffix(".away").rename(stored)
-    again()
-    wanted = [row for row in before if row[0] != 3 or not replay]
-    assert fresh.ask("SELECT id::bigint, a FROM t ORDER BY id") == [row[:2] for row in wanted]
-    assert fresh.ask("SELECT n, d::text FROM t WHERE id = 4") == [(Decimal(9), "2024-01-04")]
-
-
-def test_a_table_that_never_was_is_not_rebuilt(fresh: Shop) -> None:
-    with pytest.raises(TableNotLanded):
-        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-
-
-def test_a_table_that_a_view_rests_on_is_not_rebuilt_and_it_is_said(fresh: Shop) -> None:
-    fresh.put("a", FILES["a"])
-    fresh.sql("CREATE VIEW of_mine AS SELECT id FROM t")
-    with pytest.raises(SchemaDrift, match="view of_mine depends on table t"):
-        rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert fresh.verify().holds
-
-
-def meanwhile(patch: pytest.MonkeyPatch, module: ModuleType, work: Callable[[], None]) -> None:
-    """Does `work` once, at the moment at which the module wants the table's lock."""
-    lock = pipeline.lock_table
-
-    def first(*arguments: Any) -> None:
-        patch.setattr(module, "lock_table", lock)
-        work()
-        lock(*arguments)
-
-    patch.setattr(module, "lock_table", first)
-
-
-def test_a_file_that_is_loaded_before_a_rebuild_begins_is_in_it(
-    fresh: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fresh.put("a", FILES["a"])
-    meanwhile(monkeypatch, rebuilding, lambda: fresh.put("b", FILES["b"]))
-    rebuild_table(fresh.org, table=TABLE, user="u", settings=fresh.settings)
-    assert fresh.ask("SELECT id, a FROM t ORDER BY id") == [
-        (1, "x2"), (2, "y"), (3, "z"), (4, "w"),
-    ]  # fmt: skip
-    assert fresh.verify(anew=True).holds
-
-
-def test_a_load_that_another_overtook_is_repeated_in_order(
-    fresh: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fresh.put("a", FILES["a"])
-    fresh.put("b", FILES["b"], load=False)
-
-    def overtake() -> None:
-        """The file behind is loaded by a run that did not see this one closed yet."""
-        with fresh.collection(":manifests") as manifests:
-            manifests.update_one({"_id": "b"}, {"$set": {"state": "open"}})
-            fresh.put("c", FILES["c"])
-            manifests.update_one({"_id": "b"}, {"$set": {"state": "closed"}})
-
-    meanwhile(monkeypatch, pipeline, overtake)
-    with pytest.raises(DatabaseUnavailable, match="loaded meanwhile"):
-        run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
-    run_load(org_id=fresh.org, table=TABLE, run=RUN, settings=fresh.settings)
-    assert fresh.ask("SELECT a, n::text FROM t WHERE id = 1") == [("x3", "1.50")]
-    assert fresh.verify(anew=True).holds
