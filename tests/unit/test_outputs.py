@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
@@ -26,11 +27,40 @@ def test_parse_may_write_over_the_file_that_it_reads(tmp_path: Path) -> None:
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_text("before")
+    target.chmod(0o600)
+    with written(target) as out:
+        out.write("before")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with pytest.raises(ZeroDivisionError), written(target) as out:
         out.write("half" * (1 // 0))
     assert (target.read_text(), list(tmp_path.iterdir())) == ("before", [target])
     with pytest.raises(UnwritableOutput, match="No such file"), written(tmp_path / "no" / "x"):
         pass
+
+
+def test_an_error_of_the_callers_own_is_not_said_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="elsewhere"), written(tmp_path / "out.csv"):
+        (tmp_path / "elsewhere").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user has to be taken on")
+def test_a_file_that_may_be_written_is_in_a_folder_that_may_not(tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        target = Path(folder) / "out.csv"
+        target.write_text("before, and longer")
+        os.chown(target, 65534, 65534)
+        os.setresuid(65534, 65534, 0)
+        try:
+            with written(target) as out:
+                out.write("rows")
+                assert target.read_text() == "before, and longer"
+            with pytest.raises(UnwritableOutput, match="denied"), written(target.with_name("new")):
+                pass
+        finally:
+            os.setresuid(0, 0, 0)
+        assert (target.read_text(), list(Path(folder).iterdir())) == ("rows", [target])
 
 
 def test_a_device_or_a_pipe_stays_what_it_is(tmp_path: Path) -> None:
