@@ -93,8 +93,7 @@ def _supervise(home: Home, options: argparse.Namespace, stopping: StopRequest) -
     try:
         for _ in range(_MOVES):
             if stopping.asked:
-                homes.write_json(home.state, {"supervisor": about, "phase": "stopped", "units": {}})
-                return 0
+                break
             for name, (old, new) in homes.move_taken_ports(home, fixed).items():
                 log.warning("event=port_moved unit=%s old=%s new=%s", name, old, new)
             instance = environment.describe(home)
@@ -105,6 +104,9 @@ def _supervise(home: Home, options: argparse.Namespace, stopping: StopRequest) -
             if not supervisor.lost:
                 return code
             log.warning("event=port_lost unit=%s", supervisor.lost)
+        if stopping.asked:
+            homes.write_json(home.state, {"supervisor": about, "phase": "stopped", "units": {}})
+            return 0
         raise ServiceFailed(f"The port of {supervisor.lost} is taken by others again and again.")
     except SupplylineError as error:
         log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from supplyline.local import home as homes
 from supplyline.local import supervise
 from supplyline.local.home import Home
+from supplyline.local.process import Program
 from supplyline.local.supervisor import StopRequest, Supervisor
 from supplyline.local.units import Unit
 
@@ -56,3 +60,27 @@ def test_a_stop_that_comes_before_the_first_unit_begins_none(
     assert state["phase"] == "stopped"
     assert {unit["phase"] for unit in state["units"].values()} == {"waiting"}
     assert not home.postgres.exists()
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_a_stop_that_comes_during_the_last_move_is_a_stop(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step() -> None:
+        while homes.read_json(home.state).get("phase") != "moving":
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        units = [
+            Unit(name="step", action=step),
+            Unit(
+                name="late",
+                program=lambda: Program(argv=["/bin/sleep", "60"]),
+                port=stranger.getsockname()[1],
+            ),
+        ]
+        monkeypatch.setattr(supervise.units, "build", lambda *_: units)
+        monkeypatch.setattr(supervise, "_MOVES", 1)
+        assert supervise.main(["--home", str(home.path)]) == 0
+    assert homes.read_json(home.state)["phase"] == "stopped"
