@@ -53,9 +53,13 @@ def preview(
     mapping of its columns, and the first `rows` rows.
 
     With `count` the whole file is read and `rows: {read, parsed, quarantined}` added. `remarks`:
-    what to look at, such as sheets left out. Writes nothing. Raises UnreadableFile.
+    what to look at, such as sheets left out. Writes nothing. Raises UnreadableFile, also for a file
+    with no column.
     """
+    from supplyline.ingest.checks import require_table
+
     reading = open_file(source, name=name, options=options)
+    require_table(reading.layout)
     shown, aside = _first(reading, rows=max(rows, 1), everything=count)
     headers = [c.header or c.name for c in reading.layout.columns]
     answer: Json = {

@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 
 import pyarrow.csv
+import pytest
 from click.testing import CliRunner
 
-from supplyline.ingest.commands import parse
+from supplyline.errors import UnreadableFile
+from supplyline.ingest.commands import parse, preview
 
 
 def test_every_line_end_in_a_cell_is_quoted(tmp_path: Path) -> None:
@@ -50,3 +52,14 @@ def _report_of_a_good_file(tmp_path: Path) -> str:
         parse, [str(source), "--output", str(tmp_path / "o"), "--report", str(report)]
     )
     return report.read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_what_an_upload_refuses_for_being_no_table_has_no_preview(
+    tmp_path: Path, content: bytes
+) -> None:
+    source = tmp_path / "empty.csv"
+    source.write_bytes(content)
+    result = CliRunner().invoke(preview, [str(source)])
+    assert isinstance(result.exception, UnreadableFile)
+    assert not result.output
