@@ -245,6 +245,10 @@ class Certificate:
         return data
 
 
+Drift = Literal["evolve", "freeze", "quarantine"]
+"""A table's policy for files of another shape."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
     """What an organization has decided for one table; kept in its own database.
@@ -261,7 +265,7 @@ class TableSettings:
     options: ParseOptions = field(default_factory=ParseOptions)
     key: tuple[str, ...] | None = None
     key_source: str = ""
-    drift: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    drift: Drift = "evolve"
     types: dict[str, str] = field(default_factory=dict)
     mapping: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Json] = field(default_factory=dict)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, OrgId, TableName, TableSettings
+from supplyline.contracts import Drift, Json, OrgId, TableName, TableSettings
 from supplyline.errors import TableNotLanded
 from supplyline.settings import Settings
 from supplyline.stages import key_candidates, open_landing
@@ -21,7 +20,6 @@ from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
-Drift = Literal["evolve", "freeze", "quarantine"]
 DRIFT: tuple[Drift, ...] = ("evolve", "freeze", "quarantine")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from supplyline.contracts import Certificate, Manifest, TableName
+from supplyline.contracts import Certificate, Drift, Manifest, TableName
 from supplyline.errors import LandingDamaged
 from supplyline.tenancy.connections import Connection
 
@@ -25,7 +25,7 @@ class Before:
     checksum: str
     whole: str = ""
     loaded_at: datetime
-    policy: str = "evolve"
+    policy: Drift = "evolve"
 
 
 def standing_loads(conn: Connection, table: TableName) -> dict[str, Before]:

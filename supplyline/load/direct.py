@@ -8,7 +8,7 @@ staging table and the file is loaded as any other; nothing has to be read twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -20,7 +20,7 @@ from supplyline.arrays import complete, strings
 from supplyline.checksums import SEPARATOR
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
-from supplyline.load import planning, schema
+from supplyline.load import schema
 from supplyline.load.kinds import TEXT
 from supplyline.load.staging import Incoming, create_staging
 from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
@@ -51,9 +51,12 @@ class FirstLoad:
         manifest: Manifest,
         load_id: str,
         settings: TableSettings,
+        plan: Callable[[], schema.Plan],
     ) -> None:
+        """`plan`: what the rows that came so far do to the table."""
         self.conn, self.incoming, self.evidence = conn, incoming, evidence
         self.manifest, self.load_id, self.settings = manifest, load_id, settings
+        self._plan = plan
         self.keys: list[Key] = []
         """Keys that may hold still, the best first."""
 
@@ -79,12 +82,6 @@ class FirstLoad:
                     return Loaded(plan=keyed, rows=rows)
         self._become_staging(first)
         return None
-
-    def _plan(self) -> schema.Plan:
-        return planning.plan(
-            self.conn, table=self.manifest.table, columns=self.incoming.columns,
-            evidence=self.evidence, settings=self.settings, key=(), created=True,
-        )  # fmt: skip
 
     def _suggested(self, candidates: Sequence[Key]) -> schema.Plan | None:
         """The table that the first batch suggests, if its rows can be sent as they are."""

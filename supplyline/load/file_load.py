@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from functools import partial
 
 import psycopg
 import pyarrow as pa
 
 from supplyline.checksums import Checksum
-from supplyline.contracts import Certificate, Manifest, RunRef, TableSettings, file_remarks
+from supplyline.contracts import Certificate, Drift, Manifest, RunRef, file_remarks
 from supplyline.errors import SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import merge, planning, records, schema, sums, types
@@ -47,7 +47,7 @@ class FileLoad:
         run: RunRef,
         now: datetime,
         loaded_at: datetime,
-        accepted: str,
+        accepted: Drift | None,
     ) -> None:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
         self.loaded_at, self.accepted = loaded_at, accepted
@@ -56,22 +56,6 @@ class FileLoad:
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
         self.load_id = f"{manifest.file_id}.{manifest.sequence}"
         self.settings = table_settings(conn, manifest.table)
-
-    @property
-    def policy(self) -> TableSettings:
-        """The settings; of a file that was accepted once, a stricter policy of today refuses
-        nothing, and sets no more aside than the policy of its day did."""
-        if not self.accepted or self.settings.drift == "evolve":
-            return self.settings
-        then: Literal["evolve", "quarantine"] = "evolve"
-        if self.accepted == "quarantine":
-            then = "quarantine"
-        return replace(self.settings, drift=then)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the file was accepted under `freeze`, which changes no kind."""
-        return self.accepted == "freeze" and self.settings.drift != "evolve"
 
     def publish(self, key_candidates: KeyCandidates) -> Certificate:
         """Publishes the file's rows by the fastest way open to it, and judges the result."""
@@ -91,7 +75,8 @@ class FileLoad:
             evidence=self.evidence,
             manifest=self.manifest,
             load_id=self.load_id,
-            settings=self.policy,
+            settings=self.settings,
+            plan=partial(self._plan, (), created=True),
         ).run(candidates)
         if loaded is None:
             return None
@@ -108,14 +93,15 @@ class FileLoad:
 
     def load_later(self) -> Certificate | None:
         """The file compared with its table and merged; None when that takes the usual way."""
+        key = actual_key(self.conn, self.manifest.table)
         later = LaterLoad(
             self.conn,
             incoming=self.incoming,
             evidence=self.evidence,
             manifest=self.manifest,
-            settings=self.policy,
-            key=actual_key(self.conn, self.manifest.table),
-            frozen=self.frozen,
+            settings=self.settings,
+            key=key,
+            plan=partial(self._plan, key, created=False),
         )
         plan = later.stage()
         if plan is None:
@@ -130,8 +116,9 @@ class FileLoad:
             later.give_up()
             return None
         reach("load.published")
-        key = Key(columns=plan.key, source=self.settings.key_source or "none")
-        return judge(certificate, done.fates, self._sum((done.rows, done.high, done.low)), key)
+        found = self._sum((done.rows, done.high, done.low))
+        kept = Key(columns=plan.key, source=self.settings.key_source or "none")
+        return judge(certificate, done.fates, found, kept)
 
     def merge_in(self, candidates: Sequence[tuple[str, ...]]) -> Certificate:
         """The file into its table by way of staging, where some of its rows may be already."""
@@ -141,16 +128,7 @@ class FileLoad:
         reach("load.staged")
         # 2. decide
         key = self._choose_key(candidates)
-        plan = planning.plan(
-            conn,
-            table=manifest.table,
-            columns=self.incoming.columns,
-            evidence=self.evidence,
-            settings=self.policy,
-            key=key.columns,
-            replay=bool(manifest.replay_of),
-            frozen=self.frozen,
-        )
+        plan = self._plan(key.columns)
         schema.apply(conn, plan)
         # 3. publish; rejected rows refer to the receipt
         target = self._target(plan)
@@ -174,6 +152,24 @@ class FileLoad:
         found = sums.checksum_parts(conn, target, separated=self.incoming.separated)
         return judge(
             certificate, fates, self._sum(found), key, misfits=misfits, corrected=corrected
+        )
+
+    def _plan(self, key: tuple[str, ...], *, created: bool | None = None) -> schema.Plan:
+        """What the file does to its table. Where the table is not left to evolve, the policy of
+        the day on which the file was accepted holds for it, and not one that came since."""
+        settings = self.settings
+        if self.accepted and settings.drift != "evolve":
+            settings = replace(settings, drift=self.accepted)
+        return planning.plan(
+            self.conn,
+            table=self.manifest.table,
+            columns=self.incoming.columns,
+            evidence=self.evidence,
+            settings=settings,
+            key=key,
+            created=created,
+            replay=bool(self.manifest.replay_of),
+            accepted=self.accepted is not None,
         )
 
     def _sum(self, found: tuple[int, int, int]) -> Checksum:

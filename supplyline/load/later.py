@@ -10,7 +10,7 @@ is left to `merge`, with the rows that came so far in the staging table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from supplyline.arrays import complete
 from supplyline.checksums import SEEDS
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import DatabaseUnavailable
-from supplyline.load import merge, planning, records, schema, sums
+from supplyline.load import merge, records, schema, sums
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
 from supplyline.load.schema import HIDDEN
@@ -59,11 +59,12 @@ class LaterLoad:
         manifest: Manifest,
         settings: TableSettings,
         key: tuple[str, ...],
-        frozen: bool,
+        plan: Callable[[], schema.Plan],
     ) -> None:
+        """`plan`: what the rows that came so far do to the table."""
         self.conn, self.incoming, self.evidence = conn, incoming, evidence
         self.manifest, self.settings, self.key = manifest, settings, key
-        self.frozen = frozen
+        self._plan = plan
         self.staged: Mapping[str, str] = {}
         """Kinds of the staged columns: text where PostgreSQL needs help to read them."""
 
@@ -105,14 +106,6 @@ class LaterLoad:
             self.conn, self.incoming.columns, schema="pg_temp", relation=TYPED, types=self.staged
         )
         self.conn.execute(sql.SQL("DROP TABLE pg_temp.{}").format(sql.Identifier(TYPED)))
-
-    def _plan(self) -> schema.Plan:
-        return planning.plan(
-            self.conn, table=self.manifest.table, columns=self.incoming.columns,
-            evidence=self.evidence, settings=self.settings, key=self.key, created=False,
-            frozen=self.frozen,
-            replay=bool(self.manifest.replay_of),
-        )  # fmt: skip
 
     def _suggested(self) -> schema.Plan | None:
         """What the first batch does to the table, if all rows like that can be merged here."""

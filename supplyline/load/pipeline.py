@@ -8,7 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from supplyline.audit import events
-from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
+from supplyline.contracts import Certificate, Drift, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import DatabaseUnavailable, FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
@@ -104,12 +104,11 @@ def load_within(
     now: datetime,
     key_candidates: KeyCandidates = lambda _: (),
     loaded_at: datetime | None = None,
-    accepted: str = "",
+    accepted: Drift | None = None,
 ) -> Certificate:
     """Loads one file inside the caller's transaction, which holds the table's lock.
 
-    `accepted`: the policy under which the file was loaded before, '' if it was not; one that came
-    later does not refuse it.
+    `accepted`: the policy under which the file was loaded before; no stricter one refuses it now.
     `loaded_at`: when that was: its versions are valid since then.
     """
     # A few large sorts and joins; compiling them takes longer than it saves.

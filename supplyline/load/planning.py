@@ -47,26 +47,25 @@ def plan(
     key: Sequence[str],
     created: bool | None = None,
     replay: bool = False,
-    frozen: bool = False,
+    accepted: bool = False,
 ) -> Plan:
     """What a file with this evidence would do to the table. Reads only.
 
     `created`: whether the table is made for this file, if that is known. `replay`: it holds
-    corrected rows of a file that was accepted, and may lack the columns that came since. `frozen`:
-    columns that hold nothing yet stay text, as they did when the file was accepted under `freeze`.
+    corrected rows of a file that was accepted, and may lack the columns that came since.
+    `accepted`: the file itself was, under the policy in `settings`, which does not refuse it now.
     """
     if created is None:
         created = not exists(conn, table)
     known = {} if created else remembered(conn, table)
-    frozen = frozen or settings.drift == "freeze"
-    work = _Planning(conn, table, settings, evidence, tuple(key), frozen=frozen)
+    work = _Planning(conn, table, settings, evidence, tuple(key))
     for column in columns:
         if column in known:
             work.old_column(column, known[column])
         else:
             work.new_column(column, created=created)
     work.lacking([c for c in known if c not in columns])
-    drift = "" if created else work.drift(may_lack=replay)
+    drift = "" if created or accepted else work.drift(may_lack=replay)
     return Plan(
         table=table, key=tuple(key), created=created, types=work.types,
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
@@ -86,11 +85,9 @@ class _Planning:
         settings: TableSettings,
         evidence: Evidence,
         key: tuple[str, ...],
-        *,
-        frozen: bool,
     ) -> None:
         self.conn, self.table, self.settings, self.evidence = conn, table, settings, evidence
-        self.key, self.frozen = key, frozen
+        self.key = key
         self.types: dict[str, str] = {}
         self.added: dict[str, str] = {}
         self.changed: dict[str, tuple[str, str]] = {}
@@ -148,7 +145,8 @@ class _Planning:
 
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
         # Text takes every value, so that a frozen table has nothing to change.
-        if before == TEXT and fitting and column not in self.key and not self.frozen:
+        frozen = self.settings.drift == "freeze"
+        if before == TEXT and fitting and column not in self.key and not frozen:
             choice = self.evidence.choice(column)
             if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
                 self._remark(column, choice.remark)  # nothing but empty cells until now

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from supplyline.audit import events
-from supplyline.contracts import Certificate, Manifest, OrgId, RunRef, TableName
+from supplyline.contracts import Certificate, Drift, Manifest, OrgId, RunRef, TableName
 from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.faults import reach
 from supplyline.load import records
@@ -144,7 +144,7 @@ def _load_again(
     *,
     conn: Connection,
     files: Sequence[Manifest],
-    known: Mapping[str, str],
+    known: Mapping[str, Drift],
     before: Mapping[str, Before],
     stream: Stream,
     run: RunRef,
@@ -157,7 +157,7 @@ def _load_again(
     left_out: dict[str, str] = {}
     loaded_at = times([m.file_id for m in files], before, now=now())
     for m in files:
-        accepted = known.get(m.origin or m.file_id, "")
+        accepted = known.get(m.origin or m.file_id)
         try:
             with conn.transaction():
                 certificate = load_within(

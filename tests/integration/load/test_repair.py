@@ -428,6 +428,7 @@ def test_a_frozen_table_that_is_made_again_keeps_its_texts(shop: Shop) -> None:
     table = parse_table_name("sales")
     assert verify_table(shop.org, table=table, settings=shop.settings, anew=True).holds
 
-    rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
+    for _ in range(2):
+        rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
 
     assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [(1, ""), (2, "7")]
