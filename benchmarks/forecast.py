@@ -1,6 +1,6 @@
 """Accuracy and intervals on public parts of M3, M4, M5 and spare-parts sets, beside peers.
 
-    python benchmarks/forecast.py --dataset m3 [--sample 100] [--json]
+    python -m benchmarks.forecast --dataset m3 [--sample 100] [--json]
 
 Measures are M4's (Makridakis, Spiliotis and Assimakopoulos 2020): sMAPE, MASE, and OWA, the mean
 of both relative to Naive2; pinball is the mean quantile loss of the four ends of the intervals,
@@ -20,23 +20,12 @@ import os
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-DATA = Path(
-    os.environ.get("SUPPLYLINE_TEST_DATA")
-    or Path(__file__).resolve().parents[2] / "shared" / "data"
-)
-SETS = {
-    "m3": ("accuracy/m3_monthly_public.csv.gz", 18, 12),
-    "m4w": ("accuracy/m4_weekly_public.csv.gz", 13, 52),
-    "m5": ("retail/m5_1000_long_public.csv.gz", 28, 7),
-    "braf": ("intermittent/braf_public.csv.gz", 12, 12),
-    "auto": ("intermittent/auto_public.csv.gz", 6, 12),
-    "carparts": ("intermittent/carparts_public.csv.gz", 6, 12),
-}
+from benchmarks.learn_windows import known, learn
+from benchmarks.sets import SETS, load
+
 PEERS = ("AutoETS", "AutoTheta", "DOT", "SeasonalNaive", "Naive2")
 
 
@@ -97,29 +86,6 @@ def naive2(history: np.ndarray, horizon: int, season: int) -> np.ndarray:
     return last * index[(history.size + np.arange(horizon)) % season]
 
 
-def load(name: str, *, sample: int, back: int = 0) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    path, horizon, _ = SETS[name]
-    frame = pd.read_csv(DATA / path, dtype={"unique_id": str})
-    out = []
-    for item, group in frame.groupby("unique_id", sort=True):
-        y = group["y"].to_numpy(float)
-        if "split" in group and not back:
-            test = (group["split"] == "test").to_numpy()
-            past, future = y[~test], y[test]
-        else:
-            y = y[: y.size - back]
-            past, future = y[:-horizon], y[-horizon:]
-        first = np.flatnonzero(past)
-        if name == "m5" and first.size:
-            past = past[first[0] :]
-        if first.size:
-            out.append((str(item), past, future))
-    if sample and sample < len(out):
-        keep = np.random.default_rng(1).choice(len(out), sample, replace=False)
-        out = [out[i] for i in sorted(keep)]
-    return out
-
-
 def peer(work: tuple[str, np.ndarray, int, int]) -> tuple[np.ndarray, bool]:
     """The forecast, and whether the method failed and the last value stands in for it."""
     from statsforecast import models as m
@@ -144,7 +110,6 @@ def ours(
 ) -> tuple[list, float]:
     """Our forecasts, in order, and the CPU seconds they took; on m3 from weights learned on the
     other half (whose learning is not counted: it is done once, before release)."""
-    from benchmarks.learn_windows import known, learn
     from supplyline.forecast.engine import forecast_batch
     from supplyline.forecast.methods import windows
     from supplyline.forecast.series import Series

@@ -24,7 +24,7 @@ import zlib
 import numpy as np
 from scipy import stats
 
-from benchmarks.forecast import SETS, load
+from benchmarks.sets import SETS, load
 
 TARGETS = (0.90, 0.95, 0.98)
 PERIODS = {"m5": 112, "auto": 6, "m4w": 26, "m3": 18, "carparts": 12, "braf": 24}

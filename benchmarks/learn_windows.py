@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.forecast import load
+from benchmarks.sets import load
 from supplyline.forecast.methods import windows
 from supplyline.forecast.methods.logs import seasonal_theta
 from supplyline.forecast.methods.panel import panel_of
