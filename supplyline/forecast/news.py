@@ -14,7 +14,6 @@ from typing import Any
 import psycopg
 
 from supplyline.forecast import changes, options, store
-from supplyline.forecast.read import NoForecastYet
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -50,17 +49,6 @@ def reason_to_run(conn: Connection, *, now: datetime) -> str:
     ).fetchall()
     if found:
         return "Since the newest run: " + ", ".join(f"{n} {kind}" for kind, n in found) + "."
-    made = _prepared_at(conn, run.run_id)
-    if run.report["waits_for_days"] and chosen.day(made) < chosen.day(now):
+    if run.report["waits_for_days"] and chosen.day(run.prepared_at) < chosen.day(now):
         return "The sales hold days that were not over when the newest run was made."
     return ""
-
-
-def _prepared_at(conn: Connection, run_id: str) -> datetime:
-    row = conn.execute(
-        "SELECT prepared_at FROM supplyline.forecast_run WHERE run_id = %s", (run_id,)
-    ).fetchone()
-    if row is None:
-        raise NoForecastYet(f"The forecast run {run_id} is gone.")
-    made: datetime = row[0]
-    return made

@@ -150,8 +150,9 @@ def prepare(
             terms_key=terms_key,
             settings=chosen.as_json(),
             report=report,
+            prepared_at=now,
         )
-        store.begin(conn, row, now=now)
+        store.begin(conn, row)
         store.write_histories(conn, run.run_id, rows)
     conn.commit()
     log.info("forecast prepared", extra={"org": org, "run_id": run.run_id, "items": len(rows)})

@@ -35,7 +35,7 @@ FORECAST = (
 )  # fmt: skip
 _RUN = (
     "run_id", "attempt", "state", "as_of", "stock_day", "bucket", "bucket_days", "horizon",
-    "season", "items", "chunks", "base_run", "terms_key", "settings", "report",
+    "season", "items", "chunks", "base_run", "terms_key", "settings", "report", "prepared_at",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ class RunRow:
     terms_key: str
     settings: dict[str, Any]
     report: dict[str, Any]
+    prepared_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,11 @@ class HistoryRow:
     overrides: list[dict[str, Any]]
 
 
-def begin(conn: Connection, row: RunRow, *, now: datetime) -> None:
+def begin(conn: Connection, row: RunRow) -> None:
     """Records a run, or takes it over from an older attempt; clears what that one staged."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, (*_RUN, "prepared_at")))
+    columns = sql.SQL(", ").join(map(sql.Identifier, _RUN))
     changed = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in (*_RUN[1:], "prepared_at")
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in _RUN[1:]
     )
     values = {c: getattr(row, c) for c in _RUN}
     values |= {"settings": json.dumps(row.settings), "report": json.dumps(row.report)}
@@ -90,8 +91,8 @@ def begin(conn: Connection, row: RunRow, *, now: datetime) -> None:
             "INSERT INTO supplyline.forecast_run ({}) VALUES ({}) ON CONFLICT (run_id) DO UPDATE"
             " SET {} WHERE forecast_run.state = 'prepared'"
             " AND forecast_run.attempt <= excluded.attempt"
-        ).format(columns, sql.SQL(", ").join([sql.Placeholder()] * (len(_RUN) + 1)), changed),
-        [*values.values(), now],
+        ).format(columns, sql.SQL(", ").join([sql.Placeholder()] * len(_RUN)), changed),
+        [*values.values()],
     )
     for table in ("forecast_history", "forecast_stage", "plan_stage"):
         conn.execute(
