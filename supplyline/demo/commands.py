@@ -149,7 +149,11 @@ def _same(value: str, first: str) -> str:
 
 
 def _show_plan(rows: list[dict[str, Any]], console: Console) -> None:
-    grid = Table(title="The ten most urgent orders", title_justify="left")
+    title = (
+        "The ten most urgent orders: first what would be missing, at its price, before an order"
+        " placed now arrives"
+    )
+    grid = Table(title=title, title_justify="left")
     for name in ("#", "item", "name", "on hand", "on order", "reorder at", "order", "cover, days"):
         grid.add_column(name, justify="left" if name in ("item", "name") else "right")
     for r in rows:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from backend.api.management.commands import _pipeline_text as text
 from backend.api.management.commands.manage_enhanced_pipeline import Command
@@ -16,7 +15,7 @@ from supplyline.overview import lines_unused
 
 def printed(answer: Any, *, width: int, action: str = "status") -> str:
     out = io.StringIO()
-    text.show(action, answer, Console(file=out, width=width, highlight=False))
+    text.show(action, answer, text.console_of(out, width=width))
     return out.getvalue()
 
 
@@ -44,7 +43,7 @@ STATUS = {
     "stages": [stage("ingest"), stage("load"), stage("forecast", last_run=None, counts={})],
     "tables": [
         {"table": "sales", "files": 2, "rows_in_table": 5,
-         "certificate": {"verdict": "partial", "file_name": "a.csv", "differences": ["one row"]}}
+         "certificate": {"verdict": "partial", "file_name": "a[old].csv", "differences": ["[b] 1"]}}
     ],
 }  # fmt: skip
 
@@ -68,7 +67,7 @@ def test_the_plan_keeps_its_numbers_in_every_width(width: int) -> None:
             assert "2026-12-06" in line
             assert "22,222" in line
     assert ("Not shown" in "\n".join(lines)) == (width < 160)
-    assert "250 items as of 2026-11-22: 13 order, 237 ok. The most" in lines[1]
+    assert "250 items as of 2026-11-22: 13 order, 237 ok. First" in lines[1]
 
 
 def test_what_is_not_known_is_a_dash_and_wide_letters_count_double() -> None:
@@ -93,8 +92,8 @@ def test_the_status_is_never_cut_off(width: int) -> None:
             "enhanced_org_aware_ingest_dag",
         ):
             assert part in flat  # fmt: skip
-    assert "lastcertificate:partialfora.csv" in flat
-    assert "onerow" in flat
+    assert "lastcertificate:partialfora[old].csv" in flat
+    assert "-[b]1" in flat
 
 
 def test_what_a_quality_report_does_not_know_is_a_dash_and_counts_are_words() -> None:

@@ -25,7 +25,12 @@ class Command(OwnCommand):
         super().add_arguments(parser)
         parser.add_argument("username")
         parser.add_argument("--org-id", default=None, help="left out for platform staff")
-        parser.add_argument("--role", choices=Role.values, default=Role.VIEWER)
+        parser.add_argument(
+            "--role",
+            choices=Role.values,
+            default=Role.VIEWER,
+            help="viewer (reads), editor (also uploads, triggers), owner (also manages)",
+        )
         parser.add_argument("--user-id", default=None, help="an id of your own, e.g. user_789")
         parser.add_argument("--email", default="")
         parser.add_argument("--platform-staff", action="store_true")

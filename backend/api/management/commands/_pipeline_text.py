@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -14,6 +14,14 @@ from backend.runs.selectors import UNUSED
 
 WIDE = 150
 """Columns of a terminal from which on the stages fit side by side."""
+
+
+URGENT = "First what would be missing, at its price, before an order placed now arrives:"
+
+
+def console_of(file: IO[str], **more: Any) -> Console:
+    """What files brought, their names included, is printed as it is, not read as markup."""
+    return Console(file=file, highlight=False, markup=False, emoji=False, **more)
 
 
 def show(action: str, answer: dict[str, Any], console: Console) -> None:
@@ -92,7 +100,7 @@ def certificate(table: dict[str, Any], console: Console) -> None:
     for difference in (c or {}).get("differences", ()):
         console.print(f"    - {difference}")
     for file in table.get("refused", ()):
-        console.print(f"    - refused: {file['name']}: {file['reason']}", markup=False)
+        console.print(f"    - refused: {file['name']}: {file['reason']}")
 
 
 def overall(answer: dict[str, Any], console: Console) -> None:
@@ -152,7 +160,7 @@ def audit(answer: dict[str, Any], console: Console) -> None:
     chain = answer["chain"]
     if chain["ok"]:
         console.print(
-            f"The chain of {chain['events']:,} events is whole. Anchor: {chain['anchor']}"
+            f"The chain of {chain['events']:,} events is whole. Anchor: {chain['anchor']}", **PLAIN
         )
     else:
         console.print(f"BROKEN at event {chain['first_broken']}: {chain['problem']}.")
@@ -171,7 +179,7 @@ def run(answer: dict[str, Any], console: Console) -> None:
         total = sum(summary["status"].values())
         if summary.get("unused"):
             console.print(f"{summary['unused']} {UNUSED}", **PLAIN)
-        console.print(f"{total:,} items as of {summary['as_of']}: {counts}. The most urgent:")
+        console.print(f"{total:,} items as of {summary['as_of']}: {counts}. {URGENT}")
     if "plan" in answer:
         plan(answer["plan"], console)
 
@@ -228,8 +236,8 @@ def plan(rows: list[dict[str, Any]], console: Console) -> None:
 
 GAP = 2
 """Cells between two columns."""
-PLAIN: Any = {"markup": False, "soft_wrap": True}
-"""What files brought is printed as it is, not read as markup."""
+PLAIN: Any = {"soft_wrap": True}
+"""Not wrapped: what is for copying, and lines that are fitted already."""
 
 
 def _line(cells: list[str], shown: list[tuple[Column, int]]) -> str:

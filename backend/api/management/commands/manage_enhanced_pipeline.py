@@ -109,7 +109,7 @@ class Command(BaseCommand):
             text.show(
                 options["action"],
                 answer,
-                Console(file=cast("IO[str]", self.stdout), highlight=False),
+                text.console_of(cast("IO[str]", self.stdout)),
             )
         if code:
             sys.exit(code)
