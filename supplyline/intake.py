@@ -208,7 +208,7 @@ def release_claims(
         loaded.release(conn, by=by)
 
 
-def earlier(org: OrgId, file: StoredFile, landing: Landing) -> Manifest | None:
+def earlier(org: OrgId, file: StoredFile | Manifest, landing: Landing) -> Manifest | None:
     """The file that this one corrects, if it corrects one."""
     return landing.manifest(org, file.replay_of) if file.replay_of else None
 

@@ -6,17 +6,15 @@ At the level of `stages`: it joins landing, load and storage.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from supplyline import settings as environment
 from supplyline.contracts import Json, OrgId, RunRef, TableName
-from supplyline.errors import TableNotLanded
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
-from supplyline.stages import open_landing
+from supplyline.stages import open_landing, require_landed, utc_now
 from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
@@ -30,12 +28,8 @@ _USER = click.option("--user", default="operator", show_default=True, help="Who,
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _run(command: str, user: str) -> RunRef:
-    return RunRef(run_id=f"{command}__{_now():%Y%m%dT%H%M%S%f}", user_id=user)
+    return RunRef(run_id=f"{command}__{utc_now():%Y%m%dT%H%M%S%f}", user_id=user)
 
 
 @click.command(epilog="Example: supplyline undo --org 123 --table products --file 5f0c...")
@@ -86,7 +80,7 @@ def undo_load(
                 table=table,
                 file_id=file_id,
                 run=_run("undo", user),
-                now=_now(),
+                now=utc_now(),
                 later=later,
                 landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
             )
@@ -144,10 +138,8 @@ def rebuild_table(
         open_landing(settings) as landing,
         connect(org, settings=settings) as conn,
     ):
-        if not landing.manifests(org, table=table) and not load.certificates(
-            conn, table=table, limit=1
-        ):
-            raise TableNotLanded(f"Organization {org} has no file of a table {table}.")
+        if not load.certificates(conn, table=table, limit=1):
+            require_landed(landing, org, table)
         conn.commit()
         rows = Rows(org, landing=landing, settings=settings)
         done = rows.mended(
@@ -158,7 +150,7 @@ def rebuild_table(
                 manifests=lambda: landing.manifests(org, table=table, state="closed"),
                 stream=rows,
                 run=_run("rebuild", user),
-                now=_now,
+                now=utc_now,
                 key=key,
             )
         )

@@ -20,10 +20,10 @@ from psycopg import IsolationLevel
 from supplyline import settings as environment
 from supplyline.checksums import Checksum
 from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
-from supplyline.errors import FileNotStored, LoadNotFound, TableNotLanded, UnreadableFile
+from supplyline.errors import FileNotStored, LoadNotFound, UnreadableFile
 from supplyline.rereading import Rows, stored_rows
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, utc_now
+from supplyline.stages import open_landing, require_landed, utc_now
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import Connection, connect, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
@@ -243,23 +243,16 @@ def verify(  # noqa: PLR0917 - click passes by keyword
         say=lambda text: click.echo(text, err=True),
     )
     if file_id is None and not (report.files or report.missing or report.trail):
-        _require_landed(parse_org_id(org), name, settings)
+        # A table that nobody knows does not hold: its name is wrong, perhaps in a crontab.
+        look = "Check the table's name; GET /api/tables/ lists the tables."
+        with open_landing(settings) as landing:
+            require_landed(landing, parse_org_id(org), name, next_step=look)
     if as_json:
         click.echo(json.dumps(report.as_json()))
     else:
         _print_whole(report, name)
     if not report.holds:
         raise SystemExit(1)
-
-
-def _require_landed(org: OrgId, table: TableName, settings: Settings) -> None:
-    """A table that nobody knows does not hold: its name is wrong, perhaps in a crontab."""
-    with open_landing(settings) as landing:
-        if not landing.manifests(org, table=table):
-            raise TableNotLanded(
-                f"Organization {org} has no file of a table {table}.",
-                next_step="Check the table's name; GET /api/tables/ lists the tables.",
-            )
 
 
 def _print(one: Verification) -> None:

@@ -4,7 +4,7 @@ Each function is what one Airflow task, one command or one test calls. Arguments
 stand in a DAG run's conf; answers are plain JSON: ids and counts, never rows.
 """
 
-from supplyline.stages.common import open_landing, utc_now
+from supplyline.stages.common import open_landing, require_landed, utc_now
 from supplyline.stages.forecast import (
     forecast_part,
     prepare_forecast,
@@ -20,6 +20,7 @@ __all__ = [
     "open_landing",
     "prepare_forecast",
     "publish_forecast",
+    "require_landed",
     "run_forecast",
     "run_ingest",
     "run_load",

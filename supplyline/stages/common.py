@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from supplyline.audit.events import utc_now
+from supplyline.contracts import OrgId, TableName
+from supplyline.errors import TableNotLanded
 from supplyline.settings import Settings
 
 if TYPE_CHECKING:
     from supplyline.landing import Landing
 
+__all__ = ["Clock", "open_landing", "require_landed", "utc_now"]
+
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextmanager
@@ -33,3 +34,13 @@ def open_landing(settings: Settings) -> Iterator[Landing]:
         yield Landing(client[settings.mongo_database])
     finally:
         client.close()
+
+
+def require_landed(
+    landing: Landing, org: OrgId, table: TableName, *, next_step: str | None = None
+) -> None:
+    """Raises TableNotLanded when landing knows no file of the table, not even a refused one."""
+    if not landing.manifests(org, table=table):
+        raise TableNotLanded(
+            f"Organization {org} has no file of a table {table}.", next_step=next_step
+        )

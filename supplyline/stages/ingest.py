@@ -44,7 +44,8 @@ def run_ingest(
     """
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
-    file = Storage(config.storage_url).find(org, file_id)
+    storage = Storage(config.storage_url)
+    file = storage.find(org, file_id)
     with session(org, settings=config) as conn:
         agreed = table_settings(conn, name)
         place = file_places(conn, name, file_id=file.file_id)
@@ -63,7 +64,7 @@ def run_ingest(
         try:
             record_ingest(org, manifest, run, config, now)
         except OrganizationNotFound:
-            if not Storage(config.storage_url).everything(org):  # erased: nothing of it may stay
+            if not storage.everything(org):  # erased: nothing of it may stay
                 landing.withdraw(org, manifest)
             raise
     return _ingest_answer(manifest)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from supplyline import settings as environment
 from supplyline.contracts import Certificate, Json, OrgId, RunRef, TableName
-from supplyline.errors import FileNotLoaded, SchemaDrift, TableNotLanded
+from supplyline.errors import FileNotLoaded, SchemaDrift
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
-from supplyline.stages.common import Clock, open_landing, utc_now
+from supplyline.stages.common import Clock, open_landing, require_landed, utc_now
 from supplyline.stages.ingest import record_ingest
 from supplyline.tenancy.connections import session
 from supplyline.tenancy.names import parse_org_id, parse_table_name
@@ -30,8 +30,8 @@ def run_load(
 ) -> Json:
     """Loads every closed file of the table that has no receipt yet. Answers the certificates.
 
-    Raises InvalidName, OrganizationNotFound, SchemaDrift, FileNotLoaded (files that are
-    at fault are then recorded as refused), StaleWorker and transient errors.
+    Raises InvalidName, OrganizationNotFound, TableNotLanded, SchemaDrift, FileNotLoaded (files that
+    are at fault are then recorded as refused), StaleWorker and transient errors.
     """
     from supplyline.load import claim_attempt, late, load_files, outdated, pending, rebuild
 
@@ -42,8 +42,8 @@ def run_load(
         session(org, settings=config, application_name="supplyline load") as conn,
     ):
         manifests = landing.manifests(org, table=name, state="closed")
-        if not manifests and not landing.manifests(org, table=name):
-            raise TableNotLanded(f"Organization {org} has no file of a table {name}.")
+        if not manifests:
+            require_landed(landing, org, name)
         waiting = pending(conn, table=name, manifests=manifests)
         redo = outdated(conn, table=name, manifests=manifests) or late(
             conn, table=name, manifests=waiting
@@ -84,11 +84,11 @@ def _refuse_landed(
     now: Clock,
 ) -> None:
     """Later loads of the table do without these files; rows that they were to correct are open."""
-    from supplyline.intake import release_claims
+    from supplyline.intake import earlier, release_claims
 
     for file_id, reason in reasons.items():
         manifest = landing.manifest(org, file_id)
-        corrected = manifest and landing.manifest(org, manifest.replay_of)
+        corrected = manifest and earlier(org, manifest, landing)
         if corrected is not None:
             release_claims(org, corrected=corrected, by=file_id, landing=landing, settings=config)
         refused = landing.refuse_landed(org, file_id=file_id, reason=reason)
