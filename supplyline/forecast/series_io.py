@@ -209,7 +209,7 @@ def read_prices(path: Path, *, items: Sequence[str]) -> Prices:
 
 
 def write_rows(path: Path, *, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Raises UnwritableOutput; a reader never sees half a file."""
+    """Raises UnwritableOutput."""
     import csv
 
     with written(path) as out:

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from supplyline.local import home as homes
 from supplyline.local.home import Home
@@ -27,9 +26,7 @@ def sleeper(program: Callable[[], Program] | None = None) -> Unit:
     return Unit(name="sleeper", program=program or (lambda: asleep), probe=lambda _since: None)
 
 
-def test_what_dies_is_restarted_while_the_state_cannot_be_written(tmp_path: Path) -> None:
-    home = Home(path=tmp_path)
-    homes.make(home)
+def test_what_dies_is_restarted_while_the_state_cannot_be_written(home: Home) -> None:
     home.state.mkdir()  # a state file cannot take its place, as on a full disk
     stopping = StopRequest()
     supervisor = Supervisor(home, [sleeper()], stopping=stopping)
@@ -51,9 +48,7 @@ def test_what_dies_is_restarted_while_the_state_cannot_be_written(tmp_path: Path
     assert not Identity.recorded(homes.read_json(home.state)["units"]["sleeper"])
 
 
-def test_a_service_that_cannot_be_started_again_at_once_is_tried_later(tmp_path: Path) -> None:
-    home = Home(path=tmp_path)
-    homes.make(home)
+def test_a_service_that_cannot_be_started_again_at_once_is_tried_later(home: Home) -> None:
     starts = iter([None, OSError(28, "No space left on device"), None])
 
     def program() -> Program:
