@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +24,7 @@ from supplyline.local.home import Home, load_ports
 from supplyline.local.places import ROOT
 from supplyline.local.process import Identity, Program, free_port, start, stop
 from tests.servers import PostgresServer, Watchdog
+from tests.waiting import wait_for
 
 
 @dataclass
@@ -196,15 +195,6 @@ def _make(
     server = kind(watchdog=watchdog, instance=instance, folder=folder)
     server.prepare()
     return server
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float, what: str) -> None:
-    """Asks until the condition holds. The time is a limit against hanging, not a measurement."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            pytest.fail(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
 
 
 def unique_table() -> str:

@@ -130,7 +130,12 @@ class PostgresServer:
 
     def start(self) -> None:
         self.process = self.watchdog.start(postgres.program(self.server), log=self.log)
-        until_ready(self.process, lambda: self.server.connect().close(), psycopg.OperationalError)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        if self.process:
+            ask = self.server.connect
+            until_ready(self.process, lambda: ask().close(), psycopg.OperationalError)
 
     def stop(self) -> None:
         """Fast shutdown: sessions are cut, nothing is lost."""

@@ -15,7 +15,8 @@ from supplyline.contracts import OrgId
 from supplyline.settings import Settings
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
-from tests.airflow_server import AirflowServer, wait_for
+from tests.airflow_server import AirflowServer
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long]
 

@@ -28,6 +28,17 @@ HEADER = ("code", "place", "quantity", "note")
 Row = tuple[str, ...]
 
 
+def start_module(
+    module: str, *arguments: str, env: dict[str, str], fault: str
+) -> subprocess.Popen[bytes]:
+    """Starts a module that is killed, or stopped, when it comes to the point `fault`."""
+    told = {"SUPPLYLINE_FAULT": fault} if fault else {}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], env={**os.environ, **env, **told},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
 @dataclass
 class FaultyHouse:
     settings: Settings
@@ -52,23 +63,13 @@ class FaultyHouse:
     def start(
         self, stage: str, *files: str, fault: str = "", run: str = "run", attempt: int = 1
     ) -> subprocess.Popen[bytes]:
-        env = {**os.environ, **self.env, "SUPPLYLINE_FAULT": fault}
-        if not fault:
-            del env["SUPPLYLINE_FAULT"]
-        command = [sys.executable, "-m", "tests.faults.worker", stage, self.org, TABLE, run]
-        return subprocess.Popen(
-            [*command, str(attempt), *files], env=env, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
+        place = (stage, self.org, TABLE, run, str(attempt))
+        return start_module("tests.faults.worker", *place, *files, env=self.env, fault=fault)
 
     def command(self, name: str, *arguments: str, fault: str = "") -> subprocess.Popen[bytes]:
         """Starts one of the operator's commands on the table."""
-        env = {**os.environ, **self.env, **({"SUPPLYLINE_FAULT": fault} if fault else {})}
-        place = [name, "--org", self.org, "--table", TABLE]
-        return subprocess.Popen(
-            [sys.executable, "-m", "supplyline.cli", *place, *arguments],
-            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        place = (name, "--org", self.org, "--table", TABLE)
+        return start_module("supplyline.cli", *place, *arguments, env=self.env, fault=fault)
 
     def work(
         self, stage: str, *files: str, fault: str = "", run: str = "run", attempt: int = 1

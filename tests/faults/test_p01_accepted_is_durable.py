@@ -12,11 +12,12 @@ from backend.accounts.services import create_token
 from backend.runs.models import Outbox, Run
 from backend.runs.services import INGEST
 from supplyline.local.process import free_port
-from tests.airflow_server import AirflowServer, wait_for
+from tests.airflow_server import AirflowServer
 from tests.faults.trigger_tools import start_program, start_relay
 from tests.integration.backend.conftest import Person
 from tests.integration.backend.test_uploads import CSV, send
 from tests.servers import Watchdog
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

@@ -11,10 +11,11 @@ from backend.runs.delivery import deliver_due
 from backend.runs.models import Outbox, Run
 from backend.runs.services import LOAD, request_run
 from supplyline.contracts import OrgId
-from tests.airflow_server import AirflowServer, unique_table, wait_for
+from tests.airflow_server import AirflowServer, unique_table
 from tests.faults.trigger_tools import losing_answers, something_else, start_relay
 from tests.integration.backend.conftest import Person
 from tests.servers import Watchdog
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 

@@ -14,14 +14,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from supplyline import settings as environment
 from tests import servers
 from tests.faults.house import FaultyHouse, random_rows
-from tests.faults.test_p05_readers_never_see_half import wait_stopped
 from tests.faults.worker import REFUSED
+from tests.waiting import wait_stopped
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +54,7 @@ def kill_backend(house: FaultyHouse, postgres: servers.PostgresServer) -> None:
         ).fetchall()
     assert rows
     os.kill(rows[0][0], signal.SIGKILL)
-    for _ in range(600):
-        try:
-            postgres.connect().close()
-        except psycopg.OperationalError:
-            continue
-        return
+    postgres.wait_ready()
 
 
 def restart(server: servers.PostgresServer | servers.MongoServer) -> None:

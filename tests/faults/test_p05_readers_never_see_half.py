@@ -8,6 +8,7 @@ import pytest
 
 from supplyline.tenancy.connections import connect
 from tests.faults.house import TABLE, FaultyHouse, random_rows
+from tests.waiting import wait_stopped
 
 
 @pytest.mark.parametrize("point", ["load.staged", "load.published", "load.before_commit"])
@@ -52,15 +53,3 @@ def test_sessions_terminated_in_the_middle_can_be_repeated(faulty: FaultyHouse, 
     assert not faulty.table_exists()
     assert faulty.work("load", attempt=2) == 0
     faulty.check(expected=Counter(faulty.written["f1"]))
-
-
-def wait_stopped(pid: int) -> None:
-    """Returns when the process is stopped by a signal."""
-    import time
-    from pathlib import Path
-
-    for _ in range(1200):
-        if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T":
-            return
-        time.sleep(0.05)
-    raise TimeoutError("the worker did not come to its point")

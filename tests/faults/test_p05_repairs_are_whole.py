@@ -10,7 +10,7 @@ import pytest
 
 from supplyline.tenancy.connections import connect
 from tests.faults.house import TABLE, FaultyHouse, random_rows
-from tests.faults.test_p05_readers_never_see_half import wait_stopped
+from tests.waiting import wait_stopped
 
 KILLED, REFUSED, AWAY = -9, 3, 4
 WHOLE = (

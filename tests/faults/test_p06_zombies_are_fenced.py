@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 
 from tests.faults.house import FaultyHouse, random_rows
-from tests.faults.test_p05_readers_never_see_half import wait_stopped
+from tests.waiting import wait_stopped
 
 
 def test_a_worker_frozen_before_publishing_is_refused_when_it_wakes(faulty: FaultyHouse) -> None:

@@ -18,10 +18,10 @@ from backend.files.models import ResumableUpload, Upload
 from backend.runs.models import Outbox
 from supplyline.local.process import free_port
 from supplyline.settings import Settings
-from tests.airflow_server import wait_for
 from tests.faults.trigger_tools import start_program
 from tests.integration.backend.conftest import Person
 from tests.servers import Watchdog
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

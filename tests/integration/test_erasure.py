@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -20,9 +17,10 @@ from supplyline.stages import open_landing, run_ingest, run_load
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import role_name
-from tests.faults.test_p05_readers_never_see_half import wait_stopped
+from tests.faults.house import start_module
 from tests.faults.worker import REFUSED
 from tests.servers import PostgresServer
+from tests.waiting import wait_stopped
 
 RUN = RunRef(run_id="r")
 
@@ -68,9 +66,10 @@ def test_everything_is_gone_and_the_proof_says_what_was(
 def test_an_erasure_that_was_killed_is_completed(
     full: OrgId, engine_env: dict[str, str], point: str
 ) -> None:
-    command = [sys.executable, "-m", "supplyline.cli", "erase", "--org", full, "--yes-erase", full]
-    killed = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1"}
-    assert subprocess.run(command, env=killed, capture_output=True, check=False).returncode == -9
+    command = ("erase", "--org", full, "--yes-erase", full)
+    erasure = start_module("supplyline.cli", *command, env=engine_env, fault=f"{point}:1")
+    erasure.communicate(timeout=120)
+    assert erasure.returncode == -9
     result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
     proof = json.loads(result.stdout)
     assert proof["gone"]
@@ -83,9 +82,8 @@ def test_an_erasure_that_was_killed_is_completed(
 def test_an_ingest_that_goes_on_after_the_erasure_leaves_nothing(
     full: OrgId, engine_settings: Settings, engine_env: dict[str, str], point: str
 ) -> None:
-    command = [sys.executable, "-m", "tests.faults.worker", "ingest", full, "sales", "r", "1"]
-    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1:stop"}
-    with subprocess.Popen([*command, "waiting"], env=env, stdout=subprocess.PIPE) as ingest:
+    work = ("tests.faults.worker", "ingest", full, "sales", "r", "1", "waiting")
+    with start_module(*work, env=engine_env, fault=f"{point}:1:stop") as ingest:
         try:
             wait_stopped(ingest.pid)
             assert erase_organization(full, settings=engine_settings)["gone"]

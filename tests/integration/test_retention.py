@@ -24,7 +24,8 @@ from supplyline.stages import open_landing, run_ingest, run_load, utc_now
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import rows_collection
-from tests.faults.test_p05_readers_never_see_half import wait_stopped
+from tests.faults.house import start_module
+from tests.waiting import wait_stopped
 
 RUN = RunRef(run_id="r")
 TABLE = "sales"
@@ -274,9 +275,8 @@ def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
 ) -> None:
     storage = Storage(shop.settings.storage_url)
     storage.put(shop.org, file_id="three", name="t.csv", chunks=[b"code,qty\nd,4\n"])
-    command = [sys.executable, "-m", "tests.faults.worker", "ingest", shop.org, TABLE, "r", "1"]
-    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": "land.before_batch:1:stop"}
-    with subprocess.Popen([*command, "three"], env=env, stdout=subprocess.PIPE) as frozen:
+    work = ("tests.faults.worker", "ingest", shop.org, TABLE, "r", "1", "three")
+    with start_module(*work, env=engine_env, fault="land.before_batch:1:stop") as frozen:
         try:
             wait_stopped(frozen.pid)
             run_ingest(

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -17,6 +16,7 @@ from pymongo.errors import OperationFailure
 
 from supplyline.local.process import Identity
 from supplyline.settings import Settings
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -98,8 +98,4 @@ def test_nothing_is_left_when_the_run_is_killed(tmp_path):
     assert server is not None
     run.send_signal(signal.SIGKILL)
     run.wait()
-    deadline = time.monotonic() + 20
-    while (server.alive or Path(folder).exists()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not server.alive
-    assert not Path(folder).exists()
+    wait_for(lambda: not server.alive and not Path(folder).exists(), what="the cleaning up")

@@ -21,6 +21,7 @@ from supplyline.local import control, environment, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
 from supplyline.local.process import Identity, Program, start, stop
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = "supplyline.local.supervise"
@@ -114,8 +115,7 @@ def test_after_a_killed_supervisor_up_ends_the_old_children_and_keeps_data_and_p
     before, ports = supplyline.services(), supplyline.home.ports.read_text()
     chief = control.supervisor_of(supplyline.home)
     os.kill(chief.pid, signal.SIGKILL)
-    while chief.alive:
-        time.sleep(0.01)
+    wait_for(lambda: not chief.alive, what="the supervisor's end")
     assert Identity.of(before["postgres"]["pid"]) is not None
     assert supplyline.services(code=1)["postgres"]["healthy"]
     assert "supervisor is gone" in supplyline("status", code=1)
@@ -145,8 +145,7 @@ def test_down_while_a_supervisor_begins_ends_everything(supplyline):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while control.supervisor_of(supplyline.home) is None:
-        time.sleep(0.01)
+    wait_for(lambda: control.supervisor_of(supplyline.home), what="a supervisor", every=0.01)
     supplyline("down")
     assert beginning.wait(60) != 0
     assert control.supervisor_of(supplyline.home) is None
@@ -162,16 +161,19 @@ def test_a_stop_that_comes_while_a_start_clears_up_leaves_nothing(supplyline):
     homes.write_json(supplyline.home.state, {"units": {"deaf": entry}, "phase": "running"})
     begun = [sys.executable, "-m", PROGRAM, "--home", str(supplyline.home.path), *ONLY]
     chief = subprocess.Popen(begun, cwd=ROOT, env=supplyline.env, stderr=subprocess.DEVNULL)
-    while homes.read_json(supplyline.home.state).get("phase") != "clearing":
-        time.sleep(0.01)
-    chief.terminate()
     try:
+        wait_for(
+            lambda: homes.read_json(supplyline.home.state).get("phase") == "clearing",
+            what="the clearing up", every=0.01,
+        )  # fmt: skip
+        chief.terminate()
         assert chief.wait(60) == 0
         assert not left.alive
         state = homes.read_json(supplyline.home.state)
         assert (state["phase"], state["units"]) == ("stopped", {})
         assert not supplyline.home.postgres.exists()  # not even its first step was begun
     finally:
+        chief.kill()
         stop(left, patience=0)
         child.wait()
 
@@ -191,8 +193,10 @@ def test_a_port_lost_between_choice_and_use_is_chosen_anew(supplyline):
     done: list[str] = []
     start = threading.Thread(target=lambda: done.append(supplyline("up", *ONLY)))
     start.start()
-    while "mongo" not in (ports := homes.read_json(supplyline.home.ports)):
-        time.sleep(0.001)
+    wait_for(
+        lambda: "mongo" in homes.read_json(supplyline.home.ports), what="the ports", every=0.001
+    )
+    ports = homes.read_json(supplyline.home.ports)
     with socket.create_server(("127.0.0.1", ports["mongo"])):
         start.join()
         assert done

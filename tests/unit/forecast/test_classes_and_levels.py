@@ -115,8 +115,8 @@ def test_prices_ask_for_no_more_where_all_was_served_before() -> None:
     common = {"lead_time": 2, "review": 1, "targets": (0.95,)}
     plain, _ = plan_levels(batch, prices={}, **common)
     priced, _ = plan_levels(batch, prices={str(i): 1.0 + i for i in range(40)}, **common)
-    units = lambda plan: sum(plan[i][0.95] for i in plan)  # noqa: E731
-    assert units(priced) < 1.2 * units(plain)
+    units = [sum(levels[0.95] for levels in plan.values()) for plan in (plain, priced)]
+    assert units[1] < 1.2 * units[0]
 
 
 def test_what_arrives_at_once_runs_no_risk_before_however_its_lead_time_varies() -> None:

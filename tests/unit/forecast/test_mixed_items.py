@@ -134,7 +134,8 @@ def test_no_abc_class_is_starved_while_less_money_lies_on_the_shelf() -> None:
     price = np.random.default_rng(2).lognormal(0.0, 1.2, len(demand))
     prices = dict(zip(demand, price, strict=True))
     value = {i: prices[i] * v.mean() for i, v in past.items()}
-    grade = np.array([*(abc(value)[i] for i in demand)])
+    grades = abc(value)
+    grade = np.array([grades[i] for i in demand])
     plain, priced = planned(past), planned(past, prices)
     for target in TARGETS:
         served, wanted = fills(demand, priced, target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 from supplyline.local import home as homes
@@ -12,18 +11,13 @@ from supplyline.local.home import Home
 from supplyline.local.process import Identity, Program, stop
 from supplyline.local.supervisor import StopRequest, Supervisor
 from supplyline.local.units import Unit
+from tests.waiting import wait_for
+
+ASLEEP = Program(argv=[sys.executable, "-c", "import time; time.sleep(600)"], env={})
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def sleeper(program: Callable[[], Program] | None = None) -> Unit:
-    asleep = Program(argv=[sys.executable, "-c", "import time; time.sleep(600)"], env={})
-    return Unit(name="sleeper", program=program or (lambda: asleep), probe=lambda _since: None)
+def sleeper(program: Callable[[], Program] = lambda: ASLEEP) -> Unit:
+    return Unit(name="sleeper", program=program, probe=lambda _since: None)
 
 
 def test_what_dies_is_restarted_while_the_state_cannot_be_written(home: Home) -> None:
@@ -34,13 +28,15 @@ def test_what_dies_is_restarted_while_the_state_cannot_be_written(home: Home) ->
     running.start()
     try:
         entry = supervisor.entries["sleeper"]
-        until(lambda: entry.phase == "ready")
+        wait_for(lambda: entry.phase == "ready", what="the first start")
         first = entry.identity
         assert first is not None
         stop(first, patience=0)
-        until(lambda: entry.restarts == 1 and entry.phase == "ready")
+        wait_for(lambda: entry.restarts == 1 and entry.phase == "ready", what="the restart")
         home.state.rmdir()
-        until(lambda: homes.read_json(home.state).get("phase") == "running")
+        wait_for(
+            lambda: homes.read_json(home.state).get("phase") == "running", what="the state file"
+        )
     finally:
         stopping.ask()
         running.join()
@@ -54,7 +50,7 @@ def test_a_service_that_cannot_be_started_again_at_once_is_tried_later(home: Hom
     def program() -> Program:
         if (problem := next(starts)) is not None:
             raise problem
-        return Program(argv=[sys.executable, "-c", "import time; time.sleep(600)"], env={})
+        return ASLEEP
 
     stopping = StopRequest()
     supervisor = Supervisor(home, [sleeper(program)], stopping=stopping)
@@ -62,10 +58,10 @@ def test_a_service_that_cannot_be_started_again_at_once_is_tried_later(home: Hom
     running.start()
     try:
         entry = supervisor.entries["sleeper"]
-        until(lambda: entry.phase == "ready")
+        wait_for(lambda: entry.phase == "ready", what="the first start")
         assert entry.identity is not None
         stop(entry.identity, patience=0)
-        until(lambda: entry.restarts == 2 and entry.phase == "ready")
+        wait_for(lambda: entry.restarts == 2 and entry.phase == "ready", what="a later try")
     finally:
         stopping.ask()
         running.join()
