@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supplyline.audit.events import utc_now
 from supplyline.contracts import OrgId, TableName
@@ -22,14 +22,18 @@ Clock = Callable[[], datetime]
 
 @contextmanager
 def open_landing(settings: Settings) -> Iterator[Landing]:
-    """The landing store of MONGO_URI; closed at the end."""
+    """The landing store of MONGO_URI; closed at the end.
+
+    A server that is away is waited for 10 s, or as long as MONGO_URI says.
+    """
     from pymongo import MongoClient
 
     from supplyline.landing import Landing
 
-    client: MongoClient = MongoClient(
-        settings.mongo_uri, serverSelectionTimeoutMS=10_000, appname="supplyline"
-    )
+    patience: dict[str, Any] = {"serverSelectionTimeoutMS": 10_000}
+    if "serverselectiontimeoutms=" in settings.mongo_uri.lower():
+        patience = {}  # a keyword would win over the address
+    client: MongoClient = MongoClient(settings.mongo_uri, appname="supplyline", **patience)
     try:
         yield Landing(client[settings.mongo_database])
     finally:

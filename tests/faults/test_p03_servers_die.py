@@ -41,9 +41,8 @@ def mongo(watchdog: servers.Watchdog) -> Iterator[servers.MongoServer]:
 def house(
     postgres: servers.PostgresServer, mongo: servers.MongoServer, tmp_path: Path
 ) -> FaultyHouse:
-    env = servers.engine_environment(
-        postgres, mongo.uri, storage=tmp_path, name=secrets.token_hex(4)
-    )
+    uri = f"{mongo.uri}&serverSelectionTimeoutMS=1000"  # the server that is away comes back later
+    env = servers.engine_environment(postgres, uri, storage=tmp_path, name=secrets.token_hex(4))
     return FaultyHouse(environment.read(env), env)
 
 
