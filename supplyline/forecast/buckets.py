@@ -6,13 +6,15 @@ over, also where a whole week or month stands under one date; weeks stay where t
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from supplyline.forecast.demand import EPOCH, Bucket, Ints, Lines
+from supplyline.forecast.calendars import EPOCH, Ints, months
+from supplyline.forecast.demand import Bucket, Lines
 
 EDGE_DAYS = 3
 """A month may begin or end that many days without a sale and still count as whole."""
@@ -135,9 +137,7 @@ def _dated_weeks(days: Ints, today: date) -> Bucket:
 def _months(days: Ints, today: date) -> Bucket:
     """Whole months: the last one when it is over, the first one when the data begin with it."""
     first, last = (EPOCH + timedelta(days=int(d)) for d in (days[0], days[-1]))
-    dated_by_month = (
-        np.unique(days.astype("datetime64[D]").astype("datetime64[M]")).size == days.size
-    )
+    dated_by_month = np.unique(months(days)).size == days.size
     begin, end = first.replace(day=1), _end(last)
     seen = end if dated_by_month else last
     if begin < last.replace(day=1) and (
@@ -156,5 +156,4 @@ def _apart(begin: date, end: date) -> int:
 
 def _end(day: date) -> date:
     """The last day of its month."""
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following - timedelta(days=1)
+    return day.replace(day=monthrange(day.year, day.month)[1])

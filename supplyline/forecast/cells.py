@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from supplyline.forecast.calendars import EPOCH
 from supplyline.forecast.period_texts import read_days
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -98,7 +99,7 @@ def days(texts: Iterable[str]) -> tuple[Numbers, tuple[str, ...]]:
     `period_texts` reads them. Years lie between 1900 and 2200."""
     bare = {c: _TIME.sub("", c.strip()) for c in texts}
     read, notes = read_days(sorted(set(bare.values())))
-    low, high = (date(y, 1, 1).toordinal() - date(1970, 1, 1).toordinal() for y in (1900, 2201))
+    low, high = ((date(y, 1, 1) - EPOCH).days for y in (1900, 2201))
     return {
         c: float(d) for c, b in bare.items() if low <= (d := read.get(b, low - 1)) < high
     }, notes

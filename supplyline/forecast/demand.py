@@ -14,18 +14,16 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import cells
+from supplyline.forecast.calendars import EPOCH, Ints, months
 from supplyline.forecast.series import Floats
 from supplyline.forecast.statuses import Statuses
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Ints = npt.NDArray[np.int64]
-EPOCH = date(1970, 1, 1)
 AS_THEY_ARE = cells.Readings()
 
 
@@ -78,9 +76,8 @@ class Bucket:
         """Period of each day; negative: before the first; >= periods: after the last."""
         last = (self.as_of - EPOCH).days
         if self.name == "month":
-            months = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
             end = (self.as_of.year - 1970) * 12 + self.as_of.month - 1
-            return np.asarray(self.periods - 1 - (end - months), dtype=np.int64)
+            return np.asarray(self.periods - 1 - (end - months(day)), dtype=np.int64)
         return np.asarray(self.periods - 1 - (last - day) // int(self.days), dtype=np.int64)
 
 

@@ -104,14 +104,15 @@ def _read(texts: Sequence[str], pattern: str) -> tuple[Ints, Bools]:
 
 
 def read_days(texts: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Distinct texts of days → days since 1970-01-01 for those that are, and what is to be said."""
+    """Distinct texts of days, without times of day → days since 1970-01-01 for those that are, and
+    what is to be said."""
+    if not texts:
+        return {}, ()
     rows = np.ones(len(texts), dtype=np.int64)
-    found = read_numbers(texts, rows) if texts else None
-    if not texts or isinstance(found, tuple):
+    found = read_numbers(texts, rows)
+    if isinstance(found, tuple):
         return {}, ()
     reading = found or read_dates(texts, rows)
-    if reading.step:  # times of day that were cut off before cannot be here
-        return {}, ()
     days = {t: int(d) for t, d, ok in zip(texts, reading.days, reading.ok, strict=True) if ok}
     return days, reading.notes
 
@@ -119,7 +120,6 @@ def read_days(texts: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
 def read_dates(texts: Sequence[str], rows: Ints) -> Reading:
     """The reading of most cells; of those that read nearly as many, the most regular calendar."""
     bare, clock = _without_time(texts)
-    notes: tuple[str, ...] = ()
     named = _named_periods(bare, rows) or _weeks_alone(bare, rows)
     if named is not None:
         return named
@@ -136,11 +136,9 @@ def read_dates(texts: Sequence[str], rows: Ints) -> Reading:
     ranked = sorted(among, key=lambda r: (*_regular(r), -int(rows[r.ok].sum())))
     best = ranked[0]
     others = [r for r in ranked[1:] if not np.array_equal(r.days[r.ok], best.days[best.ok])]
+    notes: tuple[str, ...] = ()
     if others and _regular(others[0]) == _regular(best):
-        notes = (
-            *notes,
-            f"The dates could be {best.pattern} or {others[0].pattern}: the first was taken.",
-        )
+        notes = (f"The dates could be {best.pattern} or {others[0].pattern}: the first was taken.",)
     return clock.added(Reading(days=best.days, ok=best.ok, pattern=best.pattern, notes=notes))
 
 

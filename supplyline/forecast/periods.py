@@ -25,14 +25,12 @@ from supplyline.forecast.calendars import (
     months,
     week_of,
 )
-from supplyline.forecast.period_texts import WRITTEN, Reading, read_dates, read_numbers
+from supplyline.forecast.period_texts import Reading, read_dates, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Bools = npt.NDArray[np.bool_]
-
-__all__ = ["WRITTEN", "Calendar", "Periods", "read_periods"]
 
 FAR_PERIODS = 36_600
 """A gap of more periods than a century has days is no gap in sales."""

@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from supplyline.errors import Terminal
 from supplyline.forecast import cells
-from supplyline.forecast.periods import WRITTEN, Calendar, Periods, read_periods
+from supplyline.forecast.calendars import Calendar
+from supplyline.forecast.period_texts import WRITTEN
+from supplyline.forecast.periods import Periods, read_periods
 from supplyline.forecast.series import Floats, Series, regular
 from supplyline.outputs import written
 

@@ -17,7 +17,8 @@ import numpy as np
 import psycopg
 
 from supplyline.forecast import store
-from supplyline.forecast.demand import EPOCH, Bucket
+from supplyline.forecast.calendars import EPOCH
+from supplyline.forecast.demand import Bucket
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -13,6 +13,7 @@ from supplyline import forecast
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import ForecastSettings, demand, masters, measures, sources
+from supplyline.forecast.calendars import EPOCH
 from tests.integration.forecast.test_masters import NOW
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -129,7 +130,7 @@ def test_a_place_that_is_not_counted_today_still_has_its_stock(
 
 def test_a_spell_without_stock_ends_with_the_next_sale() -> None:
     a, b = date(2025, 1, 10), date(2025, 1, 20)
-    day = (a - demand.EPOCH).days
+    day = (a - EPOCH).days
 
     def ended(*sold: int) -> list[tuple[int, int]]:
         found = demand.until_sold([(a, b)], np.asarray([day + s for s in sold], dtype=np.int64))

@@ -6,7 +6,8 @@ from datetime import date
 
 import numpy as np
 
-from supplyline.forecast.demand import EPOCH, Bucket, Lines
+from supplyline.forecast.calendars import EPOCH
+from supplyline.forecast.demand import Bucket, Lines
 from supplyline.forecast.items import Beside, collect
 from supplyline.forecast.options import ForecastSettings
 

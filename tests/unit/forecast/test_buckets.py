@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from supplyline.forecast.buckets import choose_bucket, without_far_days
-from supplyline.forecast.demand import EPOCH, Bucket, Lines, by_item
+from supplyline.forecast.calendars import EPOCH
+from supplyline.forecast.demand import Bucket, Lines, by_item
 
 FIRST = date(2025, 1, 1)
 LATER = date(2030, 1, 1)

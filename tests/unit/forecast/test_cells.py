@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from supplyline.forecast import cells, demand
-from supplyline.forecast.calendars import DAYS_WRITTEN
+from supplyline.forecast.calendars import DAYS_WRITTEN, EPOCH
 
 TODAY = date(2026, 1, 1)
 
@@ -30,7 +30,7 @@ def test_a_block_of_first_days_is_read_like_the_whole_column() -> None:
 
     read = cells.readings({"date": texts, "quantity": ["1,5", "1.000,25", "3"]})
     lines = demand.collect(blocks(), today=TODAY, readings=read)
-    assert lines.day.tolist() == [(d - demand.EPOCH).days for d in days]
+    assert lines.day.tolist() == [(d - EPOCH).days for d in days]
     assert np.unique(lines.quantity).tolist() == [1.5]
     assert read.notes == ()
 
@@ -51,7 +51,7 @@ def test_a_block_of_first_days_is_read_like_the_whole_column() -> None:
 )  # fmt: skip
 def test_days_of_many_spellings(texts: list[str], expected: list[str]) -> None:
     read, _ = cells.days(texts)
-    found = [str(demand.EPOCH + timedelta(days=int(read[t]))) for t in texts if t in read]
+    found = [str(EPOCH + timedelta(days=int(read[t]))) for t in texts if t in read]
     assert found == expected
 
 
@@ -64,4 +64,4 @@ def test_dates_that_can_be_read_in_two_ways_are_said() -> None:
 def test_a_day_that_a_file_of_series_may_hold_is_read_too(written: str) -> None:
     days = (date(2024, 2, 28), date(2023, 12, 31))
     read, _ = cells.days(d.strftime(written) for d in days)
-    assert read == {d.strftime(written): (d - demand.EPOCH).days for d in days}
+    assert read == {d.strftime(written): (d - EPOCH).days for d in days}
