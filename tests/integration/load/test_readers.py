@@ -8,20 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supplyline.operations import rebuild_table, undo_load
 from supplyline.settings import Settings
 from supplyline.tenancy.connections import connect
-from tests.integration.load.test_verify import TABLE, Shop, a_shop
+from tests.integration.load.books import Books
 
-WORK: dict[str, Callable[[Shop], object]] = {
-    "a load that adds a column": lambda shop: shop.put("b", b"id,a,b\n2,y,z\n"),
-    "a load that widens a column": lambda shop: shop.put("b", b"id,a\n2,y\n"),
-    "an undo": lambda shop: undo_load(
-        shop.org, table=TABLE, file_id="a", later="refuse", user="u", settings=shop.settings
-    ),
-    "a rebuild": lambda shop: rebuild_table(
-        shop.org, table=TABLE, user="u", settings=shop.settings
-    ),
+WORK: dict[str, Callable[[Books], object]] = {
+    "a load that adds a column": lambda books: books.deliver("b", b"id,a,b\n2,y,z\n"),
+    "a load that widens a column": lambda books: books.deliver("b", b"id,a\n2,y\n"),
+    "an undo": lambda books: books.undo("a", later="refuse"),
+    "a rebuild": lambda books: books.rebuild(),
 }
 
 WAITING = (
@@ -32,18 +27,17 @@ WAITING = (
 
 @pytest.mark.parametrize("what", WORK)
 def test_an_open_transaction_holds_up_the_change_and_no_other_reader(
-    engine_settings: Settings, what: str
+    fresh: Books, engine_settings: Settings, what: str
 ) -> None:
-    shop = a_shop(engine_settings)
-    shop.put("a", b"id,a\n1,5\n")
+    fresh.deliver("a", b"id,a\n1,5\n")
     with (
         ThreadPoolExecutor(1) as pool,
-        connect(shop.org, settings=engine_settings) as first,
-        connect(shop.org, settings=engine_settings, autocommit=True) as second,
+        connect(fresh.org, settings=engine_settings) as first,
+        connect(fresh.org, settings=engine_settings, autocommit=True) as second,
     ):
         first.execute("SELECT * FROM t").fetchall()
         try:
-            done = pool.submit(WORK[what], shop)
+            done = pool.submit(WORK[what], fresh)
             while second.execute(WAITING).fetchone() == (0,) and not done.done():
                 time.sleep(0.01)
             assert not done.done()
@@ -53,4 +47,4 @@ def test_an_open_transaction_holds_up_the_change_and_no_other_reader(
         finally:
             first.rollback()
         done.result()
-    assert shop.verify().holds
+    assert fresh.verify().holds
