@@ -174,11 +174,10 @@ def stockout(
     span, _ = spans(
         values / unit, rate=rate / unit, lead_time=lead_time, review=0.0, lead_time_sd=lead_time_sd
     )
-    step = max(1.0, span.mean / 200)
-    levels = max(position, 0.0) / unit + np.array([[0.0, step]])
+    levels = max(position, 0.0) / unit + np.array([[0.0, 1.0]])
     short = survival.expected_short(np.array([span.mean]), np.array([span.variance]), levels)[0]
     return Risk(
-        chance=float(np.clip((short[0] - short[1]) / step, 0.0, 1.0)),
+        chance=float(np.clip(short[0] - short[1], 0.0, 1.0)),
         short=float(short[0]) * unit,
         mean=span.mean * unit,
         sd=float(np.sqrt(span.variance)) * unit,

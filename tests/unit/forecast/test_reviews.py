@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from supplyline.forecast.leadtime import level_for, stockout
 from supplyline.forecast.terms import Facts, Terms, terms_of
@@ -65,3 +66,11 @@ def test_the_risk_does_not_depend_on_the_unit() -> None:
     assert parts.short * 1000 == pytest.approx(whole.short)
     assert 0.4 < whole.chance < 0.8
     assert (whole.mean, parts.mean * 1000) == (6, pytest.approx(6))
+
+
+def test_the_risk_of_a_fast_mover_is_the_tail_of_the_demand_that_is_named() -> None:
+    values = np.round(np.random.default_rng(3).normal(20_000.0, 1_000.0, 80))
+    risk = stockout(40_000.0, values, rate=20_000.0, lead_time=2.0, lead_time_sd=0.0)
+    shape = (risk.mean / risk.sd) ** 2
+    named = stats.gamma.sf(40_000.0, shape, scale=risk.mean / shape)
+    assert risk.chance == pytest.approx(named, abs=0.002)
