@@ -194,6 +194,11 @@ class Manifest:
     released: bool = False
     """Whether they are all deleted."""
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of the layout's columns, in order."""
+        return [c["name"] for c in self.layout["columns"]]
+
 
 Verdict = Literal["success", "partial"]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, OrgId, RunRef, TableName
+from supplyline.contracts import Json, OrgId, TableName
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, require_landed, utc_now
+from supplyline.stages import open_landing, require_landed, run_by_hand, utc_now
 from supplyline.tenancy.connections import connect, session, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
 
@@ -26,10 +26,6 @@ _ORG = click.option("--org", required=True, help="Organization id.")
 _TABLE = click.option("--table", required=True, help="Table, such as products.")
 _USER = click.option("--user", default="operator", show_default=True, help="Who, for the audit.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-
-
-def _run(command: str, user: str) -> RunRef:
-    return RunRef(run_id=f"{command}__{utc_now():%Y%m%dT%H%M%S%f}", user_id=user)
 
 
 @click.command(epilog="Example: supplyline undo --org 123 --table products --file 5f0c...")
@@ -79,7 +75,7 @@ def undo_load(
                 conn=conn,
                 table=table,
                 file_id=file_id,
-                run=_run("undo", user),
+                run=run_by_hand("undo", user=user),
                 now=utc_now(),
                 later=later,
                 landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
@@ -149,7 +145,7 @@ def rebuild_table(
                 table=table,
                 manifests=lambda: landing.manifests(org, table=table, state="closed"),
                 stream=rows,
-                run=_run("rebuild", user),
+                run=run_by_hand("rebuild", user=user),
                 now=utc_now,
                 key=key,
             )

@@ -35,7 +35,7 @@ def lines(org: OrgId, *, file_id: str, open_only: bool, settings: Settings) -> I
             yield corrections.header(())
             return
         layout, key = manifest.layout, manifest.file_key
-        yield corrections.header([c["name"] for c in layout["columns"]])
+        yield corrections.header(manifest.columns)
         failed = set_aside.failed(conn, file_key=key)
         for row in landing.quarantined(org, file_id=file_id, open_only=open_only, failed=failed):
             yield corrections.line(row, layout=layout)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from supplyline.checksums import Checksum
 from supplyline.contracts import Manifest, OrgId, TableSettings
 from supplyline.errors import FileNotStored, LandingDamaged, UnreadableFile
 from supplyline.intake import understand
@@ -59,19 +60,27 @@ class Rows:
         yield from stored_rows(self._org, manifest, landing=self._landing, settings=self._settings)
 
 
+def stored_checksum(org: OrgId, manifest: Manifest, *, landing: Landing, settings: Settings) -> str:
+    """The checksum of these rows, as manifest and certificate have it. Raises as `stored_rows`."""
+    rows = stored_rows(org, manifest, landing=landing, settings=settings)
+    return Checksum.of(rows, columns=manifest.columns).text
+
+
 def stored_rows(
     org: OrgId, manifest: Manifest, *, landing: Landing, settings: Settings
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a landed file, read from storage as they were read when it was landed."""
+    """The rows of a landed file, read from storage as they were read when it was landed.
+
+    Raises FileNotStored, UnreadableFile.
+    """
     storage = Storage(settings.storage_url)
     file = storage.find(org, manifest.file_id)
-    columns = [c["name"] for c in manifest.layout["columns"]]
     with storage.open(file) as source:
         intake = understand(
             org, source=source, file=file, table=manifest.table,
             agreed=TableSettings(table=manifest.table), landing=landing, settings=settings,
         )  # fmt: skip
-        if [c.name for c in intake.layout.columns] != columns:
+        if [c.name for c in intake.layout.columns] != manifest.columns:
             raise UnreadableFile(
                 f"The file {manifest.file_id} has other columns than when it was landed.",
                 next_step="Undo its load and upload the file again.",

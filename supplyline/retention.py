@@ -17,13 +17,12 @@ import click
 
 from supplyline import settings as environment
 from supplyline.audit import events
-from supplyline.checksums import Checksum
 from supplyline.contracts import Json, Manifest, OrgId, RunRef
 from supplyline.errors import FileNotStored, UnreadableFile
 from supplyline.faults import reach
-from supplyline.rereading import Rows, stored_rows
+from supplyline.rereading import Rows, stored_checksum
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, utc_now
+from supplyline.stages import open_landing, run_by_hand, utc_now
 from supplyline.tenancy.connections import Connection, session
 from supplyline.tenancy.names import parse_org_id
 
@@ -143,14 +142,12 @@ class _Release:
             if verified.differences:
                 return f"its certificate does not hold: {verified.differences[0]}"
         try:
-            again = self._read_again(group[0])
+            again = stored_checksum(
+                self.org, group[0], landing=self.landing, settings=self.settings
+            )
         except (FileNotStored, UnreadableFile) as error:
             return f"the stored file cannot be read again: {error.detail}"
         return "" if again == group[0].checksum else "the stored file reads otherwise now"
-
-    def _read_again(self, manifest: Manifest) -> str:
-        rows = stored_rows(self.org, manifest, landing=self.landing, settings=self.settings)
-        return Checksum.of(rows, columns=(c["name"] for c in manifest.layout["columns"])).text
 
     def let_go(self, group: Sequence[Manifest], now: datetime) -> None:
         # 1. say it, where the certificates are
@@ -225,7 +222,7 @@ def retention(  # noqa: PLR0917 - click passes by keyword
     if do_release or dry_run:
         found = release(
             owner,
-            run=RunRef(run_id=f"release__{utc_now():%Y%m%dT%H%M%S%f}", user_id=user),
+            run=run_by_hand("release", user=user),
             settings=config,
             dry_run=dry_run,
             say=(lambda _: None) if as_json else click.echo,

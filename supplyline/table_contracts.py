@@ -104,7 +104,7 @@ def _proposed(agreed: TableSettings, newest: Manifest | None) -> Json | None:
     """From the newest file's header; None when nothing is landed."""
     if newest is None:
         return None
-    names = [c["name"] for c in newest.layout["columns"]]
+    names = newest.columns
     found = recognise(names, file_name=f"{agreed.table}.csv")
     keys = key_candidates(found.kind, field_columns(names))
     return {

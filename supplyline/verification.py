@@ -11,19 +11,17 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 from psycopg import IsolationLevel
 
 from supplyline import settings as environment
-from supplyline.checksums import Checksum
-from supplyline.contracts import Json, Manifest, OrgId, RunRef, TableName
+from supplyline.contracts import Json, Manifest, OrgId, TableName
 from supplyline.errors import FileNotStored, LoadNotFound, UnreadableFile
-from supplyline.rereading import Rows, stored_rows
+from supplyline.rereading import Rows, stored_checksum
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, require_landed, utc_now
+from supplyline.stages import open_landing, require_landed, run_by_hand, utc_now
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import Connection, connect, unavailable_mapped
 from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
@@ -193,12 +191,13 @@ class _Work:
         return self._read_again(manifest) if deep and not manifest.replay_of else []
 
     def _read_again(self, manifest: Manifest) -> list[str]:
-        rows = stored_rows(self.org, manifest, landing=self.landing, settings=self.settings)
         try:
-            again = Checksum.of(rows, columns=(c["name"] for c in manifest.layout["columns"]))
+            again = stored_checksum(
+                self.org, manifest, landing=self.landing, settings=self.settings
+            )
         except UnreadableFile as error:
             return [f"the stored file cannot be read again: {error.detail}"]
-        same = again.text == manifest.checksum
+        same = again == manifest.checksum
         return [] if same else ["the stored file, read again, gives other rows"]
 
     def make_anew(self, say: Say) -> None:
@@ -210,7 +209,7 @@ class _Work:
             table=self.table,
             manifests=self.manifests,
             stream=self.rows,
-            run=RunRef(run_id=f"verify__{datetime.now(UTC):%Y%m%dT%H%M%S%f}", user_id="verify"),
+            run=run_by_hand("verify", user="verify"),
             now=utc_now,
             say=say,
         )

@@ -46,7 +46,7 @@ class Landing(Manifests):
         """Writes every batch and closes the manifest. A closed one is returned as it is."""
         if manifest.state != "open":
             return manifest
-        columns = [c["name"] for c in manifest.layout["columns"]]
+        columns = manifest.columns
         checksum, read, set_aside = Checksum.over(columns), 0, 0
         with mapped():
             rows = self._rows(org, manifest.table)
@@ -138,7 +138,7 @@ class Landing(Manifests):
             raise LandingReleased(
                 f"The landed rows of {manifest.file_id} were released on {manifest.released_at}."
             )
-        columns = [c["name"] for c in manifest.layout["columns"]]
+        columns = manifest.columns
         with mapped():
             rows = self._rows(org, manifest.table)
             # Page by page, so that no server has to sort more than one page in memory.

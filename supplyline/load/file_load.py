@@ -51,7 +51,7 @@ class FileLoad:
     ) -> None:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
         self.loaded_at, self.accepted = loaded_at, accepted
-        columns = [c["name"] for c in manifest.layout["columns"]]
+        columns = manifest.columns
         self.evidence = types.Evidence(columns)
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
         self.load_id = f"{manifest.file_id}.{manifest.sequence}"

@@ -47,7 +47,7 @@ def late(conn: Connection, *, table: TableName, manifests: Sequence[Manifest]) -
     """
     keyed = bool(actual_key(conn, table))
     for m in manifests:
-        columns = [c["name"] for c in m.layout["columns"]]
+        columns = m.columns
         later = records.later_loads(conn, table, m.sequence)
         if any(
             not set(columns) <= set(held) if keyed else not m.replay_of and name == m.name

@@ -33,7 +33,7 @@ def preview(
     `{table, file_id, file_name, policy, rows, creates_table, key, columns: [{name, before, after,
     change, remark}], ddl: [...], refused, set_aside, reasons: [{reason, rows}]}`
     """
-    columns = [c["name"] for c in manifest.layout["columns"]]
+    columns = manifest.columns
     require_whole(conn, manifest.table)
     with conn.transaction(force_rollback=True):
         evidence = Evidence(columns)

@@ -192,7 +192,7 @@ def save(
             certificate.load_id, certificate.table, certificate.file_id, certificate.file_name,
             manifest.file_key, manifest.sequence, certificate.run_id,
             certificate.landed + certificate.duplicate, loaded_at,
-            [c["name"] for c in manifest.layout["columns"]], json.dumps(shape),
+            manifest.columns, json.dumps(shape),
             manifest.replay_of or None, manifest.released_at or None,
         ),
     )  # fmt: skip

@@ -79,7 +79,7 @@ def _recomputed(
     note: str,
 ) -> Verification:
     out = _against_manifest(conn, certificate, manifest)
-    columns = [c["name"] for c in manifest.layout["columns"]]
+    columns = manifest.columns
     if form.damage(conn, manifest.table):
         return _without_table(certificate, manifest, batches, out, source=source, note=note)
     known = types.remembered(conn, manifest.table)
@@ -153,7 +153,7 @@ def _without_table(
     note: str,
 ) -> Verification:
     """What can be said of a file whose table is not whole: whether its landed rows are."""
-    checksum = Checksum.of(batches, columns=(c["name"] for c in manifest.layout["columns"]))
+    checksum = Checksum.of(batches, columns=manifest.columns)
     if checksum.text != certificate.checksum_file:
         out.append(_not_the_rows(source))
     out.append("its rows were not compared: the table is not whole")
@@ -185,7 +185,7 @@ def _against_manifest(conn: Connection, certificate: Certificate, manifest: Mani
         (certificate.load_id,),
     ).fetchone()
     if row is not None:
-        columns = [c["name"] for c in manifest.layout["columns"]]
+        columns = manifest.columns
         rows = manifest.landed + manifest.duplicate
         wanted = (manifest.file_key, manifest.sequence, rows, row[3] and columns)
         names = ("file_key", "sequence", "rows", "columns")

@@ -4,7 +4,7 @@ Each function is what one Airflow task, one command or one test calls. Arguments
 stand in a DAG run's conf; answers are plain JSON: ids and counts, never rows.
 """
 
-from supplyline.stages.common import open_landing, require_landed, utc_now
+from supplyline.stages.common import open_landing, require_landed, run_by_hand, utc_now
 from supplyline.stages.forecast import (
     forecast_part,
     prepare_forecast,
@@ -21,6 +21,7 @@ __all__ = [
     "prepare_forecast",
     "publish_forecast",
     "require_landed",
+    "run_by_hand",
     "run_forecast",
     "run_ingest",
     "run_load",

@@ -1,4 +1,4 @@
-"""What every stage is given: a clock and the landing store."""
+"""What every stage is given: a clock, the landing store, and a run where no scheduler made one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from supplyline.audit.events import utc_now
-from supplyline.contracts import OrgId, TableName
+from supplyline.contracts import OrgId, RunRef, TableName
 from supplyline.errors import TableNotLanded
 from supplyline.settings import Settings
 
 if TYPE_CHECKING:
     from supplyline.landing import Landing
 
-__all__ = ["Clock", "open_landing", "require_landed", "utc_now"]
+__all__ = ["Clock", "open_landing", "require_landed", "run_by_hand", "utc_now"]
 
 Clock = Callable[[], datetime]
+
+
+def run_by_hand(command: str, *, user: str) -> RunRef:
+    """The run of a command that somebody gave now."""
+    return RunRef(run_id=f"{command}__{utc_now():%Y%m%dT%H%M%S%f}", user_id=user)
 
 
 @contextmanager
