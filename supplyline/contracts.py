@@ -166,7 +166,7 @@ class Manifest:
     name: str
     sha256: str
     file_key: str
-    """Prefix of every landed `_id`: from org, table, sha256 and parse options."""
+    """Prefix of every landed `_id` (see `landing.documents.file_key`)."""
     sequence: int
     """Grows with every file of the table; later wins in an upsert."""
     layout: Json
