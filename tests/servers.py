@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -61,10 +62,15 @@ class Watchdog:
         return process
 
     def close(self) -> None:
-        """Ends everything noted and returns when it is gone."""
+        """Ends everything noted and returns when it is gone.
+
+        On a busy disk the folders of thousands of databases may take longer than a test may: they
+        go on being removed then.
+        """
         if self._process.stdin:
             self._process.stdin.close()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(120)
 
 
 def watch() -> None:
