@@ -21,6 +21,7 @@ COLUMNS = (
     "order_id", "line", "item_code", "description", "quantity", "unit_price", "order_date",
     "shipped_at", "customer_id", "country", "channel", "note",
 )  # fmt: skip
+KEY = ("order_id", "line")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ Each file is loaded twice, into an organization each, by the same code in a proc
 `ratio_to_copy`: rows/s of the replayed first file; COPY of the CSV into a table without key = 1.
 `half_changed_to_keyed_copy`: the same for a file of which half the rows are changed, COPY into a
 table with the same primary key = 1. COPY is timed before, between and after, and the mean counts.
+`bare_merge_to_keyed_copy`: the same for COPY into a temporary table and one UPDATE, with no history
+or certificate and no MongoDB (`benchmarks.bare`): the most that a merge in PostgreSQL can reach.
 `--recording FOLDER` keeps the answers there; what is there already is replayed and not landed
 again, and then there are no `runs`. Peers (dlt, pandas, sling) run in an environment of their own,
 made for this run, on `--peer-rows` rows of the same file; one that cannot be had is named with the
@@ -38,8 +40,8 @@ from typing import Any
 from psycopg import sql
 from pymongo import MongoClient, monitoring
 
-from benchmarks import replay, swallow
-from benchmarks.common import COLUMNS, Place, measured, place, write_csv
+from benchmarks import bare, replay, swallow
+from benchmarks.common import KEY, Place, measured, place, write_csv
 from supplyline.contracts import Manifest, OrgId, ParseOptions, RunRef, StoredFile
 from supplyline.ingest import open_file
 from supplyline.landing import Landing
@@ -49,7 +51,7 @@ from supplyline.tenancy.connections import connect, connect_admin
 from supplyline.tenancy.names import parse_org_id, parse_table_name, rows_collection
 from supplyline.tenancy.provisioning import provision
 
-ORG, TABLE, KEY = parse_org_id("bench"), parse_table_name("orders"), ("order_id", "line")
+ORG, TABLE = parse_org_id("bench"), parse_table_name("orders")
 REPLAYED = parse_org_id("replayed")
 LANDED = rows_collection(ORG, TABLE)
 
@@ -109,21 +111,6 @@ def ours(settings: Settings, manifest: Manifest, into: OrgId) -> dict[str, float
     }
 
 
-def copy(settings: Settings, path: str, keyed: bool) -> None:
-    with connect(ORG, settings=settings) as conn:
-        conn.execute("DROP TABLE IF EXISTS raw_copy")
-        columns = ", ".join(f"{c} text" for c in COLUMNS)
-        key = f", PRIMARY KEY ({', '.join(KEY)})" if keyed else ""
-        conn.execute(f"CREATE TABLE raw_copy ({columns}{key})".encode())
-        with (
-            conn.cursor() as cursor,
-            Path(path).open("rb") as source,
-            cursor.copy("COPY raw_copy FROM STDIN (FORMAT csv, HEADER)") as out,
-        ):
-            while chunk := source.read(1 << 20):
-                out.write(chunk)
-
-
 PACKAGES = ("dlt[postgres]", "pandas", "sqlalchemy", "psycopg2-binary", "pyarrow",
             "sling-linux-amd64")  # fmt: skip
 WAYS = ("dlt_merge", "dlt_merge_arrow", "pandas_to_sql", "sling")
@@ -173,19 +160,6 @@ def _database(settings: Settings) -> Iterator[str]:
     )
     with connect_admin(settings=settings) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-
-
-class Copies:
-    """COPY of files into a table without and with key: seconds, as often as it was timed."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.plain: list[float] = []
-        self.keyed: list[float] = []
-
-    def add(self, path: Path) -> None:
-        self.plain.append(measured(copy, self.settings, str(path), False)["seconds"])
-        self.keyed.append(measured(copy, self.settings, str(path), True)["seconds"])
 
 
 def recorded(here: Place, folder: Path, name: str, path: Path) -> tuple[Manifest, Any]:
@@ -238,7 +212,7 @@ def main() -> None:
             files += [("same again", path), ("half changed", half)]
         folder = (args.recording or here.folder / "recording") / str(rows)
         folder.mkdir(parents=True, exist_ok=True)
-        copies = Copies(here.settings)
+        copies = bare.Copies(here.settings, ORG)
         runs, again = {}, {}
         for name, file in files:
             copies.add(file)
@@ -251,7 +225,11 @@ def main() -> None:
             print(name, _figures(again[name], copies, rows), flush=True, file=sys.stderr)
             if name in runs:
                 print(name, "from MongoDB", _figures(runs[name], None, rows), file=sys.stderr)
-        others = {}
+        others, floor = {}, None
+        if not args.only_first:
+            bare.table(here.settings, ORG, str(path))
+            floor = measured(bare.merge, here.settings, ORG, str(half))
+            print("half changed, PostgreSQL alone", floor, flush=True, file=sys.stderr)
         if args.peer_rows and not args.only_first:
             others = peers(here, rows=min(rows, args.peer_rows), python=args.peers_python)
     summary = _summary(
@@ -260,11 +238,12 @@ def main() -> None:
         {name: _figures(r, copies, rows) for name, r in again.items()},
         {name: _figures(r, None, rows) for name, r in runs.items()},
         others,
+        floor,
     )
     print(json.dumps(summary) if args.json else f"{summary['ratio_to_copy']} of COPY")
 
 
-def _figures(r: dict[str, float], copies: Copies | None, rows: int) -> dict[str, Any]:
+def _figures(r: dict[str, float], copies: bare.Copies | None, rows: int) -> dict[str, Any]:
     """`copies`: to compare with; None for a run that waited for a MongoDB server."""
     ratios = {
         "ratio_to_copy": round(mean(copies.plain) / r["seconds"], 3),
@@ -282,10 +261,11 @@ def _figures(r: dict[str, float], copies: Copies | None, rows: int) -> dict[str,
 
 def _summary(
     rows: int,
-    copies: Copies,
+    copies: bare.Copies,
     again: dict[str, Any],
     runs: dict[str, Any],
     others: dict[str, Any],
+    floor: dict[str, float] | None,
 ) -> dict[str, Any]:
     first = again["first"]
     times = {
@@ -293,11 +273,12 @@ def _summary(
         for way, other in others.items()
         if "rows_per_s" in other
     }
-    more = (
-        {"half_changed_to_keyed_copy": again["half changed"]["ratio_to_keyed_copy"]}
-        if "half changed" in again
-        else {}
-    )
+    more = {}
+    if floor:
+        more = {
+            "half_changed_to_keyed_copy": again["half changed"]["ratio_to_keyed_copy"],
+            "bare_merge_to_keyed_copy": round(mean(copies.keyed) / floor["seconds"], 3),
+        }
     return {
         "rows": rows,
         "copy_rows_per_s": round(rows / mean(copies.plain)),
