@@ -1,6 +1,6 @@
 """Accuracy and intervals on public parts of M3, M4, M5 and spare-parts sets, beside peers.
 
-    python -m benchmarks.forecast --dataset m3 [--sample 100] [--json]
+    python -m benchmarks.forecast --dataset m3 [--sample 100] [--alone] [--recent 24] [--json]
 
 Measures are M4's (Makridakis, Spiliotis and Assimakopoulos 2020): sMAPE, MASE, and OWA, the mean
 of both relative to Naive2; pinball is the mean quantile loss of the four ends of the intervals,
@@ -106,20 +106,35 @@ def peer(work: tuple[str, np.ndarray, int, int]) -> tuple[np.ndarray, bool]:
 
 
 def ours(
-    name: str, rows: list[tuple[str, np.ndarray, np.ndarray]], *, workers: int, back: int = 0
+    name: str,
+    rows: list[tuple[str, np.ndarray, np.ndarray]],
+    *,
+    workers: int,
+    back: int = 0,
+    alone: bool = False,
 ) -> tuple[list, float]:
     """Our forecasts, in order, and the CPU seconds they took; on m3 from weights learned on the
-    other half (whose learning is not counted: it is done once, before release)."""
+    other half (whose learning is not counted: it is done once, before release). `alone`: each
+    series by itself, as if in a file of its own."""
     from supplyline.forecast.engine import forecast_batch
     from supplyline.forecast.methods import windows
     from supplyline.forecast.series import Series
 
     _, horizon, season = SETS[name]
     batch = [Series(id=i, values=y) for i, y, _ in rows]
-    if name != "m3":
+
+    def run(part: list[Series]) -> tuple[list, float]:
         begun = cpu_seconds()
-        out = forecast_batch(batch, horizon=horizon, season=season, workers=workers)
+        files = [[s] for s in part] if alone else [part]
+        out = [
+            f
+            for file in files
+            for f in forecast_batch(file, horizon=horizon, season=season, workers=workers)
+        ]
         return out, cpu_seconds() - begun
+
+    if name != "m3":
+        return run(batch)
     everything = load(name, sample=0, back=back)
     place = {item: k % 2 for k, (item, _, _) in enumerate(everything)}
     others = {other: known(other) for other in ("m4w", "m5")}
@@ -127,10 +142,8 @@ def ours(
     for half in (0, 1):
         weights = learn({"m3": [p for i, p, _ in everything if place[i] != half], **others})
         windows.learned = lambda weights=weights: weights
-        part = [s for s in batch if place[s.id] == half]
-        begun = cpu_seconds()
-        out = forecast_batch(part, horizon=horizon, season=season, workers=workers)
-        used += cpu_seconds() - begun
+        out, took = run([s for s in batch if place[s.id] == half])
+        used += took
         found |= {f.id: f for f in out}
     windows.learned = kept
     return [found[s.id] for s in batch], used
@@ -183,19 +196,36 @@ def bias_by_group(
     return {k: p / a - 1 for k, (p, a) in total.items() if a}
 
 
+def chance_by_group(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """The standard deviation of `bias_by_group` that is left where every item's mean is known and
+    items have nothing in common: that of their sums over a horizon, from one to the next (half the
+    squared differences, von Neumann 1941, so that a level that moved is not taken for chance)."""
+    total: dict[str, list[float]] = {}
+    for item, past, future in rows:
+        spans = past.size // future.size
+        sums = past[past.size - spans * future.size :].reshape(spans, future.size).sum(axis=1)
+        pair = total.setdefault(item.split("_")[0], [0.0, 0.0])
+        pair[0] += float((np.diff(sums) ** 2).mean()) / 2 if spans > 1 else 0.0
+        pair[1] += float(future.sum())
+    return {k: float(np.sqrt(v)) / a for k, (v, a) in total.items() if a}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", choices=SETS, required=True)
     parser.add_argument("--sample", type=int, default=0, help="only so many series")
     parser.add_argument("--back", type=int, default=0, help="leave out so many last periods")
+    parser.add_argument("--recent", type=int, default=0, help="only so many periods of history")
+    parser.add_argument("--alone", action="store_true", help="each series in a file of its own")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--no-peers", action="store_true")
     args = parser.parse_args()
     _, horizon, season = SETS[args.dataset]
     rows = load(args.dataset, sample=args.sample, back=args.back)
+    rows = [(item, past[-args.recent :], future) for item, past, future in rows]
     began = time.monotonic()
-    found, used = ours(args.dataset, rows, workers=args.workers, back=args.back)
+    found, used = ours(args.dataset, rows, workers=args.workers, back=args.back, alone=args.alone)
     result = score(rows, [f.mean for f in found], season)
     result |= interval_scores(rows, found, season)
     base = score(rows, [naive2(y, horizon, season) for _, y, _ in rows], season)
@@ -208,6 +238,7 @@ def main() -> None:
     }
     if args.dataset == "m5":
         result["bias"] = bias_by_group(rows, [f.mean for f in found])
+        result["bias_by_chance"] = chance_by_group(rows)
     others = {}
     for name in () if args.no_peers else PEERS:
         begun = cpu_seconds()
@@ -223,6 +254,8 @@ def main() -> None:
         shown = "  ".join(f"{k} {v:.3f}" for k, v in s.items() if isinstance(v, float))
         shown += f"  failed on {s['failed']} series" if s.get("failed") else ""
         print(f"{name:14} {shown}")
+    for group, bias in result.get("bias", {}).items():
+        print(f"{group:14} bias {bias:+.3f}  by chance {result['bias_by_chance'][group]:.3f}")
     if args.json:
         print(json.dumps({"dataset": args.dataset, **result, "peers": others}))
 
