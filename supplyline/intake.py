@@ -119,7 +119,7 @@ def opened(
     if spelled is not None and (found := spelled([c.name for c in reading.layout.columns])):
         asked = {**asked, "spelled": found}
     reading.layout = _under_the_keys_names(reading.layout, asked.get("spelled", {}))
-    checks.require_columns(rules, reading.layout)
+    checks.require_columns(rules, reading.layout, options=options)
     return Intake(
         layout=reading.layout,
         options=options,

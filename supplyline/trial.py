@@ -29,6 +29,7 @@ from supplyline.contracts import (
     RunRef,
     StoredFile,
     TableName,
+    file_remarks,
 )
 from supplyline.errors import SupplylineError, UnreadableFile
 from supplyline.ingest.commands import options_from, parse_options
@@ -71,6 +72,22 @@ def preview_file(
     with storage.open(file) as source:
         shown = preview(source, name=file.name, options=options, rows=rows, count=count)
     return {**shown, "options": options.as_json()}
+
+
+def require_readable(
+    org: OrgId, *, file: StoredFile, table: TableName, given: ParseOptions, settings: Settings
+) -> None:
+    """Raises UnreadableFile where an ingest of the file, read with `given`, would be refused."""
+    with session(org, settings=settings) as conn:
+        agreed = table_settings(conn, table)
+    with open_landing(settings) as landing, Storage(settings.storage_url).open(file) as source:
+        opened(
+            source,
+            name=file.name,
+            options=overruled(agreed.options, given),
+            asked=asked_of(agreed),
+            spelled=key_spellings(org, table, agreed, landing),
+        )
 
 
 @dataclass
@@ -156,7 +173,7 @@ def dry_run(
         },
         "quarantine": {"codes": dict(tally.codes), "first": [asdict(q) for q in tally.first]},
         "load": _fates(certificate),
-        "remarks": list(certificate.remarks) if certificate else [],
+        "remarks": _remarks(certificate, manifest, read=tally.good + tally.aside),
         "refused": refused,
         "replaces": [m.file_id for m in earlier],
     }
@@ -200,6 +217,15 @@ def _rehearse(
                 "code": error.code, "detail": error.detail, "next_step": error.advice,
             }  # fmt: skip
     return replace(done, rows_read=tally.good + tally.aside), None
+
+
+def _remarks(certificate: Certificate | None, manifest: Manifest, *, read: int) -> list[str]:
+    """The load's, and those of the file: how many rows it has was not known when it was begun."""
+    if certificate is None:
+        return []
+    early = file_remarks(manifest.layout, rows_read=0)
+    loads = [remark for remark in certificate.remarks if remark not in early]
+    return [*file_remarks(manifest.layout, rows_read=read), *loads]
 
 
 def _fates(certificate: Certificate | None) -> Json | None:

@@ -12,7 +12,14 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, payload, query
+from backend.api.requests import (
+    IDEMPOTENCY,
+    OrgNamed,
+    asked_for,
+    caller,
+    idempotency_key,
+    payload,
+)
 from backend.files.forms import OptionsForm, options_in
 from backend.files.services import read_anew
 from backend.files.views import accepted, find_upload
@@ -22,7 +29,7 @@ from supplyline.storage import Storage
 from supplyline.tenancy.names import parse_table_name
 
 
-class PreviewQuery(OptionsForm):
+class PreviewQuery(OptionsForm, OrgNamed):
     rows = serializers.IntegerField(required=False, default=10, min_value=0, max_value=1000)
     count = serializers.BooleanField(
         required=False, default=False, help_text="read the whole file and count its rows"
@@ -45,9 +52,8 @@ class PreviewView(APIView):
 
     @extend_schema(parameters=[PreviewQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, file_id: str) -> Response:
-        org = own_org(caller(request))
+        org, asked = asked_for(PreviewQuery, request)
         upload = find_upload(org, file_id)
-        asked = query(PreviewQuery, request)
         return Response(
             trial.preview_file(
                 org,
@@ -106,7 +112,7 @@ class ReingestView(APIView):
             org,
             upload=upload,
             options=options,
-            storage=Storage(settings.storage_url),
+            settings=settings,
             user=user,
             idempotency_key=key,
         )

@@ -17,8 +17,10 @@ from backend.runs.services import INGEST, request_run
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
 from supplyline.ingest import open_file
 from supplyline.ingest.checks import require_table
+from supplyline.settings import Settings
 from supplyline.storage import FileIdTaken, Storage
 from supplyline.tenancy.names import parse_table_name
+from supplyline.trial import require_readable
 from supplyline.vocabulary import recognise
 
 _NOTHING_SAID = ParseOptions()
@@ -96,20 +98,23 @@ def read_anew(
     *,
     upload: Upload,
     options: ParseOptions,
-    storage: Storage,
+    settings: Settings,
     user: User,
     idempotency_key: str | None = None,
 ) -> Upload:
     """The kept bytes under a new file id, to be understood with `options`; nothing is copied.
 
     Once it is landed and loaded it is in the place of the earlier readings. Raises FileNotStored,
-    UnreadableFile, and NotReadAnew for corrections.
+    UnreadableFile (also for what the table's contract does not take), and NotReadAnew for
+    corrections.
     """
     if upload.replay_of:
         raise NotReadAnew(f"{upload.file_id} holds corrections of {upload.replay_of}.")
+    storage = Storage(settings.storage_url)
     first = storage.find(org, upload.file_id)
-    with storage.open(first) as source:
-        open_file(source, name=first.name, options=options)
+    require_readable(
+        org, file=first, table=parse_table_name(upload.table), given=options, settings=settings
+    )
     again = storage.again(first, file_id=new_file_id(), options=options)
     try:
         return _record(

@@ -16,7 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from supplyline.contracts import EXTRA, LINE, ROW, Json, Layout, QuarantinedRow, RowBatch
+from supplyline.contracts import (
+    EXTRA,
+    LINE,
+    ROW,
+    Json,
+    Layout,
+    ParseOptions,
+    QuarantinedRow,
+    RowBatch,
+)
 from supplyline.errors import UnreadableFile
 from supplyline.ingest.rules import NUMBERS, Rule, anchored, as_date, parse_rules
 
@@ -77,15 +86,18 @@ def require_table(layout: Layout) -> None:
         )
 
 
-def require_columns(checks: Checks, layout: Layout) -> None:
-    """Raises UnreadableFile when the file as a whole cannot keep the contract."""
+def require_columns(checks: Checks, layout: Layout, *, options: ParseOptions) -> None:
+    """Raises UnreadableFile when the file as a whole cannot keep the contract; `options`: how it
+    was told to be read, which may be what is wrong."""
     there = {c.name for c in layout.columns}
     needed = {*checks.key, *(c for c, rule in checks.rules.items() if rule.required)}
     if missing := sorted(needed - there):
+        said = ", ".join(f"{name} {value!r}" for name, value in options.as_json().items())
+        read = f" It was read with {said}, as was said of it or of its table." if said else ""
         raise UnreadableFile(
-            f"The file lacks what its table's contract requires: {', '.join(missing)}.",
+            f"The file lacks what its table's contract requires: {', '.join(missing)}.{read}",
             next_step="Correct the file's header or the contract (`aliases`: other spellings of a"
-            " column), then ingest the file again.",
+            " column; `options`: how its files are read), then ingest the file again.",
         )
 
 

@@ -18,6 +18,10 @@ SAMPLE = 1 << 18
 UTF8_CHECK = 64 << 20
 _HALF_PAIRS = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape"})
 """Encodings that give halves of surrogate pairs without an error. No file comes in them."""
+_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 _BLANK = b"\0 \t\r\n\xef\xbb\xbf"
 
 
@@ -169,11 +173,24 @@ def _decodes(name: str) -> bool:
         return False
 
 
+def _require_order(name: str, head: bytes) -> None:
+    """Raises UnreadableFile for an encoding that leaves it to the file to say in which order its
+    bytes stand, and a file that does not."""
+    marks = _MARKS.get(codecs.lookup(name).name)
+    if marks and not head.startswith(marks):
+        raise UnreadableFile(
+            f"The file does not begin with the byte order mark of {name[:40]}.",
+            next_step=f"Leave the encoding out, or give {name[:40]}-le or {name[:40]}-be where the "
+            "file has no such mark.",
+        )
+
+
 def _encoding(
     source: BinaryIO, head: bytes, whole: bool, options: ParseOptions
 ) -> encoding.Encoding:
     if options.encoding is not None:
         known_encoding(options.encoding)
+        _require_order(options.encoding, head)
         return encoding.Encoding(name=options.encoding, bom=False, confidence=1.0, reason="given")
     found = encoding.detect(head, whole=whole)
     if found.name != "utf-8" or whole or found.bom:

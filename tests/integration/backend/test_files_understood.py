@@ -273,6 +273,24 @@ def test_corrections_of_a_file_without_quarantine_are_refused(alice: Person, tab
     assert (answer.status_code, answer.json()["code"]) == (422, "nothing_to_replay")
 
 
+def test_a_reading_that_the_contract_does_not_take_is_refused_and_nothing_is_remembered(
+    alice: Person, table: str
+) -> None:
+    before = put(alice, table, version=0, rules={"qty": {"required": True}}).json()
+    file_id = send(alice, b"sku,qty\nA,1\n", table=table).json()["file_id"]
+    runs = Run.objects.count()
+
+    wrong = {"delimiter": ";", "remember": True}
+    answer = alice.client.post(f"/api/files/{file_id}/reingest/", wrong, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_file")
+    assert "qty" in answer.json()["detail"]
+    assert "delimiter ';'" in answer.json()["detail"]
+    assert alice.client.get(f"/api/tables/{table}/contract/").json()["options"] == {}
+    assert before["version"] == alice.client.get(f"/api/tables/{table}/contract/").json()["version"]
+    assert Run.objects.count() == runs
+
+
 def test_a_dry_run_says_what_the_load_then_does_and_writes_nothing(
     alice: Person, table: str, engine_settings: Settings
 ) -> None:
@@ -301,6 +319,7 @@ def test_a_dry_run_says_what_the_load_then_does_and_writes_nothing(
     counted = {name: certificate[name] for name in told["load"]}
     assert counted == told["load"]
     assert told["load"]["inserted"] == 1
+    assert told["remarks"] == certificate["remarks"]
     again = alice.client.post(
         f"/api/files/{second.json()['file_id']}/dry-run/", {}, format="json"
     ).json()

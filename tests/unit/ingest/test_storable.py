@@ -121,3 +121,15 @@ def test_what_is_no_encoding_of_files_is_refused(encoding: str) -> None:
 )
 def test_encodings_of_files_may_be_given(encoding: str) -> None:
     assert options_of({"encoding": encoding}).encoding == encoding
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF16", "utf_32"])
+def test_an_encoding_of_which_the_file_does_not_say_the_order_of_bytes_is_refused(
+    encoding: str,
+) -> None:
+    for data in (b"a,b\n1,2\n", "a,b\n1,Ö\n".encode("utf-16-be")):
+        with pytest.raises(UnreadableFile, match="byte order mark"):
+            open_file(io.BytesIO(data), name="a.csv", options=ParseOptions(encoding=encoding))
+    marked = "a,b\n1,Ö\n".encode(encoding)
+    reading = open_file(io.BytesIO(marked), name="a.csv", options=ParseOptions(encoding=encoding))
+    assert rows(reading)[0] == [{"a": "1", "b": "Ö"}]
