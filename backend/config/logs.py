@@ -9,7 +9,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from backend.api.correlation import current_correlation_id
+from backend.api.correlation import SAID, current_correlation_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -28,7 +28,7 @@ class JsonFormatter(logging.Formatter):
             line["correlation_id"] = correlation
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
         # Requests cannot be written as JSON and Django attaches them to its records.
-        line.pop("request", None)
+        line.update(getattr(line.pop("request", None), SAID, {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

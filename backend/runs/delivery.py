@@ -64,10 +64,15 @@ def deliver(client: AirflowClient, *, run_id: UUID, now: datetime) -> None:
             next_step=error.advice,
             due_at=now + backoff(attempts),
         )
-        log.warning("not delivered", extra={"run": run.dag_run_id, "code": error.code})
+        log.warning("not delivered", extra={**_about(run), "code": error.code})
     else:
         services.mark_delivered(run, state=state, now=now)
-        log.info("delivered", extra={"run": run.dag_run_id, "org": run.org_id})
+        log.info("delivered", extra=_about(run))
+
+
+def _about(run: Run) -> dict[str, str]:
+    about = {"run": run.dag_run_id, "org": run.org_id, "correlation_id": run.correlation_id}
+    return {name: text for name, text in about.items() if text}
 
 
 def _ask(client: AirflowClient, run: Run) -> str:
