@@ -12,11 +12,19 @@ from supplyline.contracts import OrgId
 from supplyline.errors import InvalidName, OrganizationNotFound
 from supplyline.tenancy.names import parse_org_id
 
+STAFF_NAME_IT = (
+    "Name the organization with `org_id`; where the path takes none, a user of the organization "
+    "has to ask."
+)
+
 
 def own_org(user: User) -> OrgId:
     """The caller's organization. Raises UserWithoutOrg, OrganizationSuspended."""
     if user.org is None:
-        raise UserWithoutOrg(f"User {user.username} belongs to no organization.")
+        raise UserWithoutOrg(
+            f"User {user.username} belongs to no organization.",
+            next_step=STAFF_NAME_IT if user.is_platform_staff else None,
+        )
     if user.org.state == Organization.State.SUSPENDED:
         raise OrganizationSuspended(f"Organization {user.org.id} is suspended.", org=user.org.id)
     return parse_org_id(user.org.id)

@@ -58,7 +58,7 @@ def create_user(
         is_platform_staff=platform_staff,
     )
     if user_id is not None:
-        user.id = parse_file_id(user_id)
+        user.id = parse_file_id(user_id, what="a user")
     try:
         validate_password(password, user)
     except ValidationError as error:

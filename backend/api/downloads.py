@@ -18,6 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.http import FileResponse
 
+from backend.api.errors import UnknownFileType
+
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
@@ -36,6 +38,13 @@ def harmless(value: object) -> object:
         return value
     dangerous = value[0] in FORMULA or value.lstrip(" \ufeff\u00a0")[:1] in FORMULA
     return f"'{value}" if dangerous else value
+
+
+def require_type(kind: str) -> str:
+    """Raises UnknownFileType."""
+    if kind not in MEDIA_TYPES:
+        raise UnknownFileType(f"There is no such file as {kind[:40]!r}.")
+    return kind
 
 
 def table_response(

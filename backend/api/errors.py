@@ -38,6 +38,11 @@ class UnknownDag(Terminal):
     )
 
 
+class UnknownFileType(Terminal):
+    code = "unknown_file_type"
+    next_step = "Ask for csv or xlsx."
+
+
 class UnknownHost(Terminal):
     code = "unknown_host"
     next_step = "Add the name to SUPPLYLINE_ALLOWED_HOSTS."

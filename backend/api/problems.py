@@ -19,6 +19,7 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from backend.api.correlation import note
 from backend.api.errors import InvalidPayload, UnknownHost
 from supplyline.errors import DatabaseUnavailable, SupplylineError
 
@@ -47,6 +48,7 @@ STATUS: dict[str, int] = {
     "file_not_found": 404,
     "run_not_found": 404,
     "unknown_dag": 404,
+    "unknown_file_type": 404,
     "user_not_found": 404,
     "table_not_found": 404,
     "load_not_found": 404,
@@ -147,7 +149,7 @@ def of_error(error: SupplylineError) -> dict[str, Any]:
     return problem(error.code, detail=error.detail, next_step=error.advice, status=number, **more)
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's hook. Unknown exceptions go on to Django, which logs them and calls `server_error`."""
     headers: dict[str, str] = {}
     if isinstance(error, SupplylineError):
@@ -173,6 +175,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         body, headers = _of_framework(error)
     else:
         return None
+    said = {"detail": body["detail"]} if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
+    note(context["request"], code=body["code"], **said)
     response = Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
     response.exception = True
     return response

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiParameter
@@ -15,15 +16,36 @@ from backend.accounts.models import User
 from backend.api.errors import InvalidPayload
 from supplyline.contracts import OrgId
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
 
 class JsonParser(JSONParser):
     """JSON, of which even the wildest is a bad request at worst."""
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().parse(*args, **kwargs)
+            found = super().parse(*args, **kwargs)
+            wrong = any(map(_NO_TEXT.search, _texts(found)))
         except RecursionError:
             raise InvalidPayload("The JSON is nested too deeply.") from None
+        if wrong:
+            raise InvalidPayload(
+                "The JSON holds a NUL or half of a surrogate pair, which no text can hold.",
+                next_step="Send texts of Unicode characters other than NUL.",
+            )
+        return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text within a JSON value, the keys of its objects too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 IDEMPOTENCY = OpenApiParameter(

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator
 from itertools import chain
 
-from django.http import Http404
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -19,8 +18,8 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.downloads import CSV, XLSX, table_response
-from backend.api.requests import IDEMPOTENCY, caller, idempotency_key, query
+from backend.api.downloads import CSV, XLSX, require_type, table_response
+from backend.api.requests import IDEMPOTENCY, OrgNamed, asked_for, caller, idempotency_key
 from backend.files.errors import NothingToReplay
 from backend.files.forms import OptionsForm, options_among
 from backend.files.receiving import received
@@ -34,7 +33,7 @@ from supplyline.storage import Storage
 FILES = {(200, CSV): OpenApiTypes.STR, (200, XLSX): OpenApiTypes.BINARY}
 
 
-class QuarantineQuery(serializers.Serializer[None]):
+class QuarantineQuery(OrgNamed):
     all = serializers.BooleanField(
         required=False, default=False, help_text="also the rows that were corrected since"
     )
@@ -45,9 +44,9 @@ class QuarantineView(APIView):
 
     @extend_schema(parameters=[QuarantineQuery], responses=FILES)
     def get(self, request: Request, file_id: str, file_type: str = "csv") -> HttpResponseBase:
-        org = own_org(caller(request))
+        org, asked = asked_for(QuarantineQuery, request)
         upload = find_upload(org, file_id)
-        asked = query(QuarantineQuery, request)
+        require_type(file_type)
         lines = quarantine.lines(
             org,
             file_id=upload.file_id,
@@ -61,8 +60,6 @@ class QuarantineView(APIView):
             answer = StreamingHttpResponse(_csv(chain([header], lines)), content_type=CSV)
             answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
             return answer
-        if file_type != "xlsx":
-            raise Http404
         return table_response(lines, header=header, kind="xlsx", name=name)
 
 
@@ -104,10 +101,9 @@ class ReplayView(APIView):
         settings = supplyline_settings.get()
         _require_rows(org, upload.file_id)
         storage = Storage(settings.storage_url)
-        with received(request, org=org, storage=storage, settings=settings, key=key) as (
-            stored,
-            form,
-        ):
+        with received(
+            request, ReplayForm, org=org, storage=storage, settings=settings, key=key
+        ) as (stored, form):
             replay = accept_upload(
                 org,
                 stored=stored,

@@ -14,7 +14,14 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.requests import IDEMPOTENCY, PageQuery, asked_for, caller, idempotency_key
+from backend.api.requests import (
+    IDEMPOTENCY,
+    OrgNamed,
+    PageQuery,
+    asked_for,
+    caller,
+    idempotency_key,
+)
 from backend.files.forms import OptionsForm, options_among
 from backend.files.models import Upload
 from backend.files.receiving import received
@@ -86,10 +93,9 @@ class UploadView(APIView):
         key = idempotency_key(request)
         settings = supplyline_settings.get()
         storage = Storage(settings.storage_url)
-        with received(request, org=org, storage=storage, settings=settings, key=key) as (
-            stored,
-            form,
-        ):
+        with received(
+            request, UploadForm, org=org, storage=storage, settings=settings, key=key
+        ) as (stored, form):
             upload = accept_upload(
                 org,
                 stored=stored,
@@ -137,9 +143,9 @@ class FilesView(APIView):
 class FileView(APIView):
     """One file, with its certificate when it is loaded, or why it was refused."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[OrgNamed], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, file_id: str) -> Response:
-        org = own_org(caller(request))
+        org, _ = asked_for(OrgNamed, request)
         upload = find_upload(org, file_id)
         settings = supplyline_settings.get()
         issued = overview.certificates_of(org, file_id=upload.file_id, settings=settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import read_org, require
 from backend.accounts.models import Role
-from backend.api.downloads import CSV, MEDIA_TYPES, XLSX, table_response
+from backend.api.downloads import CSV, XLSX, require_type, table_response
 from backend.api.requests import OrgNamed, asked_for, caller, payload
 from backend.forecasts import schedule
 from backend.forecasts.serializers import (
@@ -104,6 +104,7 @@ class PlanFileView(APIView):
     @extend_schema(parameters=[FilterQuery], responses=FILE)
     def get(self, request: Request, file_type: str) -> FileResponse:
         org, asked = asked_for(FilterQuery, request)
+        kind = require_type(file_type)
         with opened(org) as conn:
             rows = read.plan_rows(
                 conn,
@@ -111,7 +112,7 @@ class PlanFileView(APIView):
                 run_id=asked.get("run_id"),
                 only=filter_of(asked),
             )
-            return _file(rows, read.LISTED, file_type, "inventory-plan")
+            return table_response(rows, header=read.LISTED, kind=kind, name="inventory-plan")
 
 
 class PeriodsFileView(APIView):
@@ -120,15 +121,10 @@ class PeriodsFileView(APIView):
     @extend_schema(parameters=[FilterQuery], responses=FILE)
     def get(self, request: Request, file_type: str) -> FileResponse:
         org, asked = asked_for(FilterQuery, request)
+        kind = require_type(file_type)
         with opened(org) as conn:
             rows = read.period_rows(conn, run_id=asked.get("run_id"), only=filter_of(asked))
-            return _file(rows, read.PERIODS, file_type, "inventory-forecast")
-
-
-def _file(rows: Any, header: Any, file_type: str, name: str) -> FileResponse:
-    if file_type not in MEDIA_TYPES:
-        raise Http404
-    return table_response(rows, header=header, kind=file_type, name=name)
+            return table_response(rows, header=read.PERIODS, kind=kind, name="inventory-forecast")
 
 
 class OverridesView(APIView):
@@ -157,7 +153,7 @@ class OverridesView(APIView):
 class OverrideView(APIView):
     """One override, to be withdrawn."""
 
-    @extend_schema(parameters=[WithdrawQuery], responses=OverrideRow)
+    @extend_schema(parameters=[WithdrawQuery], responses={200: OverrideRow})
     def delete(self, request: Request, override_id: str) -> Response:
         user = caller(request)
         require(user, Role.EDITOR)

@@ -14,15 +14,15 @@ from rest_framework.views import APIView
 
 from backend.accounts.access import own_org, require
 from backend.accounts.models import Role
-from backend.api.requests import caller, checked, payload, query
+from backend.api.requests import OrgNamed, asked_for, caller, checked, payload
 from backend.files.forms import OptionsForm
 from supplyline import settings as supplyline_settings
 from supplyline import table_contracts
 from supplyline.tenancy.names import parse_table_name
 
 
-class VersionQuery(serializers.Serializer[None]):
-    version = serializers.IntegerField(required=False, min_value=1)
+class VersionQuery(OrgNamed):
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 def _texts(text: str) -> serializers.DictField:
@@ -49,9 +49,9 @@ class ContractForm(serializers.Serializer[None]):
 class TablesView(APIView):
     """The organization's tables, with the version of each one's contract."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[OrgNamed], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        org = own_org(caller(request))
+        org, _ = asked_for(OrgNamed, request)
         found = table_contracts.list_contracts(org, settings=supplyline_settings.get())
         return Response({"results": found})
 
@@ -61,8 +61,7 @@ class ContractView(APIView):
 
     @extend_schema(parameters=[VersionQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, table: str) -> Response:
-        org = own_org(caller(request))
-        asked = query(VersionQuery, request)
+        org, asked = asked_for(VersionQuery, request)
         return Response(
             table_contracts.contract_of(
                 org,

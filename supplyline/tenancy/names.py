@@ -59,12 +59,13 @@ def parse_table_name(text: object) -> TableName:
     return TableName(value)
 
 
-def parse_file_id(text: object) -> str:
+def parse_file_id(text: object, *, what: str = "a file") -> str:
     value = str(text)
     if not _FILE_ID.fullmatch(value):
         raise InvalidName(
-            f"{value[:60]!r} is not a file id.",
-            next_step="Use the file id that the upload answered.",
+            f"{value[:60]!r} is not {what} id.",
+            next_step="An id is 1 to 64 letters, digits, `_` and `-` and begins with a letter or "
+            "digit, such as file_456; that of an upload is in its answer.",
         )
     return value
 

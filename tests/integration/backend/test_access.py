@@ -181,6 +181,20 @@ def test_platform_staff_may_name_any_organization_but_no_unknown_one(
     assert (answer.status_code, answer.json()["code"]) == (404, "org_not_found")
 
 
+def test_platform_staff_read_whatever_an_organization_reads(alice: Person, person: Any) -> None:
+    staff = person("root", org=None, is_platform_staff=True).client
+    file_id = send(alice, table="products").json()["file_id"]
+    for path in ("files/{}/", "files/{}/preview/", "files/{}/quarantine/", "tables/",
+                 "tables/products/contract/"):  # fmt: skip
+        url = f"/api/{path.format(file_id)}"
+        own, named = alice.client.get(url), staff.get(url, {"org_id": alice.org})
+        assert (own.status_code, named.status_code) == (200, 200), path
+        assert named.getvalue() == own.getvalue()
+        unnamed = staff.get(url).json()
+        assert unnamed["code"] == "user_without_org"
+        assert "`org_id`" in unnamed["next_step"]
+
+
 def test_an_inactive_user_is_refused(alice: Person) -> None:
     User.objects.filter(pk=alice.user.pk).update(is_active=False)
     assert alice.client.get("/api/auth/me/").status_code == 401

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from backend.accounts.models import Role
+from backend.files.models import Upload
 from supplyline.settings import get as get_settings
 from tests.integration.backend.conftest import Person
 from tests.integration.backend.test_uploads import CSV, URL, send
@@ -23,6 +25,7 @@ INGEST = "enhanced_org_aware_ingest_dag"
         "/api/pipeline/certificates/a%00b/",
         f"/api/airflow/status/{INGEST}/a%00b/",
         f"/api/airflow/status/{INGEST}/?offset=99999999999999999999999",
+        "/api/tables/products/contract/?version=99999999999",
     ],
 )
 def test_no_path_or_number_is_an_internal_error(alice: Person, path: str) -> None:
@@ -39,6 +42,49 @@ def test_json_nested_too_deeply_is_refused(alice: Person) -> None:
         content_type="application/json",
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_payload")
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\u0000"', '{"\\udfff": 1}', '[["a", "\\u0000"]]'])
+def test_json_with_what_is_no_text_is_refused(alice: Person, text: str) -> None:
+    for method, path, field in (
+        ("PATCH", "/api/tables/products/", "drift"),
+        ("PATCH", "/api/tables/products/", "types"),
+        ("PUT", "/api/tables/products/contract/", "rules"),
+    ):
+        answer = alice.client.generic(
+            method, path, f'{{"version": 0, "{field}": {text}}}', content_type="application/json"
+        )
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_payload")
+        assert "NUL" in answer.json()["next_step"]
+
+
+@pytest.mark.parametrize("path", ["files/{}/quarantine/pdf/", "forecast/plan/pdf/"])
+def test_files_that_there_are_not_are_told_from_those_that_there_are(
+    alice: Person, path: str
+) -> None:
+    file_id = send(alice).json()["file_id"]
+    answer = alice.client.get(f"/api/{path.format(file_id)}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_file_type")
+    assert "xlsx" in answer.json()["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "query", "said"),
+    [
+        ({"delimeter": ";"}, "", {"delimeter": "This field is not known."}),
+        ({"file_id": "mine"}, "", {"file_id": "Send it as a parameter of the address."}),
+        ({}, "?table=products", {"table": "Send it as a field of the form."}),
+        ({}, "?tabel=x&file_id=mine", {"tabel": "This field is not known."}),
+    ],
+)
+def test_what_an_upload_says_is_never_passed_over(
+    alice: Person, fields: dict[str, str], query: str, said: dict[str, str]
+) -> None:
+    body = {"file": SimpleUploadedFile("products.csv", CSV), **fields}
+    answer = alice.client.post(URL + query, body, format="multipart")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_payload")
+    assert answer.json()["errors"] == {name: [text] for name, text in said.items()}
+    assert not Upload.objects.exists()
 
 
 def test_who_belongs_to_no_organization_hears_that(person: Callable[..., Person]) -> None:
