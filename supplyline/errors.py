@@ -81,6 +81,15 @@ class UnreadableFile(Terminal):
     next_step = "Open the file, save it as CSV (UTF-8) and upload it again."
 
 
+class StoredFileDamaged(UnreadableFile):
+    """What lies in storage is not what was uploaded."""
+
+    code = "stored_file_damaged"
+    next_step = (
+        "Restore storage from its backup and start the file's ingest again, or upload it again."
+    )
+
+
 class TableNotLanded(Terminal):
     code = "table_not_found"
     next_step = "Upload a file for this table first with POST /api/files/upload/."

@@ -7,7 +7,6 @@ concerns.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from psycopg import IsolationLevel
 
 from supplyline import settings as environment
 from supplyline.contracts import Json, Manifest, OrgId, TableName
-from supplyline.errors import FileNotStored, LoadNotFound, UnreadableFile
+from supplyline.errors import FileNotStored, LoadNotFound, StoredFileDamaged, UnreadableFile
 from supplyline.rereading import Rows, stored_checksum
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, require_landed, run_by_hand, utc_now
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from supplyline.landing import Landing
     from supplyline.load.verify import Verification
 
-_PIECE = 1 << 20
 
 Say = Callable[[str], None]
 
@@ -174,17 +172,15 @@ class _Work:
     def _stored(self, manifest: Manifest, *, deep: bool) -> list[str]:
         """The stored bytes against the manifest; `deep`: the rows that they give, too."""
         storage = Storage(self.settings.storage_url)
-        digest, size = hashlib.sha256(), 0
         try:
             file = storage.find(self.org, manifest.file_id)
-            with storage.open(file) as source:
-                while piece := source.read(_PIECE):
-                    digest.update(piece)
-                    size += len(piece)
+            size, sha256 = storage.digest(file)
+        except StoredFileDamaged as error:
+            return [error.detail]
         except FileNotStored:
             # Of a released file that is said as a note: only the checksum is left.
             return [] if manifest.released_at else ["the stored file is gone"]
-        if size != file.size or digest.hexdigest() != manifest.sha256:
+        if size != file.size or sha256 != manifest.sha256:
             return [f"the stored file is not the one that was uploaded ({size} bytes)"]
         if (file.sha256, file.name) != (manifest.sha256, manifest.name):
             return ["what storage says of the file is not what its manifest says"]

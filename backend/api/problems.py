@@ -63,6 +63,7 @@ STATUS: dict[str, int] = {
     "settings_conflict": 409,
     "undo_refused": 409,
     "landing_damaged": 409,
+    "stored_file_damaged": 409,
     "landing_released": 409,
     "idempotency_key_reused": 409,
     "run_conflict": 409,

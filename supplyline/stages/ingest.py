@@ -39,8 +39,9 @@ def run_ingest(
 ) -> Json:
     """Lands one stored file. Answers the manifest's counts.
 
-    Raises InvalidName, OrganizationNotFound, FileNotStored, FileOfOtherTable, UnreadableFile (which
-    is recorded in the manifest and the audit trail first) and the transient errors of the stores.
+    Raises InvalidName, OrganizationNotFound, FileNotStored, StoredFileDamaged, FileOfOtherTable,
+    UnreadableFile (which is recorded in the manifest and the audit trail first) and the transient
+    errors of the stores.
     """
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
@@ -85,7 +86,10 @@ def _land(
     from supplyline.intake import earlier, release_claims, understand
 
     own, last = place
-    with Storage(config.storage_url).open(file) as source:
+    storage = Storage(config.storage_url)
+    # Or the certificate would speak of other bytes. No refusal of the file: it may be restored.
+    storage.require_whole(file)
+    with storage.open(file) as source:
         try:
             intake = understand(
                 org, source=source, file=file, table=table, agreed=agreed, landing=landing,

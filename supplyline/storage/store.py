@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 import uuid
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from supplyline.contracts import Json, OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored, StorageUnavailable, Terminal
+from supplyline.errors import FileNotStored, StorageUnavailable, StoredFileDamaged, Terminal
 from supplyline.storage import sidecar
 from supplyline.storage.files import claim, last_written, remove, storage_mapped, write_json
 from supplyline.storage.writer import StorageWriter
@@ -75,18 +76,22 @@ class Storage:
         return StorageWriter(self._fs, org, incoming=self.incoming(org), file_id=file_id, name=name)
 
     def find(self, org: OrgId, file_id: str) -> StoredFile:
-        """The file behind an id. Raises FileNotStored when this organization has none such."""
+        """The file behind an id. Raises FileNotStored when this organization has none such, and
+        StoredFileDamaged when what is known of it cannot be read."""
         path = posixpath.join(self.folder(org, file_id), sidecar.NAME)
         try:
             with self._fs.open(path, "rb") as source:
-                said = json.load(source)
+                return self._stored(org, file_id, json.load(source))
         except FileNotFoundError:
             raise FileNotStored(
                 f"Organization {org} has no stored file {file_id}.", org=org, file_id=file_id
             ) from None
         except OSError as error:
             raise StorageUnavailable(f"The file could not be read: {error}.") from error
-        return self._stored(org, file_id, said)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise StoredFileDamaged(
+                f"What is kept beside the file {file_id} in storage cannot be read."
+            ) from error
 
     def _stored(self, org: OrgId, file_id: str, said: Json) -> StoredFile:
         known = sidecar.known_of(said)
@@ -196,6 +201,27 @@ class Storage:
             raise StorageUnavailable(f"The file could not be read: {error}.") from error
         with handle:
             yield handle
+
+    def digest(self, file: StoredFile) -> tuple[int, str]:
+        """Size and SHA-256 of the bytes as they lie there now."""
+        digest, size = hashlib.sha256(), 0
+        with self.open(file) as source:
+            try:
+                while chunk := source.read(1 << 20):
+                    digest.update(chunk)
+                    size += len(chunk)
+            except OSError as error:
+                raise StorageUnavailable(f"The file could not be read: {error}.") from error
+        return size, digest.hexdigest()
+
+    def require_whole(self, file: StoredFile) -> None:
+        """Raises StoredFileDamaged when the bytes are not those that were uploaded."""
+        size, sha256 = self.digest(file)
+        if sha256 != file.sha256:
+            raise StoredFileDamaged(
+                f"The stored bytes of {file.file_id} ({file.name}) are not those that were"
+                f" uploaded: {size:,} bytes of {file.size:,}, with another SHA-256."
+            )
 
     def delete(self, org: OrgId, file_id: str) -> None:
         """Removes a kept file, when its organization is erased. Never for a refused upload: its

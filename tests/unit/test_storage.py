@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored, StorageUnavailable
+from supplyline.errors import FileNotStored, StorageUnavailable, StoredFileDamaged
 from supplyline.storage import FileIdTaken, Storage
 from supplyline.storage.files import storage_mapped
 
@@ -95,3 +95,20 @@ def test_a_full_disk_asks_for_room() -> None:
         full.write(b"x" * 100_000)
     assert "No space left" in caught.value.detail
     assert caught.value.advice.startswith("Make room")
+
+
+@pytest.mark.parametrize("harm", [b"", b"a\n", b"a\n2\n", b"a\n1\n1\n"])
+def test_bytes_that_changed_in_storage_are_not_whole(storage: Storage, harm: bytes) -> None:
+    kept = storage.keep(draft(storage, b"a\n1\n"))
+    storage.require_whole(kept)
+    storage._fs.pipe_file(kept.url, harm)
+    with pytest.raises(StoredFileDamaged, match="not those that were uploaded"):
+        storage.require_whole(kept)
+
+
+@pytest.mark.parametrize("harm", [b"", b"{", b"[]", b"null", b'{"name": 5}', b"\xff"])
+def test_a_damaged_sidecar_is_said_to_be_damaged(storage: Storage, harm: bytes) -> None:
+    kept = storage.keep(draft(storage, b"a\n1\n"))
+    storage._fs.pipe_file(kept.url.rpartition("/")[0] + "/.supplyline.json", harm)
+    with pytest.raises(StoredFileDamaged):
+        storage.find(ORG, "f1")

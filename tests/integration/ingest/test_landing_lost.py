@@ -1,12 +1,16 @@
-"""Landing is lost, or is a copy of yesterday: the tables stay, and landing is made again."""
+"""Landing is lost, or is a copy of yesterday: the tables stay, and landing is made again. And bytes
+that changed in storage before they were landed never become rows."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from supplyline.errors import FileOfOtherTable, LandingDamaged
+from supplyline.errors import FileOfOtherTable, LandingDamaged, StoredFileDamaged
 from supplyline.operations import rebuild_table
 from supplyline.stages import open_landing
+from supplyline.storage import Storage
 from supplyline.tenancy.names import parse_table_name
 from tests.integration.ingest.conftest import Shop
 
@@ -46,3 +50,22 @@ def test_a_file_is_not_silently_left_out_of_another_table(shop: Shop) -> None:
     arrive(shop, "monday", "sku,qty\nA1,1\n")
     with pytest.raises(FileOfOtherTable, match=r"landed in the table stock, not in sales\."):
         shop.ingest("monday", table="sales")
+
+
+@pytest.mark.parametrize("harm", ["sku,qty\nA1,9\n", "sku,qty\n"])
+def test_bytes_that_changed_after_their_upload_are_refused_until_they_are_restored(
+    shop: Shop, harm: str
+) -> None:
+    sent = "sku,qty\nA1,1\n"
+    shop.put("monday", sent, name="monday.csv")
+    stored = Path(Storage(shop.settings.storage_url).find(shop.org, "monday").url)
+    stored.write_text(harm)
+    with pytest.raises(StoredFileDamaged, match="not those that were uploaded"):
+        shop.ingest("monday", table="stock")
+    with open_landing(shop.settings) as landing:
+        assert landing.manifests(shop.org) == []
+
+    stored.write_text(sent)
+    shop.ingest("monday", table="stock")
+    shop.load(table="stock")
+    assert shop.rows("SELECT sku, qty FROM stock") == [("A1", 1)]
