@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from backend.airflow_client import parsing
 from backend.airflow_client.dialects import json_of
 from backend.airflow_client.errors import AirflowRunNotFound, AirflowUnavailable, RunConflict
@@ -82,7 +84,7 @@ class AirflowClient:
         if response.status_code == 409:
             raise RunConflict(f"Airflow has a run {run_id} of {dag_id} already.", run_id=run_id)
         self._api.raise_for(response)
-        return parsing.run(self._api.object_of(response))
+        return self._of(run_id, response)
 
     def get_run(self, dag_id: str, *, run_id: str, correlation_id: str = "") -> AirflowRun:
         """Raises AirflowRunNotFound, and DagNotFound when there is no such DAG."""
@@ -95,7 +97,14 @@ class AirflowClient:
             self.get_dag(dag_id)
             raise AirflowRunNotFound(f"Airflow has no run {run_id} of {dag_id}.", run_id=run_id)
         self._api.raise_for(response)
-        return parsing.run(self._api.object_of(response))
+        return self._of(run_id, response)
+
+    def _of(self, run_id: str, response: httpx.Response) -> AirflowRun:
+        """The run that was asked for; an answer about anything else is none of Airflow's."""
+        found = self._api.read(response, parsing.run)
+        if found.run_id != run_id:
+            raise self._api.wrong_base()
+        return found
 
     def list_runs(
         self,
@@ -114,8 +123,7 @@ class AirflowClient:
         if updated_since is not None:
             params["updated_at_gte"] = updated_since.isoformat()
         path = "/dags/~/dagRuns" if dag_id == "~" else f"/dags/{_part(dag_id)}/dagRuns"
-        body = self._api.get(path, params=params)
-        return tuple(parsing.run(item) for item in body.get("dag_runs", []))
+        return tuple(self._api.read(self._api.get(path, params=params), parsing.runs))
 
     def cancel_run(self, dag_id: str, *, run_id: str) -> None:
         """Sets a run to failed; its processes end some seconds later."""
@@ -128,15 +136,22 @@ class AirflowClient:
             raise AirflowRunNotFound(f"Airflow has no run {run_id} of {dag_id}.", run_id=run_id)
         self._api.raise_for(response)
 
+    def delete_run(self, dag_id: str, *, run_id: str) -> None:
+        """Removes a run that has ended, with its tasks and what they handed to one another."""
+        response = self._api.send("DELETE", f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}")
+        if response.status_code == 404:
+            raise AirflowRunNotFound(f"Airflow has no run {run_id} of {dag_id}.", run_id=run_id)
+        self._api.raise_for(response)
+
     def list_tasks(self, dag_id: str, *, run_id: str) -> tuple[AirflowTask, ...]:
         """The tasks of one run, up to 1,000."""
         path = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
         tasks: list[AirflowTask] = []
         while len(tasks) < 1000:
-            body = self._api.get(path, params={"limit": 100, "offset": len(tasks)})
-            page = [parsing.task(item) for item in body.get("task_instances", [])]
+            response = self._api.get(path, params={"limit": 100, "offset": len(tasks)})
+            page, total = self._api.read(response, parsing.tasks)
             tasks.extend(page)
-            if not page or len(tasks) >= int(body.get("total_entries", 0)):
+            if not page or len(tasks) >= total:
                 break
         return tuple(tasks)
 
@@ -164,7 +179,7 @@ class AirflowClient:
         if response.status_code == 404:
             raise self._api.missing_dag(dag_id)
         self._api.raise_for(response)
-        return parsing.dag(self._api.object_of(response))
+        return self._api.read(response, parsing.dag)
 
     def set_paused(self, dag_id: str, *, paused: bool) -> AirflowDag:
         """Pauses or releases a DAG."""
@@ -172,14 +187,14 @@ class AirflowClient:
         if response.status_code == 404:
             raise self._api.missing_dag(dag_id)
         self._api.raise_for(response)
-        return parsing.dag(self._api.object_of(response))
+        return self._api.read(response, parsing.dag)
 
     def import_errors(self) -> tuple[DagImportError, ...]:
         """DAG files that Airflow could not import."""
-        body = self._api.get("/importErrors", params={"limit": 100})
+        response = self._api.get("/importErrors", params={"limit": 100})
         return tuple(
             DagImportError(file=str(e.get("filename", "")), trace=str(e.get("stack_trace", "")))
-            for e in body.get("import_errors", [])
+            for e in self._api.read(response, lambda body: parsing.items(body, "import_errors"))
         )
 
     def health(self) -> AirflowHealth:

@@ -110,5 +110,5 @@ def json_of(response: httpx.Response) -> Any:
     """The body as JSON; None when it is none."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

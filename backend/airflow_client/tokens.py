@@ -47,7 +47,7 @@ class TokenSource:
     def _fetch(self) -> str:
         try:
             response = self._http.post(self._url, json=self._login)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise AirflowUnavailable(
                 f"Airflow does not answer at {self._url} ({type(error).__name__})."
             ) from error

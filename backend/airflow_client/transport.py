@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -22,8 +22,10 @@ from backend.airflow_client.errors import (
     DagNotFound,
     InvalidConf,
 )
+from backend.airflow_client.parsing import NotAirflow
 from backend.airflow_client.tokens import TokenSource
 
+T = TypeVar("T")
 CORRELATION_HEADER = "X-Correlation-Id"
 
 
@@ -69,13 +71,13 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
-    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The answer to a GET, an object. Raises AirflowWrongBase where no such API is."""
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """The answer to a GET. Raises AirflowWrongBase where no such API is."""
         response = self.send("GET", path, params=params)
         if response.status_code == 404 and not self._speaks(self.base, self.dialect.health_path):
             raise self.wrong_base()
         self.raise_for(response)
-        return self.object_of(response)
+        return response
 
     def send(
         self,
@@ -106,7 +108,7 @@ class Transport:
         try:
             response = self._http.request(method, self.base + path, **more)
             status = response.status_code
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # also an answer that cannot be decoded
             failed = type(error).__name__
             raise AirflowUnavailable(
                 f"Airflow does not answer at {self.base} ({failed})."
@@ -140,12 +142,16 @@ class Transport:
             raise AirflowUnavailable(f"Instead of Airflow's API something answered {status}.")
         raise InvalidConf(f"Airflow refused the request: {detail}")
 
-    def object_of(self, response: httpx.Response) -> dict[str, Any]:
-        """The answer's JSON object. Raises AirflowWrongBase when it is none."""
+    def read(self, response: httpx.Response, parse: Callable[[dict[str, Any]], T]) -> T:
+        """What `parse` makes of the answer's JSON object. Raises AirflowWrongBase when it is no
+        object, or none of Airflow's."""
         body = json_of(response)
         if not isinstance(body, dict):
             raise self.wrong_base()
-        return body
+        try:
+            return parse(body)
+        except NotAirflow:
+            raise self.wrong_base() from None
 
     def missing_dag(self, dag_id: str) -> DagNotFound | AirflowWrongBase | AirflowUnavailable:
         """A 404 means a missing DAG only where the API itself is the right one."""
@@ -170,7 +176,7 @@ class Transport:
     def _speaks(self, base: str, health_path: str) -> bool:
         try:
             response = self._http.get(base + health_path)
-        except httpx.TransportError:
+        except httpx.RequestError:
             return False
         body = json_of(response)
         return response.is_success and isinstance(body, dict) and "metadatabase" in body

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+import psycopg
 from django.db import transaction
 
 from backend.accounts.models import Organization
@@ -154,9 +155,12 @@ def start_due(*, settings: Settings, now: datetime, limit: int = 100) -> int:
 
 
 def _reason(org_id: str, *, settings: Settings, now: datetime) -> str:
-    """Why to run; a database that does not answer is a reason: the run waits and says so."""
+    """Why to run; a database that does not answer, or is locked, is a reason: the run waits and
+    says so, and the other organizations' schedules do not wait with it."""
     try:
         with session(parse_org_id(org_id), settings=settings) as conn:
+            conn.execute("SET LOCAL lock_timeout = '2s'")
             return reason_to_run(conn, now=now)
-    except SupplylineError as error:
-        return f"It could not be told whether anything changed ({error.code})."
+    except (SupplylineError, psycopg.Error) as error:
+        code = error.code if isinstance(error, SupplylineError) else type(error).__name__
+        return f"It could not be told whether anything changed ({code})."

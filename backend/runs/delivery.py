@@ -2,7 +2,9 @@
 
 A row is claimed by a conditional UPDATE whose row count must be 1, so that two relays are harmless;
 the lease ends by itself when a relay dies. A lost answer leads to a second POST with the same run
-id: Airflow answers 409, and a GET tells that the run is ours.
+id: Airflow answers 409, and a GET tells that the run is ours. Clocks need not agree: a time further
+in the future than any that is written here was written by a clock that runs ahead, and counts as
+now.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+JITTER = 0.25
+LONGEST_WAIT = timedelta(seconds=LONGEST_WAIT_S * (1 + JITTER))
 
 
 def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int:
     """Delivers what is due; answers how many rows were handled."""
-    waiting = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    waiting = (
+        Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + 2 * LEASE)
+    )
     due = list(
-        Outbox.objects.filter(waiting, due_at__lte=now)
+        Outbox.objects.filter(waiting, Q(due_at__lte=now) | Q(due_at__gt=now + LONGEST_WAIT))
         .order_by("due_at")
         .values_list("run_id", flat=True)[:limit]
     )
@@ -45,7 +51,9 @@ def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int
 
 def deliver(client: AirflowClient, *, run_id: UUID, now: datetime) -> None:
     """Delivers one claimed run and records what came of it."""
-    entry = Outbox.objects.select_related("run").get(run_id=run_id)
+    entry = Outbox.objects.select_related("run").filter(run_id=run_id).first()
+    if entry is None:
+        return  # another relay has delivered it, or its organization is erased
     run = entry.run
     try:
         state = _ask(client, run)
@@ -94,4 +102,4 @@ def _ask(client: AirflowClient, run: Run) -> str:
 def backoff(attempts: int) -> timedelta:
     """Doubles up to half a minute, with a quarter of jitter."""
     seconds = min(FIRST_WAIT_S * 2 ** min(attempts, 10), LONGEST_WAIT_S)
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret
+    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter is no secret

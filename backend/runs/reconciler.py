@@ -5,13 +5,21 @@ settles what is past its deadline (P11).
 from __future__ import annotations
 
 import logging
+import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import psycopg
 from django.db import IntegrityError, transaction
 
 from backend.accounts.models import Organization
 from backend.airflow_client.client import AirflowClient
-from backend.airflow_client.errors import AirflowRunNotFound, DagNotFound
+from backend.airflow_client.errors import (
+    AirflowRunNotFound,
+    AirflowUnavailable,
+    DagNotFound,
+    InvalidConf,
+)
 from backend.airflow_client.values import AirflowRun
 from backend.runs import causes
 from backend.runs.errors import DagPaused, RunOverdue
@@ -31,7 +39,10 @@ RunKey = tuple[str, str]
 PAGE = 100  # the most that Airflow gives at once
 PAGES, PAGES_DEEP = 20, 100
 WORTH_A_PAGE = 10
+ASKED_FOR, PATIENCE = 100, 5
+"""Runs of one round that are asked for one by one; how many of these may go without an answer."""
 QUEUED_LONG = timedelta(seconds=10)
+SETTLED = timedelta(seconds=10)
 POLL_BUSY, POLL_IDLE = timedelta(seconds=0.7), timedelta(seconds=3)
 _KNOWN_STATES = {"queued": Run.State.QUEUED, "running": Run.State.RUNNING,
                  "success": Run.State.SUCCESS, "failed": Run.State.FAILED}  # fmt: skip
@@ -43,21 +54,54 @@ def reconcile(
     """One round; answers how many runs are unfinished afterwards.
 
     `deep`, for the first round after an absence: looks for runs to adopt as far back as
-    `PAGES_DEEP` reach, not only as long as new ones are found.
+    `PAGES_DEEP` reach, not only as long as new ones are found. What cannot be told of one run
+    keeps nobody from being told of the others; the first such error is raised at the end.
     """
-    unfinished = list(
-        Run.objects.filter(
-            state__in=Run.UNFINISHED, delivered_at__isnull=False
-        ).order_by("created_at")[:500]
-    )  # fmt: skip
-    seen = _look(client, {(run.dag_id, run.dag_run_id) for run in unfinished}, deep=deep, now=now)
-    for run in unfinished:
-        found_run = seen.get((run.dag_id, run.dag_run_id)) or _exactly(client, run, now=now)
-        if found_run is not None:
-            record(run, found_run, client=client, settings=settings, now=now)
+    unfinished = {
+        (run.dag_id, run.dag_run_id): run
+        for run in Run.objects.filter(state__in=Run.UNFINISHED, delivered_at__isnull=False)
+    }
+    seen = _look(client, set(unfinished), deep=deep, now=now)
+    _reopen(seen, now=now)
+    errors: list[SupplylineError] = []
+    for key, run in unfinished.items():
+        if key in seen:
+            record(run, seen[key], client=client, settings=settings, now=now)
+    missing = [run for key, run in unfinished.items() if key not in seen]
+    # Not always the same ones, so that each has its turn however many there are.
+    for run in random.sample(missing, min(len(missing), ASKED_FOR)):
+        try:
+            found = _exactly(client, run, now=now)
+        except AirflowUnavailable as error:
+            errors.append(error)
+            if len(errors) >= PATIENCE:
+                break
+            continue
+        if found is not None:
+            record(run, found, client=client, settings=settings, now=now)
     say_when_paused(client, now=now)
     settle_overdue(client, now=now)
+    if errors:
+        raise errors[0]
     return Run.objects.filter(state__in=Run.UNFINISHED).count()
+
+
+def _reopen(seen: Mapping[RunKey, AirflowRun], *, now: datetime) -> None:
+    """Runs that had ended and that an operator cleared in Airflow: they are under way again, or
+    have come to another end. Recorded by the next round, with time for it. Not at once after the
+    end: another relay may have seen it a moment later than `seen` was asked for."""
+    ended = Run.objects.filter(
+        state__in=(Run.State.SUCCESS, Run.State.PARTIAL, Run.State.FAILED),
+        ended_at__lt=now - SETTLED,
+        dag_run_id__in=[run_id for _, run_id in seen],
+    )
+    for run in ended:
+        found = seen.get((run.dag_id, run.dag_run_id))
+        was = "failed" if run.state == Run.State.FAILED else "success"
+        if found is not None and found.state != was:
+            Run.objects.filter(pk=run.pk, state=run.state).update(
+                state=Run.State.QUEUED, ended_at=None, deadline=now + DEADLINE, **_no_error()
+            )
 
 
 def _look(
@@ -82,12 +126,15 @@ def _look(
 
 
 def _exactly(client: AirflowClient, run: Run, *, now: datetime) -> AirflowRun | None:
+    """Raises AirflowUnavailable, also where Airflow has trouble with this one run only."""
     try:
         return client.get_run(run.dag_id, run_id=run.dag_run_id)
     except AirflowRunNotFound as error:
         _settle(run, state=Run.State.FAILED, error=error, now=now)
     except DagNotFound:
         log.warning("dag missing", extra={"run": run.dag_run_id})
+    except InvalidConf as error:
+        raise AirflowUnavailable(error.detail) from error
     return None
 
 
@@ -108,6 +155,9 @@ def settle_overdue(client: AirflowClient, *, now: datetime) -> int:
             client.cancel_run(run.dag_id, run_id=run.dag_run_id)
         except AirflowRunNotFound:
             log.info("overdue run is gone from Airflow", extra={"run": run.dag_run_id})
+        except (AirflowUnavailable, InvalidConf) as trouble:
+            log.warning("cannot end", extra={"run": run.dag_run_id, "code": trouble.code})
+            continue
         error = RunOverdue(f"Not finished by {run.deadline:%Y-%m-%d %H:%M} UTC; ended.")
         _settle(run, state=Run.State.FAILED, error=error, now=now)
         count += 1
@@ -162,7 +212,8 @@ def record(
             ):  # fmt: skip
                 change["state"] = Run.State.PARTIAL
                 change["next_step"] = "Look at the certificate: it says which rows and why."
-        except SupplylineError:
+        except (SupplylineError, psycopg.Error) as error:
+            log.warning("no verdict yet", extra={"run": run.dag_run_id, "error": str(error)[:200]})
             return  # a store is away: the verdict waits for the next round
         change["ended_at"] = found.ended_at or now
     elif state == Run.State.FAILED:
@@ -198,7 +249,7 @@ def adopt(seen: dict[RunKey, AirflowRun], *, now: datetime) -> int:
                     state=Run.State.QUEUED,
                     source=str(found.conf.get("triggered_by") or "airflow")[:20],
                     user_id_text=str(found.conf.get("user_id") or "airflow")[:64],
-                    parent_run_id=run_id.removeprefix("load__") if "__" in run_id[6:] else "",
+                    parent_run_id=_parent_of(run_id),
                     created_at=began,
                     delivered_at=began,
                     deadline=now + DEADLINE,
@@ -209,8 +260,17 @@ def adopt(seen: dict[RunKey, AirflowRun], *, now: datetime) -> int:
     return adopted
 
 
+def _parent_of(run_id: str) -> str:
+    """`load__ingest__1f` → `ingest__1f`, by which an ingest names the load that it starts; ''."""
+    inner = run_id.removeprefix("load__")
+    return inner if inner != run_id and "__" in inner else ""
+
+
 def _owner(dag_id: str, found: AirflowRun) -> str | None:
-    """Whose run it is: its conf says so, and a parent of ours must agree."""
+    """Whose run it is: its conf says so, and a parent of ours must agree.
+
+    Runs from before the organization was made are those of an erased one that had its id.
+    """
     try:
         org = (
             parse_client_id(found.conf.get("client_id", ""))
@@ -219,7 +279,10 @@ def _owner(dag_id: str, found: AirflowRun) -> str | None:
         )
     except InvalidName:
         return None
-    parent = Run.objects.filter(dag_run_id=found.run_id.removeprefix("load__")).first()
-    if parent is not None and parent.org_id != org:
+    owner = Organization.objects.filter(pk=org).first()
+    parent = Run.objects.filter(dag_run_id=_parent_of(found.run_id)).first()
+    if owner is None or (parent is not None and parent.org_id != org):
         return None
-    return org if Organization.objects.filter(pk=org).exists() else None
+    began = found.queued_at or found.started_at
+    too_old = parent is None and began is not None and began < owner.created_at
+    return None if too_old else org

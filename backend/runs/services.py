@@ -90,17 +90,19 @@ def wake_relay() -> None:
 
 
 def mark_delivered(run: Run, *, state: str, now: datetime) -> None:
-    """Airflow has the run. The outbox row goes in the same transaction."""
+    """Airflow has the run, and from now on its time runs. The outbox row goes in the same
+    transaction."""
     with transaction.atomic():
         Run.objects.filter(pk=run.pk, state=Run.State.PENDING).update(
-            state=state, delivered_at=now, error_code="", error_detail="", next_step=""
-        )
+            state=state, delivered_at=now, deadline=now + DEADLINE,
+            error_code="", error_detail="", next_step="",
+        )  # fmt: skip
         Outbox.objects.filter(run_id=run.pk).delete()
 
 
 def mark_refused(run: Run, *, code: str, detail: str, next_step: str, now: datetime) -> None:
     with transaction.atomic():
-        Run.objects.filter(pk=run.pk).update(
+        Run.objects.filter(pk=run.pk, state=Run.State.PENDING).update(
             state=Run.State.REFUSED,
             ended_at=now,
             error_code=code,
@@ -113,7 +115,7 @@ def mark_refused(run: Run, *, code: str, detail: str, next_step: str, now: datet
 def postpone(run: Run, *, code: str, detail: str, next_step: str, due_at: datetime) -> None:
     """Airflow could not take it now; said on the run, tried again at `due_at`."""
     with transaction.atomic():
-        Run.objects.filter(pk=run.pk).update(
+        Run.objects.filter(pk=run.pk, state=Run.State.PENDING).update(
             error_code=code, error_detail=detail, next_step=next_step
         )
         Outbox.objects.filter(run_id=run.pk).update(due_at=due_at, leased_until=None)

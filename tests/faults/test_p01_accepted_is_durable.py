@@ -7,6 +7,7 @@ import signal
 
 import httpx
 import pytest
+from django.db import connection
 
 from backend.accounts.services import create_token
 from backend.runs.models import Outbox, Run
@@ -16,7 +17,7 @@ from tests.airflow_server import AirflowServer
 from tests.faults.trigger_tools import start_program, start_relay
 from tests.integration.backend.conftest import Person
 from tests.integration.backend.test_uploads import CSV, send
-from tests.servers import Watchdog
+from tests.servers import PostgresServer, Watchdog
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -99,3 +100,29 @@ def _answers(base: str) -> bool:
         return httpx.get(f"{base}/api/auth/me/", timeout=5).status_code == 401
     except httpx.TransportError:
         return False
+
+
+def test_the_relay_outlives_the_end_of_its_sessions_in_postgresql(
+    alice: Person, airflow: AirflowServer, watchdog: Watchdog, pg: PostgresServer
+) -> None:
+    mine = connection.connection.info.backend_pid
+    relay = start_relay(watchdog, airflow.variables())
+
+    def sessions(what: str) -> int:
+        with pg.connect() as admin:
+            (count,) = admin.execute(
+                f"SELECT count({what}) FROM pg_stat_activity WHERE pid <> {mine}"
+                " AND application_name = 'supplyline-backend' AND query LIKE '%runs_%'".encode()
+            ).fetchone() or (0,)
+            return int(count)
+
+    try:
+        wait_for(lambda: sessions("pid") > 0, seconds=60, what="the relay's sessions")
+        sessions("pg_terminate_backend(pid)")
+        told = send(alice, table="products").json()
+        wait_for(lambda: not Outbox.objects.exists(), seconds=120, what="delivery")
+        assert relay.poll() is None
+    finally:
+        relay.terminate()
+        relay.wait(30)
+    assert runs_in_airflow(airflow, told["file_id"]) == [told["dag_run_id"]]

@@ -12,7 +12,13 @@ from backend.runs.models import Outbox, Run
 from backend.runs.services import LOAD, request_run
 from supplyline.contracts import OrgId
 from tests.airflow_server import AirflowServer, unique_table
-from tests.faults.trigger_tools import losing_answers, something_else, start_relay
+from tests.faults.trigger_tools import (
+    client_at,
+    losing_answers,
+    signing_in,
+    something_else,
+    start_relay,
+)
 from tests.integration.backend.conftest import Person
 from tests.servers import Watchdog
 from tests.waiting import wait_for
@@ -118,7 +124,7 @@ def test_what_answers_in_place_of_airflow_costs_no_intent(
 ) -> None:
     """A login page, a proxy's limit: not Airflow's words, so the run stays owed (P1)."""
     run = ask(alice, table := unique_table())
-    with something_else(status) as port, airflow.client(port=port) as client:
+    with something_else(signing_in(status)) as port, airflow.client(port=port) as client:
         deliver_due(client, now=timezone.now())
     run.refresh_from_db()
     assert run.state == "pending"
@@ -126,3 +132,35 @@ def test_what_answers_in_place_of_airflow_costs_no_intent(
     with airflow.client() as client:
         deliver_due(client, now=timezone.now() + timedelta(minutes=2))
     assert runs_for(airflow, table) == [run.dag_run_id]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"{}", {}),
+        (b'{"status": "ok"}', {}),
+        (b'{"dag_id": "x", "dag_run_id": "another", "state": "queued"}', {}),
+        (b"[" * 100_000, {}),
+        (b"no gzip", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_an_answer_that_is_none_of_airflows_delivers_nothing(
+    alice: Person, body: bytes, headers: dict[str, str]
+) -> None:
+    run = ask(alice, unique_table())
+    with something_else(lambda *_: (200, body), headers=headers) as port, client_at(port) as client:
+        deliver_due(client, now=timezone.now())
+    run.refresh_from_db()
+    assert run.state == "pending"
+    assert run.error_code in ("airflow_unavailable", "airflow_wrong_base")
+    assert Outbox.objects.count() == 1
+
+
+def test_a_clock_that_runs_ahead_delays_no_run(alice: Person, airflow: AirflowServer) -> None:
+    """The backend's, when the run was accepted; then a relay's, which died with its claim."""
+    for ahead in ("due_at", "leased_until"):
+        run = ask(alice, table := unique_table())
+        Outbox.objects.filter(run=run).update(**{ahead: timezone.now() + timedelta(hours=1)})
+        with airflow.client() as client:
+            deliver_due(client, now=timezone.now())
+        assert runs_for(airflow, table) == [run.dag_run_id]

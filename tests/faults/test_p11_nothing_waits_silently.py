@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from backend.accounts.models import Organization
 from backend.runs.delivery import deliver_due
 from backend.runs.models import Run
 from backend.runs.reconciler import reconcile
@@ -46,6 +47,40 @@ def test_a_run_past_its_deadline_is_ended_in_airflow_and_here(
     assert run.next_step
 
 
+def test_a_run_that_reaches_airflow_after_a_long_outage_has_its_time_then(
+    alice: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    conf = {"org_id": alice.org, "table": unique_table(), "triggered_by": "api"}
+    long_ago = timezone.now() - timedelta(hours=30)
+    run = request_run(
+        OrgId(alice.org), dag_id=LOAD, conf=conf, user_id="u", source="api", now=long_ago
+    )
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now())
+        reconcile(client, settings=engine_settings, now=timezone.now())
+        assert client.get_run(LOAD, run_id=run.dag_run_id).state == "queued"
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("queued", "")
+
+
+def test_a_run_that_an_operator_clears_in_airflow_is_followed_again(
+    alice: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    run = delivered(alice, airflow)
+    with airflow.client() as client:
+        client.cancel_run(LOAD, run_id=run.dag_run_id)
+        reconcile(client, settings=engine_settings, now=timezone.now())
+        run.refresh_from_db()
+        assert run.state == "failed"
+        path = f"/dags/{LOAD}/dagRuns/{run.dag_run_id}"
+        assert client._api.send("PATCH", path, json={"state": "queued"}).is_success
+        late = run.deadline + timedelta(hours=1)
+        for _ in range(2):
+            reconcile(client, settings=engine_settings, now=late)
+    run.refresh_from_db()
+    assert (run.state, run.error_code, run.ended_at) == ("queued", "", None)
+
+
 def test_an_intent_that_waits_past_its_deadline_is_shown_as_overdue_and_not_dropped(
     alice: Person,
 ) -> None:
@@ -80,6 +115,22 @@ def test_a_run_started_in_airflow_itself_is_adopted_by_its_conf(
     assert charlie.client.get(url).status_code == 200
     assert alice.client.get(url).status_code == 404
     assert not Run.objects.filter(dag_run_id=f"{run_id}-x").exists()
+    assert Run.objects.get(dag_run_id=run_id).parent_run_id == ""
+
+
+def test_runs_of_an_erased_organization_are_not_those_of_a_new_one_with_its_id(
+    charlie: Person, airflow: AirflowServer, engine_settings: Settings
+) -> None:
+    old, load_of_old, new = (f"{kind}__{secrets.token_hex(6)}" for kind in ("a", "load__a", "b"))
+    conf = {"org_id": charlie.org, "table": unique_table(), "triggered_by": "operator"}
+    with airflow.client() as client:
+        for run_id in (old, load_of_old):
+            client.trigger(LOAD, run_id=run_id, conf=conf)
+        Organization.objects.filter(pk=charlie.org).update(created_at=timezone.now())
+        client.trigger(LOAD, run_id=new, conf=conf)
+        reconcile(client, settings=engine_settings, now=timezone.now())
+    assert not Run.objects.filter(dag_run_id__in=[old, load_of_old]).exists()
+    assert Run.objects.get(dag_run_id=new).org_id == charlie.org
 
 
 def test_a_paused_dag_is_named_in_the_status(

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from backend.airflow_client import AirflowClient
+from backend.airflow_client.transport import Transport
 from supplyline.local.process import Program
 from tests.servers import Watchdog
 
@@ -33,22 +35,34 @@ def start_relay(watchdog: Watchdog, variables: Mapping[str, str]) -> subprocess.
     return start_program(watchdog, "manage.py", "run_relay", variables=variables)
 
 
+Answer = Callable[[str, str], tuple[int, bytes]]
+"""Method and path → status and body."""
+
+
+def signing_in(status: int) -> Answer:
+    return lambda _method, _path: (status, b"<html>sign in</html>")
+
+
 @contextmanager
-def something_else(status: int) -> Iterator[int]:
-    """Its port: gives a token as Airflow does, and answers everything else with `status`."""
+def something_else(answer: Answer, *, headers: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Its port: gives a token as Airflow does, and answers everything else as it likes."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             token = self.path == "/auth/token"
-            body = b'{"access_token": "a.b.c"}' if token else b"<html>sign in</html>"
-            self.send_response(201 if token else status)
+            status, body = (
+                (201, b'{"access_token": "a.b.c"}') if token else answer(self.command, self.path)
+            )
+            self.send_response(status)
             self.send_header("Location", "/login")
+            for name, value in ({} if token or not headers else headers).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST  # noqa: N815 - the base class looks for this name
+        do_GET = do_PATCH = do_POST  # noqa: N815 - the base class looks for these names
 
         def log_message(self, *_: object) -> None:
             return
@@ -60,6 +74,12 @@ def something_else(status: int) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def client_at(port: int) -> AirflowClient:
+    """For whoever answers in place of Airflow at a port of this machine."""
+    base = f"http://127.0.0.1:{port}/api/v2"
+    return AirflowClient(Transport(base, username="u", password="p", timeout=5.0))
 
 
 @contextmanager

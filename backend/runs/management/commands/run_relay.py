@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
@@ -22,6 +23,9 @@ from supplyline import settings as supplyline_settings
 from supplyline.errors import SupplylineError
 
 log = logging.getLogger(__name__)
+
+_AWAY = (DatabaseError, psycopg.Error)
+"""Django's errors, and those of waiting for a notice, where Django has no part."""
 
 
 class Command(BaseCommand):
@@ -41,7 +45,7 @@ class Command(BaseCommand):
             while not stop.is_set():
                 try:
                     _listen_and_deliver(client, stop)
-                except DatabaseError as error:
+                except _AWAY as error:
                     log.warning("control database away", extra={"error": type(error).__name__})
                     connection.close()
                     stop.wait(1.0)
@@ -77,9 +81,12 @@ def _reconcile_forever(stop: threading.Event) -> None:
             except SupplylineError as error:
                 log.warning("cannot reconcile", extra={"code": error.code})
                 wait, deep = 2.0, True
-            except DatabaseError as error:
+            except _AWAY as error:
                 log.warning("control database away", extra={"error": type(error).__name__})
                 connection.close()
                 wait = 2.0
+            except Exception:  # a fault of ours: it must not end the looking after all other runs
+                log.exception("cannot reconcile")
+                wait = POLL_IDLE.total_seconds()
             # never busier than half the time, however slow Airflow answers
             stop.wait(max(wait, time.monotonic() - began))
