@@ -157,7 +157,7 @@ def env(as_json: bool) -> None:
     Example: eval "$(supplyline env)" && curl "$SUPPLYLINE_API/api/schema/"
     """
     home = homes.locate()
-    known = homes.read_json(home.environment)
+    known = homes.read_environment(home)
     if not known:
         raise ServiceFailed("Nothing has been started here yet.", next_step="Run `supplyline up`.")
     if as_json:

@@ -44,7 +44,7 @@ class Health:
 
 def supervisor_of(home: Home) -> Identity | None:
     """The living supervisor of this home, if there is one."""
-    about = homes.read_json(home.state).get("supervisor") or {}
+    about = homes.read_state(home).get("supervisor") or {}
     identity = Identity.recorded(about)
     return identity if identity is not None and identity.alive else None
 
@@ -79,7 +79,7 @@ def up(
 
 def _require_running(home: Home, only: Sequence[str]) -> None:
     """Raises ServiceFailed when the services that run are not all that are asked for."""
-    there = set(homes.read_json(home.state).get("units", {}))
+    there = set(homes.read_state(home).get("units", {}))
     asked = {unit.name for unit in units.build(_instance(home), only) if unit.program is not None}
     if there and asked - there:
         raise ServiceFailed(
@@ -90,7 +90,7 @@ def _require_running(home: Home, only: Sequence[str]) -> None:
 
 def _instance(home: Home) -> environment.Instance:
     """The instance as it was started, under what is set in the environment now."""
-    known: dict[str, Any] = homes.read_json(home.environment)
+    known: dict[str, Any] = homes.read_environment(home)
     return environment.describe(home, {**known, **{k: v for k, v in os.environ.items() if v}})
 
 
@@ -98,7 +98,7 @@ def _wait_for_state(home: Home, pid: int, *, seconds: float) -> None:
     """Until the new supervisor (or a twin that was quicker) has written its first state."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        about = homes.read_json(home.state).get("supervisor") or {}
+        about = homes.read_state(home).get("supervisor") or {}
         if about.get("pid") == pid or supervisor_of(home) is not None:
             return
         time.sleep(0.05)
@@ -112,7 +112,7 @@ def _wait_until_ready(home: Home, *, seconds: float, tell: Tell) -> None:
     deadline = time.monotonic() + seconds
     told: dict[str, str] = {}
     while True:
-        state = homes.read_json(home.state)
+        state = homes.read_state(home)
         for name, entry in state.get("units", {}).items():
             if told.get(name) != entry["phase"]:
                 told[name] = entry["phase"]
@@ -150,7 +150,7 @@ def down(home: Home, *, seconds: float = 90) -> list[str]:
     deadline = time.monotonic() + seconds
     ran: list[str] = []
     while True:
-        state = homes.read_json(home.state)
+        state = homes.read_state(home)
         ran = ran or [n for n, e in state.get("units", {}).items() if e["pid"] is not None]
         chief = supervisor_of(home)
         if chief is not None:
@@ -158,8 +158,8 @@ def down(home: Home, *, seconds: float = 90) -> list[str]:
         with _locked(home) as free:
             if free:
                 left = supervise.end_leftovers(home)
-                if homes.read_json(home.state):
-                    homes.write_json(home.state, {"phase": "stopped", "units": {}})
+                if homes.read_state(home):
+                    homes.write_state(home, {"phase": "stopped", "units": {}})
                 return ran if chief is not None else left
         # A supervisor has just begun and has not said so yet: it is ended as soon as it has.
         if time.monotonic() > deadline + 30:
@@ -199,9 +199,9 @@ def _locked(home: Home) -> Iterator[bool]:
 
 def status(home: Home) -> list[Health]:
     """Each service, asked directly; what the supervisor believes only adds the restarts."""
-    if not home.ports.exists():
+    if not homes.read_json(home.ports):
         return []
-    state = homes.read_json(home.state)
+    state = homes.read_state(home)
     instance = _instance(home)
     entries = {n: e for n, e in state.get("units", {}).items() if not e["step"]}
     plan = [

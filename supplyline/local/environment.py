@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from supplyline import settings
 from supplyline.local import home as homes
 from supplyline.local import mongo, postgres
-from supplyline.local.home import Home
+from supplyline.local.home import Home, HomeOfAnother
 
 AIRFLOW_USER = "airflow"
 APP_USER = "supplyline"
@@ -131,8 +131,8 @@ def load_into(environ: MutableMapping[str, str]) -> bool:
     """
     home = homes.locate(environ)
     try:
-        known: dict[str, str] = homes.read_json(home.environment)
-    except PermissionError:
+        known: dict[str, str] = homes.read_environment(home)
+    except HomeOfAnother:
         return False
     for address, login in _TOGETHER:
         if any(environ.get(name, known.get(name)) != known.get(name) for name in address):

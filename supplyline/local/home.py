@@ -1,7 +1,8 @@
 """The folder of the embedded services (`.run`, or SUPPLYLINE_HOME): secrets, ports, data, logs.
 
 Promises: secrets are generated once, of 128 bits or more, in a file that only its owner may read;
-ports are chosen once and remembered; every file is replaced in one step, so no reader sees half.
+ports are chosen once and remembered; every file is replaced in one step, so no reader sees half;
+what a copy of the folder says of running processes is not believed, since they are the original's.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ PREFERRED_PORTS: dict[str, int | None] = {
     "airflow": 8080,
     "backend": 8000,
 }
+
+
+class HomeOfAnother(ServiceFailed):
+    """The folder, or what is in it, belongs to another user."""
+
+    next_step = "Do this as the user who started the services, or set SUPPLYLINE_HOME."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +103,13 @@ def locate(environ: Mapping[str, str] = os.environ) -> Home:
 
 def make(home: Home) -> None:
     """Makes the folders. As root the way to PostgreSQL's data stays passable for its account."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    home.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    for folder in (home.logs, home.storage, home.airflow):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+        home.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for folder in (home.logs, home.storage, home.airflow):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except PermissionError as error:
+        raise HomeOfAnother(f"{home.path} cannot be used: {error.strerror}.") from error
 
 
 def close_off(home: Home) -> None:
@@ -119,16 +129,52 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The file's object; `{}` when there is no file."""
+    """The file's object; `{}` when there is no file. Raises HomeOfAnother, ServiceFailed."""
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
+    except PermissionError as error:
+        raise HomeOfAnother(f"{path} cannot be read: it belongs to another user.") from error
     except ValueError as error:
         raise ServiceFailed(
             f"{path} is damaged: {error}.", next_step="Restore it from a backup."
         ) from error
     return dict(value)
+
+
+def write_state(home: Home, state: Mapping[str, Any]) -> None:
+    """What the supervisor says, with the place and the time in which it is true."""
+    write_json(home.state, {**state, "of": _here_and_now(home)})
+
+
+def read_state(home: Home) -> dict[str, Any]:
+    """What the supervisor of this very folder said since the machine was started; `{}` for none.
+
+    In a copy of the folder, and after a restart of machine or container, the processes that are
+    named are somebody else's.
+    """
+    state = read_json(home.state)
+    return state if "of" not in state or state["of"] == _here_and_now(home) else {}
+
+
+def _here_and_now(home: Home) -> list[str]:
+    folder = home.path.stat()
+    return [
+        Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        str(Path("/proc/self/ns/pid").readlink()),
+        f"{folder.st_dev}:{folder.st_ino}",
+    ]
+
+
+def read_environment(home: Home) -> dict[str, str]:
+    """The variables of the instance that was last started in this folder; `{}` for none, also in a
+    copy of it, where they are the original's."""
+    known: dict[str, str] = read_json(home.environment)
+    try:
+        return known if Path(known["SUPPLYLINE_HOME"]).samefile(home.path) else {}
+    except (KeyError, OSError):  # written by nobody, or moved since
+        return {}
 
 
 def load_secrets(home: Home) -> dict[str, str]:

@@ -61,8 +61,8 @@ def require_own_airflow(base: str, environ: Mapping[str, str] = os.environ) -> N
     home = homes.locate(environ)
     url = urlsplit(base)
     try:
-        ports, state = homes.read_json(home.ports), homes.read_json(home.state)
-    except PermissionError:
+        ports, state = homes.read_json(home.ports), homes.read_state(home)
+    except homes.HomeOfAnother:
         return
     port = url.port
     if (

@@ -43,7 +43,7 @@ def take_lock(home: Home) -> int | None:
 
 def end_leftovers(home: Home) -> list[str]:
     """Ends children that a killed supervisor left behind; the names of those that still ran."""
-    state = homes.read_json(home.state)
+    state = homes.read_state(home)
     ended = []
     for name, entry in reversed(list(state.get("units", {}).items())):
         old = Identity.recorded(entry)
@@ -84,9 +84,9 @@ def _supervise(home: Home, options: argparse.Namespace, stopping: StopRequest) -
     me = Identity.of(os.getpid())
     about = {"pid": os.getpid(), "started": me.started if me else None}
     # Said at once, the old children still named: ending them may take a while.
-    before = homes.read_json(home.state)
-    homes.write_json(
-        home.state, {"units": {}, **before, "supervisor": about, "phase": "clearing", "error": ""}
+    before = homes.read_state(home)
+    homes.write_state(
+        home, {"units": {}, **before, "supervisor": about, "phase": "clearing", "error": ""}
     )
     for name in end_leftovers(home):
         log.warning("event=ended_leftover unit=%s", name)
@@ -105,13 +105,13 @@ def _supervise(home: Home, options: argparse.Namespace, stopping: StopRequest) -
                 return code
             log.warning("event=port_lost unit=%s", supervisor.lost)
         if stopping.asked:
-            homes.write_json(home.state, {"supervisor": about, "phase": "stopped", "units": {}})
+            homes.write_state(home, {"supervisor": about, "phase": "stopped", "units": {}})
             return 0
         raise ServiceFailed(f"The port of {supervisor.lost} is taken by others again and again.")
     except SupplylineError as error:
         log.error("event=failed error=%s", error)  # noqa: TRY400 - a sentence, not a traceback
-        homes.write_json(
-            home.state,
+        homes.write_state(
+            home,
             {
                 "supervisor": about,
                 "phase": "failed",

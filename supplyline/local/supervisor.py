@@ -215,7 +215,7 @@ class Supervisor:
             "units": {name: entry.as_json() for name, entry in self.entries.items()},
         }
         if state != self._written:
-            homes.write_json(self.home.state, state)
+            homes.write_state(self.home, state)
             self._written = state
 
     def stop_all(self) -> None:

@@ -250,3 +250,26 @@ def test_a_copy_of_the_stopped_folder_is_the_instance_elsewhere(supplyline, watc
             assert client["client_data"]["kept"].find_one() == {"_id": 7}
     finally:
         restored("down")
+
+
+def test_a_copy_of_the_running_folder_knows_nothing_of_the_originals_processes(
+    supplyline, watchdog
+):
+    supplyline("up", "--quiet", "--only", "postgres")
+    copy = Command(watchdog.folder() / "run")
+    subprocess.run(["cp", "-a", str(supplyline.home.path), str(copy.home.path)], check=True)
+    before = supplyline.services()
+    try:
+        assert not any(one["pid"] for one in copy.services(code=1).values())
+        copy("env", code=3)
+        assert "Nothing was running" in copy("down")
+        os.kill(control.supervisor_of(supplyline.home).pid, signal.SIGKILL)
+        copy("up", "--quiet", "--only", "postgres", code=3)  # PostgreSQL's own lock file, copied
+        copy("down")
+        assert Identity.of(before["postgres"]["pid"]) is not None
+        (copy.home.postgres / "postmaster.pid").unlink()
+        copy("up", "--quiet", "--only", "postgres")
+        assert supplyline.services(code=1)["postgres"]["healthy"]
+        assert copy.services()["postgres"]["port"] != before["postgres"]["port"]
+    finally:
+        copy("down")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
 from supplyline.errors import ServiceFailed
+from supplyline.local import control
 from supplyline.local import home as homes
+from supplyline.local.home import Home
 
 
 def test_secrets_are_readable_by_their_owner_only(home):
@@ -62,3 +67,42 @@ def test_a_damaged_file_is_named(home):
     home.secrets.write_text("{")
     with pytest.raises(ServiceFailed, match=r"secrets\.json"):
         homes.load_secrets(home)
+
+
+def test_what_was_said_before_a_restart_of_the_machine_is_not_believed(home: Home) -> None:
+    homes.write_state(home, {"phase": "running", "units": {}})
+    assert homes.read_state(home)["phase"] == "running"
+    said = homes.read_json(home.state)
+    homes.write_json(home.state, {**said, "of": ["another boot", *said["of"][1:]]})
+    assert homes.read_state(home) == {}
+
+
+def test_a_folder_that_was_moved_is_still_the_instances_one(home: Home, tmp_path: Path) -> None:
+    homes.write_state(home, {"phase": "running", "units": {}})
+    moved = Home(path=home.path.rename(tmp_path / "moved"))
+    assert homes.read_state(moved)["phase"] == "running"
+
+
+def test_the_variables_in_a_copy_are_the_originals_and_not_taken(
+    home: Home, tmp_path: Path
+) -> None:
+    homes.write_json(home.environment, {"SUPPLYLINE_HOME": str(home.path), "PG_PORT": "1"})
+    copy = Home(path=Path(shutil.copytree(home.path, tmp_path / "copy")))
+    assert homes.read_environment(home)["PG_PORT"] == "1"
+    assert homes.read_environment(copy) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+def test_another_users_instance_is_told_in_a_sentence(home: Home) -> None:
+    homes.load_ports(home)
+    os.seteuid(65534)
+    try:
+        for ask in (
+            lambda: control.status(home),
+            lambda: control.down(home),
+            lambda: homes.make(home),
+        ):
+            with pytest.raises(homes.HomeOfAnother, match="as the user who started"):
+                ask()
+    finally:
+        os.seteuid(0)
