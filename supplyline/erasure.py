@@ -2,14 +2,14 @@
 
 At the level of `stages`: it joins storage, landing and tenancy. Promises: what was there is counted
 before, every store is asked again after, and the answer says both; it may be repeated, and
-completes what an interrupted call left. The control database's rows about users and uploads are the
-backend's.
+completes what an interrupted call left. The control database's rows about users, uploads and runs
+are the backend's, whose `manage.py erase_organization` erases them and calls this.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import click
@@ -36,7 +36,12 @@ _BEGUN = "organization.erasing"
 @click.option("--yes-erase", required=True, help="The id once more, so that none goes by mistake.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every file.")
 def erase(org: str, yes_erase: str, as_json: bool) -> None:
-    """Erase an organization: files, landed rows, database and role. Prints what is gone."""
+    """Erase an organization's files, landed rows, database and role. Prints what is gone.
+
+    Users, tokens, uploads and runs stay in the backend's database, which goes on to let its users
+    in: `manage.py erase_organization` erases those too, and is what an organization that leaves
+    needs.
+    """
     owner = parse_org_id(org)
     if yes_erase != owner:
         raise click.UsageError("--yes-erase does not name the same organization.")
@@ -59,15 +64,23 @@ def erase(org: str, yes_erase: str, as_json: bool) -> None:
 
 
 def erase_organization(
-    org: str, *, settings: Settings | None = None, now: Callable[[], datetime] = utc_now
+    org: str,
+    *,
+    settings: Settings | None = None,
+    now: Callable[[], datetime] = utc_now,
+    rows: Mapping[str, int] | None = None,
+    erase_rows: Callable[[], None] = lambda: None,
 ) -> Json:
     """Removes everything of an organization outside the control database, then looks again.
 
+    `rows` counts what the control database holds of it, noted with the rest; `erase_rows` removes
+    that while what is noted can still be read.
+
     Answers `{org, found, was: {files, bytes, file_list: [{path, size}], documents, collections,
-    tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone, problem,
-    at}`. What was there is noted in the organization's audit trail before anything goes, so that a
-    call that completes an interrupted one gives the whole proof; `problem` says why something had
-    to stay.
+    rows, tables: {name: rows}, audit_head}, left: {files, collections, database, role}, gone,
+    problem, at}`. What was there is noted in the organization's audit trail before anything goes,
+    so that a call that completes an interrupted one gives the whole proof; `problem` says why
+    something had to stay.
     A table's rows are None when they could not be counted: an open session has locked it, or the
     organization has taken its own right to read it.
     `found`: whether there was anything of it, which an id that was mistyped has not; `audit_head`
@@ -84,6 +97,7 @@ def erase_organization(
             "file_list": [{"path": path, "size": size} for path, size in files],
             "collections": len(collections),
             "documents": sum(collections.values()),
+            "rows": dict(rows or {}),
             **_tables(owner, config),
         }
         was |= _noted(owner, was, config, now)
@@ -92,6 +106,8 @@ def erase_organization(
         reach("erase.files_gone")
         landing.erase(owner)
         reach("erase.documents_gone")
+        erase_rows()
+        reach("erase.rows_gone")
         dropped, problem = True, ""
         try:
             dropped = drop(owner, settings=config)
@@ -154,6 +170,9 @@ def _together(first: Json, now: Json) -> Json:
         "file_list": list(files.values()),
         **{name: max(first[name], now[name]) for name in ("collections", "documents")},
         "tables": first["tables"] | now["tables"],
+        "rows": now["rows"] | {k: max(n, now["rows"].get(k, 0)) for k, n in first["rows"].items()}
+        if "rows" in first
+        else now["rows"],
     }
 
 

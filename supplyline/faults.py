@@ -31,6 +31,7 @@ POINTS = (
     "release.deleted",
     "erase.files_gone",
     "erase.documents_gone",
+    "erase.rows_gone",
 )
 
 _reached: Counter[str] = Counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,6 +44,9 @@ class OwnCommand(BaseCommand):
     def show(self, answer: Any) -> None:
         self.stdout.write(str(answer))
 
+    def exit_code(self, answer: Any) -> int:  # noqa: ARG002 - for those that have another
+        return 0
+
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         with said_as_command_errors():
             answer = self.run(**options)
@@ -50,3 +54,5 @@ class OwnCommand(BaseCommand):
             self.stdout.write(json.dumps(answer, default=str))
         else:
             self.show(answer)
+        if code := self.exit_code(answer):
+            sys.exit(code)
