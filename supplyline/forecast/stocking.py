@@ -5,8 +5,8 @@ others; higher targets never get less stock; the same goods in another unit get 
 item that has long ceased to sell gets none. Too few items: the formula of `leadtime` per item.
 
 Method: the level is the mean of demand over lead time plus review and a safety factor, common to
-items of about the same volume (see `safety`), times its standard deviation, both as foretold by
-`lead_demand`. (A common tail of the fitted distribution would hold the fewest units if the
+items of about the same volume (see `safety`), times its standard deviation, both as given by
+`lead_demand.blended`. (A common tail of the fitted distribution would hold the fewest units if the
 distribution were known: Silver, Pyke and Thomas 2017, ch. 6; on real spare parts its far tail is
 not, and the common factor holds a tenth less at the same fill.) The factor is the mean of two: the
 one whose expected fill rate is the target when demand is negative binomial (Syntetos, Lengu and
@@ -27,7 +27,7 @@ import numpy.typing as npt
 from supplyline.forecast import pricing, safety, service
 from supplyline.forecast.classes import classify
 from supplyline.forecast.grain import Grain, grain_of
-from supplyline.forecast.lead_demand import Law, correction, demand_rates, fitted, foretold
+from supplyline.forecast.lead_demand import Law, blended, correction, demand_rates
 from supplyline.forecast.leadtime import Level, levels_for
 from supplyline.forecast.seasons import without_season
 from supplyline.forecast.series import Floats, Series, without_negatives
@@ -208,7 +208,7 @@ class Pool:
 
     def shelf(self) -> Shelf:
         """All items as they stand now."""
-        law = foretold(self.histories, periods=self.lead_time + self.review)
+        law = blended(self.histories, periods=self.lead_time + self.review)
         return Shelf(law, np.array([g.counted for g in self.grains]))
 
     def replay(self) -> Replay:
@@ -219,7 +219,7 @@ class Pool:
         begin = correction([h[: -self.window] for h in histories], periods=periods)
         every = max(self.review, -(-self.window // DECISIONS))
         cuts = [self.window - t for t in range(0, self.window, every)]
-        laws = [begin.of(fitted([h[:-c] for h in histories], periods=periods)) for c in cuts]
+        laws = [blended([h[:-c] for h in histories], periods=periods, learned=begin) for c in cuts]
         counted = np.array([self.grains[i].counted for i in self.usable])
         return Replay(
             shelves=[Shelf(law, counted) for law in laws],

@@ -10,7 +10,7 @@ from benchmarks.forecast import mase, smape
 from benchmarks.inventory import simulate
 from supplyline.forecast import survival
 from supplyline.forecast.classes import classify
-from supplyline.forecast.lead_demand import foretold
+from supplyline.forecast.lead_demand import blended, foretold
 from supplyline.forecast.leadtime import stockout
 from supplyline.forecast.series import Series
 from supplyline.forecast.stocking import plan_levels
@@ -95,6 +95,20 @@ def test_the_foretold_variance_is_what_forecasts_miss_by() -> None:
     law = foretold(list(demand[:, :60]), periods=3)
     missed = (demand[:, 60:].sum(axis=1) - law.mean) ** 2
     assert (missed / law.variance).mean() == pytest.approx(1.0, rel=0.25)
+
+
+def test_the_spread_of_an_item_lies_between_its_own_and_that_of_its_likes() -> None:
+    rng = np.random.default_rng(11)
+    steady = np.tile([5.0, 10.0, 15.0, 10.0], 12)
+    wild = np.tile([0.0, 80.0, 0.0, 0.0], 12)
+    young = np.array([9.0, 11.0, 10.0])
+    histories = [steady, wild, young, *rng.negative_binomial(2, 1 / 6, (60, 48)) * 1.0]
+    likes, law = foretold(histories, periods=3), blended(histories, periods=3)
+    own = np.array([h.var(ddof=1) * 3 for h in histories[:2]])
+    assert law.mean == pytest.approx(likes.mean)
+    assert own[0] < law.variance[0] < 0.8 * likes.variance[0]
+    assert own[1] > law.variance[1] > 1.2 * likes.variance[1]
+    assert law.variance[2] == pytest.approx(likes.variance[2])
 
 
 def test_dear_items_get_less_cover_and_never_more_than_without_prices() -> None:
