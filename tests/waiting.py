@@ -24,7 +24,10 @@ def wait_stopped(pid: int) -> None:
     """Returns when the child process is stopped by a signal; fails when it ends before."""
 
     def stopped() -> bool:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            state = "Z"
         assert state != "Z", "the worker ended before it came to its point"
         return state == "T"
 

@@ -7,8 +7,6 @@ import io
 import os
 import random
 import secrets
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -21,6 +19,7 @@ from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import parse_org_id, parse_table_name, rows_collection
 from supplyline.tenancy.provisioning import provision
+from tests.forked import Forked
 
 TABLE = parse_table_name("movements")
 HEADER = ("code", "place", "quantity", "note")
@@ -28,15 +27,10 @@ HEADER = ("code", "place", "quantity", "note")
 Row = tuple[str, ...]
 
 
-def start_module(
-    module: str, *arguments: str, env: dict[str, str], fault: str
-) -> subprocess.Popen[bytes]:
+def start_module(module: str, *arguments: str, env: dict[str, str], fault: str) -> Forked:
     """Starts a module that is killed, or stopped, when it comes to the point `fault`."""
     told = {"SUPPLYLINE_FAULT": fault} if fault else {}
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], env={**os.environ, **env, **told},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    return Forked(module, *arguments, env={**os.environ, **env, **told})
 
 
 @dataclass
@@ -62,11 +56,11 @@ class FaultyHouse:
 
     def start(
         self, stage: str, *files: str, fault: str = "", run: str = "run", attempt: int = 1
-    ) -> subprocess.Popen[bytes]:
+    ) -> Forked:
         place = (stage, self.org, TABLE, run, str(attempt))
         return start_module("tests.faults.worker", *place, *files, env=self.env, fault=fault)
 
-    def command(self, name: str, *arguments: str, fault: str = "") -> subprocess.Popen[bytes]:
+    def command(self, name: str, *arguments: str, fault: str = "") -> Forked:
         """Starts one of the operator's commands on the table."""
         place = (name, "--org", self.org, "--table", TABLE)
         return start_module("supplyline.cli", *place, *arguments, env=self.env, fault=fault)
@@ -76,8 +70,7 @@ class FaultyHouse:
     ) -> int:
         """Runs a stage to its end or its death; answers the exit code (-9: killed)."""
         process = self.start(stage, *files, fault=fault, run=run, attempt=attempt)
-        process.communicate(timeout=120)
-        return process.returncode
+        return process.wait(120)
 
     def current_rows(self) -> Counter[Row]:
         columns = ", ".join(f"coalesce({c}::text, '')" for c in HEADER)

@@ -10,6 +10,7 @@ import pytest
 
 from supplyline.tenancy.connections import connect
 from tests.faults.house import TABLE, FaultyHouse, random_rows
+from tests.forked import Forked
 from tests.waiting import wait_stopped
 
 KILLED, REFUSED, AWAY = -9, 3, 4
@@ -47,8 +48,7 @@ def expected(house: FaultyHouse, *gone: str) -> Counter[tuple[str, ...]]:
 
 def repair(house: FaultyHouse, *arguments: str, fault: str = "") -> int:
     process = house.command(*arguments, fault=fault)
-    process.communicate(timeout=120)
-    return process.returncode
+    return process.wait(120)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_rebuild_whose_session_is_ended_leaves_the_old_table(loaded: FaultyHou
 def test_an_undo_and_a_load_at_once_take_turns(loaded: FaultyHouse) -> None:
     assert loaded.work("ingest", loaded.upload(random_rows(6, count=30), name="d.csv")) == 0
     undo = loaded.command("undo", "--file", "f3", fault="undo.taken_back:1:stop")
-    load: subprocess.Popen[bytes] | None = None
+    load: Forked | None = None
     try:
         wait_stopped(undo.pid)
         load = loaded.start("load", run="meanwhile")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -183,10 +180,9 @@ def test_a_release_that_was_killed_is_completed_and_nothing_is_lost(
     shop: Shop, engine_env: dict[str, str], point: str
 ) -> None:
     before = shop.rows()
-    command = [sys.executable, "-m", "supplyline.cli", "retention", "--org", shop.org,
-               "--keep-days", "0", "--release"]  # fmt: skip
-    env = {**os.environ, **engine_env, "SUPPLYLINE_FAULT": f"{point}:1"}
-    assert subprocess.run(command, env=env, capture_output=True, check=False).returncode == -9
+    command = ("retention", "--org", shop.org, "--keep-days", "0", "--release")
+    with start_module("supplyline.cli", *command, env=engine_env, fault=f"{point}:1") as killed:
+        assert killed.wait(120) == -9
     assert shop.call("verify")["holds"]
     assert shop.call("rebuild")["partial"] == 0
     assert shop.rows() == before

@@ -21,6 +21,7 @@ from supplyline.local import control, environment, units
 from supplyline.local import home as homes
 from supplyline.local.home import Home
 from supplyline.local.process import Identity, Program, start, stop
+from tests.forked import Forked
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,16 +41,15 @@ class Command:
         self.env["SUPPLYLINE_HOME"] = str(home)
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "supplyline.cli", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+        ended, out, err = self.run(*arguments)
+        assert ended == code, out + err
+        return out
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code and both outputs."""
+        with Forked("supplyline.cli", *arguments, env=self.env) as process:
+            out, err = process.communicate(timeout=240)
+            return process.wait(), out.decode(), err.decode()
 
     def services(self, *, code: int = 0) -> dict:
         found = json.loads(self("status", "--json", code=code))
@@ -93,15 +93,7 @@ def test_a_killed_service_comes_back_with_its_data(supplyline):
         os.kill(one["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = json.loads(
-            subprocess.run(
-                [sys.executable, "-m", "supplyline.cli", "status", "--json"],
-                cwd=ROOT,
-                env=supplyline.env,
-                capture_output=True,
-                check=False,
-            ).stdout
-        )
+        found = json.loads(supplyline.run("status", "--json")[1])
         if found["healthy"] and all(one["restarts"] for one in found["services"]):
             break
     after = supplyline.services()
@@ -138,13 +130,7 @@ def test_down_after_a_killed_supervisor_ends_the_children(supplyline):
 def test_down_while_a_supervisor_begins_ends_everything(supplyline):
     supplyline("up", *ONLY)
     os.kill(control.supervisor_of(supplyline.home).pid, signal.SIGKILL)
-    beginning = subprocess.Popen(
-        [sys.executable, "-m", "supplyline.cli", "up", *ONLY],
-        cwd=ROOT,
-        env=supplyline.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    beginning = Forked("supplyline.cli", "up", *ONLY, env=supplyline.env)
     wait_for(lambda: control.supervisor_of(supplyline.home), what="a supervisor", every=0.01)
     supplyline("down")
     assert beginning.wait(60) != 0
