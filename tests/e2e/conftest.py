@@ -10,8 +10,9 @@ from tests.e2e.house import House, start_house, stop_house
 from tests.servers import Watchdog
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(watchdog: Watchdog) -> Iterator[House]:
+    """Gone before other tests begin: a whole Airflow costs them a third of a core."""
     running = start_house(watchdog)
     yield running
     stop_house(running)

@@ -21,6 +21,7 @@ from supplyline.local import home as homes
 from supplyline.settings import VARIABLES, Settings, read
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import parse_org_id
+from tests.managing import managed_well
 from tests.servers import Watchdog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,17 +145,22 @@ def start_house(watchdog: Watchdog) -> House:
     if identity is not None:
         watchdog._note("process", asdict(identity))
     house = House(home, {k: str(v) for k, v in homes.read_json(home.environment).items()})
-    for org in ("123", "124"):
-        house.manage("create_organization", org)
-    for user, org, role, more in (
+    users = (
         ("alice", "123", "owner", ["--user-id", "user_789"]),
         ("bob", "123", "viewer", []),
         ("charlie", "124", "owner", []),
-    ):
-        house.manage("create_user", user, "--org-id", org, "--role", role, *more)
+    )
+    managed_well(
+        [
+            *(["create_organization", org] for org in ("123", "124")),
+            *(["create_user", name, "--org-id", org, "--role", role, *more]
+              for name, org, role, more in users),
+            ["create_user", "dora"],
+        ],
+        env={**house.variables, "SUPPLYLINE_NEW_PASSWORD": PASSWORD},
+    )  # fmt: skip
+    for user in ("alice", "bob", "charlie", "dora"):
         house.log_in(user)
-    house.manage("create_user", "dora")
-    house.log_in("dora")
     return house
 
 

@@ -25,6 +25,7 @@ from supplyline.local.process import free_port
 from supplyline.settings import Settings
 from supplyline.tenancy.names import parse_org_id
 from supplyline.tenancy.provisioning import drop
+from tests.managing import managed_well
 from tests.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,19 +40,6 @@ class Backend:
     tokens: tuple[str, str]
 
 
-def manage(env: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def backend(
     engine_env: dict[str, str], engine_settings: Settings, pg: PostgresServer
@@ -61,15 +49,16 @@ def backend(
         name = engine_settings.control_db
         if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             conn.execute(f'CREATE DATABASE "{name}"'.encode())
-    manage(env, "migrate", "-v", "0")
-    orgs, tokens = [], []
-    for letter in "ab":
-        org = parse_org_id(f"{letter}{secrets.token_hex(4)}")
-        manage(env, "create_organization", org)
-        manage(env, "create_user", f"user-{org}", "--org-id", org, "--role", "owner",
-               "--generate-password")  # fmt: skip
-        tokens.append(manage(env, "create_token", f"user-{org}"))
-        orgs.append(org)
+    orgs = [parse_org_id(f"{letter}{secrets.token_hex(4)}") for letter in "ab"]
+    commands = [["migrate", "-v", "0"]]
+    for org in orgs:
+        commands += [
+            ["create_organization", org],
+            ["create_user", f"user-{org}", "--org-id", org, "--role", "owner",
+             "--generate-password"],
+            ["create_token", f"user-{org}"],
+        ]  # fmt: skip
+    tokens = managed_well(commands, env=env)[3::3]
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
