@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,14 +75,33 @@ class Watchdog:
 
 
 def watch() -> None:
-    """The watchdog's own program."""
+    """The watchdog's own program: nothing that is noted is of use to anybody any more."""
     notes = [json.loads(line) for line in sys.stdin]
-    for kind, value in notes:
-        if kind == "process":
-            stop(Identity(**value), polite=postgres.STOP_SIGNAL, patience=5)
+    noted = [Identity(**value) for kind, value in notes if kind == "process"]
+    for one in noted:
+        if one.alive:
+            # To PostgreSQL this says: at once, without a checkpoint.
+            stop(one, polite=signal.SIGQUIT, patience=5)
+    for one in _left_behind(noted):
+        one.signal(signal.SIGKILL)
     for kind, value in notes:
         if kind == "folder":
             shutil.rmtree(value, ignore_errors=True)
+
+
+def _left_behind(noted: list[Identity]) -> list[Identity]:
+    """What processes that are gone have left in their sessions, found by one look at all."""
+    gone = {one.pid: one for one in noted if not Path(f"/proc/{one.pid}").exists()}
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            leader = gone.get(os.getsid(int(entry.name))) if entry.name.isdigit() else None
+        except ProcessLookupError:
+            continue
+        member = Identity.of(int(entry.name)) if leader else None
+        if leader and member and member.started >= leader.started:
+            found.append(member)
+    return found
 
 
 def until_ready(
