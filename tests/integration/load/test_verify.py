@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from click.testing import CliRunner
 
@@ -11,8 +13,8 @@ from tests.integration.load.books import FILES, TABLE, Books, opened, said
 
 
 @pytest.fixture(scope="module")
-def shop(engine_settings: Settings) -> Books:
-    """Loaded once; what a test changes it gives back."""
+def shop(engine_settings: Settings) -> Iterator[Books]:
+    """Loaded once; what a test changes it gives back, which is proved at the end."""
     made = opened(engine_settings)
     for file_id, content in FILES.items():
         made.deliver(file_id, content)
@@ -20,7 +22,8 @@ def shop(engine_settings: Settings) -> Books:
         f"bk_{name}": f"supplyline.{name}" for name in ("loads", "certificates", "rejected_rows")
     }
     made.sql(*(f"CREATE TABLE {copy} AS TABLE {name}" for copy, name in copies.items()))
-    return made
+    yield made
+    assert said(made.verify()) == ""
 
 
 RESTORED = (
@@ -110,7 +113,6 @@ def test_what_is_changed_in_postgresql_is_seen(shop: Books, what: str) -> None:
         assert said(report)
     finally:
         shop.sql(*RESTORED)
-    assert said(shop.verify()) == ""
 
 
 def test_a_row_changed_together_with_its_order_and_a_copied_version_is_seen(shop: Books) -> None:
