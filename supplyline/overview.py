@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from supplyline.contracts import Certificate, Json, Manifest, OrgId
+from supplyline.errors import DatabaseUnavailable
 from supplyline.quarantine import corrected_since, counted
 from supplyline.settings import Settings
 from supplyline.stages import open_landing
@@ -38,6 +39,16 @@ def organization_overview(org: OrgId, *, settings: Settings) -> Json:
             ],
             "forecast": _forecast(conn),
         }
+
+
+def landing_away(settings: Settings) -> DatabaseUnavailable | None:
+    """What is wrong where MongoDB does not answer: found out once for all organizations."""
+    try:
+        with open_landing(settings) as landing:
+            landing.ping()
+    except DatabaseUnavailable as error:
+        return error
+    return None
 
 
 def _table(conn: Connection, table: str, manifests: list[Manifest]) -> Json:

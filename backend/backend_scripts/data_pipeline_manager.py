@@ -18,7 +18,7 @@ from supplyline import overview
 from supplyline import settings as supplyline_settings
 from supplyline.errors import FileNotStored, SupplylineError
 from supplyline.settings import Settings
-from supplyline.tenancy.names import parse_client_id, parse_table_name
+from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
 
 
 class DataPipelineManager:
@@ -117,11 +117,14 @@ class DataPipelineManager:
                 }
         except SupplylineError as error:
             airflow = {"code": error.code, "detail": error.detail, "next_step": error.advice}
+        rows = Organization.objects.filter(state=Organization.State.ACTIVE).order_by("id")
+        ids = list(rows.values_list("id", flat=True))
+        away = overview.landing_away(self.settings) if ids else None
         organizations = [
-            self.get_organization_status(org)
-            for org in Organization.objects.filter(state="active")
-            .order_by("id")
-            .values_list("id", flat=True)
+            selectors.pipeline_status(
+                parse_org_id(org), settings=self.settings, now=timezone.now(), away=away
+            )
+            for org in ids
         ]
         return {
             "airflow": airflow,

@@ -103,31 +103,48 @@ def run_detail(run: Run, *, client: AirflowClient) -> dict[str, Any]:
     return body
 
 
-def pipeline_status(org: OrgId, *, settings: Settings, now: datetime) -> dict[str, Any]:
-    """Per stage: DAG, state, last run, counts, certificate, freshness, lag, what to do next."""
-    facts: dict[str, Any]
-    trouble = None
-    try:
-        facts = overview.organization_overview(org, settings=settings)
-    except SupplylineError as error:
-        facts = {"tables": [], "forecast": None}
-        trouble = {"code": error.code, "detail": error.detail, "next_step": error.advice}
-    stages = [_stage(org, name, dag_id, facts, now=now) for name, dag_id in STAGES]
+def pipeline_status(
+    org: OrgId, *, settings: Settings, now: datetime, away: SupplylineError | None = None
+) -> dict[str, Any]:
+    """Per stage: DAG, state, last run, counts, certificate, freshness, lag, what to do next.
+
+    `away`: a store that is known not to answer. `counts` are empty, and `problem` says why, where
+    a store cannot be asked: nothing is said of what is not known.
+    """
+    facts: dict[str, Any] = {}
+    trouble = away
+    if trouble is None:
+        try:
+            facts = overview.organization_overview(org, settings=settings)
+        except SupplylineError as error:
+            trouble = error
+    stages = [_stage(org, name, dag_id, facts, trouble, now=now) for name, dag_id in STAGES]
     body = {
         "org_id": str(org),
         "generated_at": _iso(now),
         "healthy": trouble is None and all(s["state"] != "failed" for s in stages),
         "stages": stages,
-        "tables": facts["tables"],
-        "forecast": facts["forecast"],
+        "tables": facts.get("tables", []),
+        "forecast": facts.get("forecast"),
     }
-    if trouble:
-        body["problem"] = trouble
+    if trouble is not None:
+        body["problem"] = {
+            "code": trouble.code,
+            "detail": trouble.detail,
+            "next_step": trouble.advice,
+            "transient": trouble.transient,
+        }
     return body
 
 
 def _stage(
-    org: OrgId, name: str, dag_id: str, facts: dict[str, Any], *, now: datetime
+    org: OrgId,
+    name: str,
+    dag_id: str,
+    facts: dict[str, Any],
+    trouble: SupplylineError | None,
+    *,
+    now: datetime,
 ) -> dict[str, Any]:
     rows = Run.objects.filter(org_id=org, dag_id=dag_id)
     last = rows.order_by("-created_at").first()
@@ -141,15 +158,20 @@ def _stage(
         "runs": {s: n for s in Run.State.values if (n := rows.filter(state=s).count())},
         "unfinished": unfinished.count(),
         "lag_seconds": round((now - oldest.created_at).total_seconds(), 1) if oldest else 0.0,
-        **_facts_of(name, facts),
+        **(_facts_of(name, facts) if trouble is None else _UNKNOWN),
     }
     fresh = body.pop("_fresh")
     body["fresh_as_of"] = fresh
     body["freshness_seconds"] = (
         round((now - datetime.fromisoformat(fresh)).total_seconds(), 1) if fresh else None
     )
-    body["next_step"] = _next_step(name, body, last, said=body.pop("_said", ""))
+    said = trouble.advice if trouble else body.pop("_said", "")
+    body["next_step"] = _next_step(name, body, last, said=said)
     return body
+
+
+_UNKNOWN: dict[str, Any] = {"counts": {}, "certificate": None, "_fresh": None}
+"""Of a stage when a store does not answer."""
 
 
 def _facts_of(name: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +198,7 @@ def _facts_of(name: str, facts: dict[str, Any]) -> dict[str, Any]:
             "items": forecast["items"] if forecast else 0,
             "lines_unused": lines.get("unused", 0),
         },
-        "_said": forecast["unused"] if forecast else "",
+        "_said": f"{forecast['unused']} {UNUSED}" if forecast and forecast["unused"] else "",
         "certificate": None,
         "_fresh": forecast["published_at"] if forecast else None,
     }
@@ -194,11 +216,11 @@ def _next_step(name: str, stage: dict[str, Any], last: Run | None, *, said: str)
         return last.next_step
     if stage["unfinished"]:
         return "Wait: a run is under way."
-    if name == "load" and stage["counts"]["files_waiting_for_load"]:
+    if name == "load" and stage["counts"].get("files_waiting_for_load"):
         return "Files wait for a load: POST /api/airflow/trigger/mongo-to-postgres/."
     if last is None and name in _FIRST:
         return _FIRST[name]
-    return f"{said} {UNUSED}" if said else "Nothing to do."
+    return said or "Nothing to do."
 
 
 _FIRST = {

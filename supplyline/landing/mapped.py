@@ -16,6 +16,10 @@ def mapped() -> Iterator[None]:
     try:
         yield
     except ConnectionFailure as error:
-        raise DatabaseUnavailable(f"MongoDB cannot be reached: {type(error).__name__}.") from error
+        raise DatabaseUnavailable(
+            f"MongoDB cannot be reached: {type(error).__name__}.",
+            next_step="Check that MongoDB runs and that MONGO_URI is right (`supplyline status`), "
+            "then try again.",
+        ) from error
     except PyMongoError as error:
         raise DatabaseUnavailable(f"MongoDB refused the work: {error}.") from error

@@ -40,6 +40,11 @@ class Landing(Manifests):
     def _rows(self, org: OrgId, table: TableName) -> Collection:
         return self._db[rows_collection(org, table)]
 
+    def ping(self) -> None:
+        """Raises DatabaseUnavailable when the server does not answer."""
+        with mapped():
+            self._db.command("ping")
+
     def land(
         self, org: OrgId, *, manifest: Manifest, batches: Iterable[RowBatch], now: datetime
     ) -> Manifest:

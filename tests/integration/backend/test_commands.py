@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from backend.api.management.commands._watch import places
+from backend.backend_scripts.data_pipeline_manager import DataPipelineManager
 from backend.runs.models import Run
 from backend.runs.services import FORECAST, INGEST, LOAD
 from supplyline.settings import Settings
+from supplyline.settings import get as get_settings
 from supplyline.tenancy.connections import connect_admin
 from supplyline.tenancy.names import database_name, parse_org_id
 from tests.integration.backend.conftest import Person
@@ -49,6 +52,32 @@ def test_status_of_one_and_of_all(alice: Person) -> None:
     with pytest.raises(SystemExit) as caught:  # nobody listens where Airflow is looked for
         run("status")
     assert caught.value.code == 4
+
+
+def test_nothing_is_said_of_what_a_store_that_is_away_would_know(
+    alice: Person, charlie: Person, engine_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Run.objects.create(
+        org_id="1", dag_id=LOAD, dag_run_id="load__1", state=Run.State.SUCCESS, conf={},
+        created_at=timezone.now(),
+        deadline=timezone.now(),
+    )  # fmt: skip
+    monkeypatch.setenv("MONGO_URI", "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
+    get_settings.cache_clear()
+    out = io.StringIO()
+    try:
+        with pytest.raises(SystemExit) as caught:
+            call_command(COMMAND, "status", "--org-id", "1", "--json", stdout=out)
+        everything = DataPipelineManager().get_overall_status()
+    finally:
+        get_settings.cache_clear()
+
+    assert caught.value.code == 4
+    told = json.loads(out.getvalue())
+    assert told["problem"]["code"] == "database_unavailable"
+    assert [s["counts"] for s in told["stages"]] == [{}, {}, {}]
+    assert "MONGO_URI" in told["stages"][1]["next_step"]
+    assert [one["problem"] for one in everything["organizations"]] == [told["problem"]] * 2
 
 
 def test_audit_ends_with_1_when_the_chain_is_broken(

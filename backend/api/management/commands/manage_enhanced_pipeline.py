@@ -38,10 +38,15 @@ FINISHED = {"success": 0, "partial": 1, "failed": 1, "refused": 3}
 
 
 def _overall_code(answer: dict[str, Any]) -> int:
-    """4 when Airflow is away, 1 when an organization's pipeline is not in order."""
-    if "code" in answer["airflow"]:
+    """4 when Airflow or a store is away, 1 when an organization's pipeline is not in order."""
+    codes = [_code(one) for one in answer["organizations"]]
+    return 4 if "code" in answer["airflow"] else max(codes, default=0)
+
+
+def _code(status: dict[str, Any]) -> int:
+    if status.get("problem", {}).get("transient"):
         return 4
-    return 0 if all(one["healthy"] for one in answer["organizations"]) else 1
+    return 0 if status["healthy"] else 1
 
 
 class Command(BaseCommand):
@@ -118,7 +123,7 @@ class Command(BaseCommand):
         match o["action"]:
             case "status" if o["org_id"]:
                 status = manager.get_organization_status(o["org_id"])
-                return status, 0 if status["healthy"] else 1
+                return status, _code(status)
             case "status":
                 overall = manager.get_overall_status()
                 return overall, _overall_code(overall)
