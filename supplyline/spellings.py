@@ -22,6 +22,8 @@ _TEXT: dict[str, str] = {
         articolo codice_articolo codice prodotto codice_prodotto
         produto codigo_produto codigo_do_produto
         towar kod_towaru indeks indeks_towaru nr_artykulu
+        order_lines_product_internal_reference product_internal_reference order_lines_product
+        barcode ean13 item_sku product_variant_sku material_no
         """,
     "quantity": """
         quantity qty units units_sold quantity_sold qty_sold sold_quantity order_qty
@@ -31,6 +33,9 @@ _TEXT: dict[str, str] = {
         qte quantite_vendue quantite_commandee cantidad_vendida unidades unidades_vendidas
         quantita qta quantita_venduta aantal hoeveelheid aantal_verkocht
         quantidade qtd quantidade_vendida ilosc ilosc_sprzedana
+        order_lines_quantity ordered_quantity order_lines_ordered_quantity items_sold units_ordered
+        net_quantity quantity_refund auftragsmenge kumulierte_auftragsmenge fakturierte_menge
+        menge_in_erfassme menge_in_erfassungsme
         """,
     "date": """
         date order_date invoice_date sale_date sales_date sold_at sold_on transaction_date
@@ -40,6 +45,8 @@ _TEXT: dict[str, str] = {
         date_vente date_facture fecha_pedido fecha_venta fecha_factura
         data_ordine data_vendita data_documento data_fattura orderdatum factuurdatum verkoopdatum
         data_pedido data_venda data_emissao data_sprzedazy data_zamowienia
+        order_reference_order_date creation_date doc_date posted_date bill_date date_ordered
+        order_creation_date date_created angelegt_am
         """,
     "order": """
         order order_id order_no order_number invoice invoice_no invoice_number invoiceno
@@ -50,6 +57,7 @@ _TEXT: dict[str, str] = {
         numero_pedido n_pedido factura numero_factura ordine numero_ordine numero_documento
         ordernummer ordernr bestelling bestelnummer factuurnummer
         numero_do_pedido nota_fiscal zamowienie nr_zamowienia numer_zamowienia nr_faktury
+        order_reference verkaufsbeleg sales_doc sales_order_no materialbeleg
         """,
     "line": """
         line line_no line_number line_id order_line_id order_line row_id position pos
@@ -71,6 +79,8 @@ _TEXT: dict[str, str] = {
         montant importe net_value netwr gesamtpreis gesamtbetrag nettobetrag gesamt
         montant_ht montant_ttc total_ht chiffre_affaires importe_total importo totale fatturato
         bedrag omzet totaal valor_total wartosc kwota
+        gross_sales net_sales ext_price extended_price line_amount subtotal order_lines_subtotal
+        line_amount_excl_vat gross_amount nettoumsatz
         """,
     "customer": """
         customer_id customer_no customer_number customer_code client_id kundennummer kundennr
@@ -78,22 +88,36 @@ _TEXT: dict[str, str] = {
         customer_internal_id code_client no_client numero_client codigo_cliente id_cliente
         codice_cliente klantnummer klantnr codigo_do_cliente nr_klienta kod_klienta customer
         client kunde cliente klant klient kontrahent
+        auftraggeber sold_to_pt sold_to sell_to_customer_no bill_to_customer_no
         """,
     "on_hand": """
-        on_hand stock stock_on_hand qty_on_hand quantity_on_hand units_in_stock quantity_in_stock
-        in_stock inventory stock_level stock_qty stock_quantity available available_qty soh bestand
-        lagerbestand existencias unrestricted unrestricted_stock unrestricted_use_stock labst
-        variant_inventory_qty afn_fulfillable_quantity location_on_hand quantity_available
-        available_quantity inventory_quantity inventory_level
-        verfuegbar verfuegbarer_bestand aktueller_bestand freier_bestand
-        stock_disponible quantite_en_stock quantite_stock stock_physique stock_actual
-        giacenza esistenza disponibilita voorraad op_voorraad actuele_voorraad
-        estoque saldo_estoque quantidade_em_estoque stan_magazynowy stan_magazynu
+        on_hand stock stock_on_hand qty_on_hand quantity_on_hand units_in_stock
+        quantity_in_stock in_stock inventory stock_level stock_qty stock_quantity soh bestand
+        lagerbestand existencias variant_inventory_qty location_on_hand inventory_quantity
+        inventory_level aktueller_bestand quantite_en_stock quantite_stock stock_physique
+        stock_actual giacenza esistenza voorraad op_voorraad actuele_voorraad estoque
+        saldo_estoque quantidade_em_estoque stan_magazynowy stan_magazynu on_hand_current
+        current_stock current_inventory inventory_on_hand on_hand_qty
+        """,
+    "available": """
+        available available_qty unrestricted unrestricted_stock unrestricted_use_stock labst
+        afn_fulfillable_quantity quantity_available available_quantity verfuegbar
+        verfuegbarer_bestand freier_bestand stock_disponible disponibilita frei_verwendbar
+        frei_verwendbarer_bestand stock_available qty_available available_not_editable
+        available_stock free_stock available_physical
+        """,
+    "reserved": """
+        reserved reserved_qty qty_reserved reserved_quantity quantity_reserved allocated
+        allocated_qty qty_allocated quantity_allocated committed qty_committed
+        quantity_committed committed_not_editable reserviert reservierte_menge
+        reservierter_bestand stock_reserve quantite_reservee reservado cantidad_reservada
+        riservato gereserveerd
         """,
     "on_order": """
         on_order units_on_order qty_on_order quantity_on_order incoming open_orders in_transit
         bestellt afn_inbound_shipped_quantity stock_in_transit bestellbestand offene_bestellungen
         en_commande en_transito in_ordine in_bestelling em_pedido w_drodze
+        incoming_not_editable incoming_qty open_po_qty qty_on_purchase_order on_purchase_order
         """,
     "location": """
         location_id warehouse_id warehouse_code store_id plant depot lagerort werks lgort
@@ -101,7 +125,7 @@ _TEXT: dict[str, str] = {
         standort filialnummer filialnr werk magasin code_depot code_magasin bodega tienda
         codigo_almacen deposito codice_magazzino filiaal loja codigo_deposito kod_magazynu sklep
         location warehouse site store lager filiale entrepot almacen magazzino magazijn armazem
-        magazyn
+        magazyn location_code
         """,
     "as_of": """
         as_of snapshot_date stock_date counted_at count_date stichtag bestandsdatum inventurdatum
@@ -116,6 +140,7 @@ _TEXT: dict[str, str] = {
         razon_social nombre_cliente nombre_proveedor nombre_producto
         nome ragione_sociale naam klantnaam bedrijfsnaam productnaam razao_social nazwa
         nazwa_towaru nazwa_klienta nazwa_firmy
+        materialkurztext order_lines_description
         """,
     "description": """
         description item_description product_description beschreibung material_description maktx
@@ -143,6 +168,8 @@ _TEXT: dict[str, str] = {
         lead_time_days lead_time leadtime lead_days delivery_days lieferzeit lieferzeit_tage delai
         plazo planned_delivery_time plifz wiederbeschaffungszeit delai_livraison plazo_entrega
         tempo_di_consegna levertijd prazo_entrega czas_dostawy
+        planlieferzeit lieferzeit_in_tagen supplier_lead_time vendor_lead_time
+        lead_time_in_days replenishment_lead_time
         """,
     "lead_time_sd_days": """
         lead_time_sd_days lead_time_sd lead_time_std lead_time_stddev lead_time_deviation
@@ -156,11 +183,12 @@ _TEXT: dict[str, str] = {
     "fill_rate": "target_fill_rate service_level target_service_level fill_rate",
     "min_order_qty": """
         min_order_qty moq min_order minimum_order_quantity min_order_quantity mindestbestellmenge
-        bstmi
+        bstmi mindestlosgroesse minimum_order min_order_quantity min_qty moq_units
         """,
     "pack_size": """
         pack_size case_size case_pack pack order_multiple lot_size packungsgroesse
-        verpackungseinheit ve
+        verpackungseinheit ve units_per_case case_qty case_quantity pack_qty units_per_pack
+        carton_qty units_per_carton rundungswert gebindegroesse
         """,
     "reorder_level": """
         reorder_level reorder_point min_stock minimum_stock meldebestand minbe mindestbestand
@@ -183,6 +211,11 @@ _TEXT: dict[str, str] = {
         delivery_status shipping_status auftragsstatus bestellstatus rechnungsstatus
         lieferstatus zahlungsstatus statut statut_commande statut_facture estatus estado_pedido
         estado_del_pedido estado_venta etat_commande order_state state zustand etat estado stato
+        """,
+    "document": """
+        movement_type bewegungsart bwart mvt mvmt_type mov_type bwa entry_type transaction_type
+        document_type doc_type line_type sale_type event_type record_type belegart vorgangsart
+        buchungsart type_document type_de_document tipo_documento type typ tipo
         """,
     "cancelled": """
         cancelled canceled is_cancelled is_canceled cancelled_at canceled_at cancelled_on voided

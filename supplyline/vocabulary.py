@@ -80,6 +80,11 @@ _WHO: dict[str, tuple[str, ...]] = {
                  "almacen", "magazzino", "magazijn", "armazem", "magazyn"),
 }  # fmt: skip
 """Words that are a name where another column has the number."""
+ITEM_NAMES = frozenset((
+    *_WHO["item"], "item_name", "product_name", "lineitem_name", "artikelname", "produktname",
+    "artikelbezeichnung", "nom_produit", "nombre_producto", "title",
+))  # fmt: skip
+"""Columns of names that are an item's and nobody else's."""
 _NUMBERED = re.compile(r"_(?:id|no|nr|number|num|code|key)$|nummer$")
 
 _SHORT = {
@@ -128,18 +133,53 @@ def _second_look(columns: Sequence[str], out: dict[str, str]) -> None:
     other column counts them and none has a price. `data` is a date in three languages, beside an
     item and a count of it; in English it is anything.
     """
+    _items_and_orders(columns, out)
+    if "on_hand" not in out and "available" in out:
+        out["on_hand"] = out.pop("available")
     lone = out.get("amount") == "sales" and not {"quantity", "unit_price"} & set(out)
     if lone and {"item", "date"} <= set(out):
         out["quantity"] = out.pop("amount")
     counted = "quantity" in out or "on_hand" in out
     if "date" not in out and "data" in columns and "item" in out and counted:
         out["date"] = "data"
+    if out.get("name", "").startswith(("customer_", "client_", "supplier_", "vendor_", "company")):
+        item = [c for c in columns if c in _WHO["item"] and c not in out.values()]
+        if "item" in out and item:
+            out["name"] = item[0]
     if "name" not in out:
         for field in ("item", "customer", "supplier", "location"):
             bare = [c for c in columns if c in _WHO[field] and c not in out.values()]
             if field in out and bare:
                 out["name"] = bare[0]
                 return
+
+
+def as_stock(fields: dict[str, str], *, table: str) -> dict[str, str]:
+    """`sku, qty` of a table of stock, or beside the day of a count, is what is on hand."""
+    counted = table == "inventory" or "as_of" in fields
+    sold = {"on_hand", "order", "customer", "unit_price", "line"} & set(fields)
+    if not counted or sold or not {"item", "quantity"} <= set(fields):
+        return fields
+    return {"on_hand" if f == "quantity" else f: c for f, c in fields.items()}
+
+
+def _items_and_orders(columns: Sequence[str], out: dict[str, str]) -> None:
+    """Lists in which a usual word means something else.
+
+    `Item, Material` (SAP): the first numbers the lines. `Name, Lineitem sku` (Shopify): the first
+    is the order. `Document No., Type, No.` (Dynamics): the last is the item. `item-price` (Amazon)
+    is of the whole line.
+    """
+    material = next((c for c in ("material", "material_number", "matnr") if c in columns), "")
+    if out.get("item") == "item" and material:
+        out["item"] = material
+        out.setdefault("line", "item")
+    if "name" in columns and "lineitem_name" in columns:
+        out["order"], out["name"] = "name", "lineitem_name"
+    if "item" not in out and {"no", "type"} <= set(columns) and out.get("order") != "no":
+        out["item"] = "no"
+    if out.get("unit_price") == "item_price" and "amazon_order_id" in columns:
+        out["amount"] = out.pop("unit_price")
 
 
 def spelled(field: str, columns: Sequence[str]) -> list[str]:
@@ -177,10 +217,11 @@ def key_aliases(
 def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
     """Proposes the table for a file from its header and name."""
     names = column_names(headers)
-    fields = field_columns(names)
+    stem = _stem(file_name)
+    stock = "inventory" if stem in _FILE_WORDS["inventory"] else ""
+    fields = as_stock(field_columns(names), table=stock)
     # `employee_id, name, location`: a list of something else than of locations.
     strangers = [n for n in names if _NUMBERED.search(n) and n not in fields.values()]
-    stem = _stem(file_name)
     best, best_score = "", 0.0
     best_reasons: tuple[str, ...] = ("the header is of no known table",)
     for kind, (required, typical, against) in _KINDS.items():
@@ -194,6 +235,7 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
         score = len(there) + 0.8 * len(speaking) - 1.0 * len(contrary)
         named = stem in _FILE_WORDS[kind]
         score += 2.0 if named else 0.0
+        score = round(score, 6)  # sums of tenths
         if score > best_score:
             reasons = [f"{f} is in column {fields[f]}" for f in (*there, *speaking)]
             reasons += ["the file's name says so"] if named else []

@@ -39,24 +39,27 @@ class Readings:
         return days(texts)[0] if name == "date" else numbers(texts)
 
 
-def readings(columns: Mapping[str, Iterable[str]]) -> Readings:
-    """Field → all its distinct texts → how they are read."""
+def readings(columns: Mapping[str, Iterable[str]], *, mark: str = "") -> Readings:
+    """Field → all its distinct texts → how they are read; `mark`: see `numbers`."""
     whole: dict[str, Numbers] = {}
     notes: tuple[str, ...] = ()
     for name, texts in columns.items():
         if name == "date":
             whole[name], notes = days(texts)
         else:
-            whole[name] = numbers(texts)
+            whole[name] = numbers(texts, mark=mark)
     return Readings(whole=whole, notes=notes)
 
 
-def numbers(texts: Iterable[str]) -> dict[str, float]:
+def numbers(texts: Iterable[str], *, mark: str = "") -> dict[str, float]:
     """Text → number for those that are numbers; decimal commas are told from the column: `0,5`,
-    `12,25` and `1.234,5` have one, `1,234` beside no such cell is one thousand and more."""
+    `12,25` and `1.234,5` have one, `1,234` beside no such cell is one thousand and more, unless
+    other columns have the decimal `mark` `,`."""
     cells = {c: _CURRENCY.sub("", c) for c in texts}
     comma = sum(_decimal(bare, ",", thousands=".") for bare in cells.values())
     point = sum(_decimal(bare, ".", thousands=",") for bare in cells.values())
+    if comma == point == 0:
+        comma = mark == ","
     mark, thousands = (",", ".") if comma > point else (".", ",")
     read = ((c, _number(bare, mark, thousands=thousands)) for c, bare in cells.items())
     return {c: v for c, v in read if v is not None}

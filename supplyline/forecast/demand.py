@@ -110,7 +110,7 @@ def collect(
         report["lines"] += len(block)
         item = _coded(block["item"], codes)
         day = _mapped(block, "date", readings)
-        quantity = _mapped(block, "quantity", readings)
+        quantity = said.signed(block, _mapped(block, "quantity", readings))
         price = _prices(block, quantity, readings)
         who = (
             _coded(block["customer"], customers) if "customer" in block else np.full(len(block), -1)
@@ -172,11 +172,15 @@ def _orders(block: pd.DataFrame) -> Ints:
 
 
 def _usual(named: Counter[tuple[int, str]]) -> dict[int, str]:
-    """Item → the name on most of its lines: a remark such as `damaged` stands on few."""
+    """Item → the name on most of its lines: a remark such as `damaged` stands on few. Names that
+    are on less than half of all lines so are those of customers or the like, and no item's."""
     out: dict[int, str] = {}
-    for (item, name), _ in sorted(named.items(), key=lambda e: (-e[1], e[0])):
-        out.setdefault(int(item), name)
-    return out
+    usual = 0
+    for (item, name), lines in sorted(named.items(), key=lambda e: (-e[1], e[0])):
+        if int(item) not in out:
+            out[int(item)] = name
+            usual += lines
+    return out if 2 * usual >= named.total() else {}
 
 
 def _coded(column: pd.Series, known: dict[str, int]) -> Ints:

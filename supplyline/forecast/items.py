@@ -88,6 +88,8 @@ def collect(
         known = _with_lead_time(known, item, texts.get("supplier", "").strip(), beside)
         if known.unit_price is None and d is not None and math.isfinite(d.price):
             known = replace(known, unit_price=d.price)
+        if held := texts.get("reserved", ""):
+            known = replace(known, notes=(*known.notes, *_reserved(held)))
         if counted := texts.get("counted_on", ""):
             known = replace(known, notes=(*known.notes, *_old_count(counted, sold.last_day)))
         history = d.values if d else NOTHING
@@ -133,6 +135,12 @@ def _unused(texts: dict[str, str], read: dict[str, Any]) -> tuple[str, ...]:
         f"{name} {texts[name][:40]!r}" for name in NUMBERS if name in texts and name not in read
     ]
     return (f"No number that could be used, so left out: {', '.join(wrong)}.",) if wrong else ()
+
+
+def _reserved(held: str) -> tuple[str, ...]:
+    if not float(held):
+        return ()
+    return (f"{float(held):.6g} of what is on hand are reserved for orders and not counted.",)
 
 
 def _old_count(counted: str, last: date) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from supplyline.forecast import cells
+from supplyline.forecast.marks import decimal_mark
 from supplyline.forecast.sources import FACTS, TERMS, Source, Sources, type_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -42,7 +43,7 @@ def read_facts(conn: Connection, sources: Sources) -> Known:
         for item, known in _texts(conn, master, key="item", fields=fields):
             out[item].update(known)
     for source in sources.stock:
-        for item, known in _stock(conn, source):
+        for item, known in _stock(conn, source, lines=source.table == sources.sales.table):
             out[item].update(known)
     terms: Known = defaultdict(dict)
     for source in sources.suppliers:
@@ -82,57 +83,89 @@ def _texts(
         yield code.strip(), known
 
 
-def _stock(conn: Connection, source: Source) -> Iterable[tuple[str, dict[str, str]]]:
-    """On hand and on order per item: each place's newest count, added up over the places."""
-    fields = [f for f in ("on_hand", "on_order") if source.has(f)]
-    names = {f: sql.Identifier(source.columns[f]) for f in fields}
-    item = sql.Identifier(source.columns["item"])
-    place = sql.Identifier(source.columns["location"]) if source.has("location") else sql.NULL
-    order = (
-        sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"]))
-        if _in_order(conn, source)
-        else sql.SQL("ctid DESC")
-    )
-    day: sql.Composable = sql.NULL
-    if source.has("as_of") and _is_day(conn, source, "as_of"):
-        day = sql.SQL("{}::date::text").format(sql.Identifier(source.columns["as_of"]))
+def _stock(
+    conn: Connection, source: Source, *, lines: bool
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """On hand and on order per item: each place's newest count, added up over the places, and of
+    several rows of one count (lots, bins) all, but for `lines` of sales that say what was left
+    after them. What is reserved for orders is not on hand."""
+    fields = [f for f in ("on_hand", "on_order", "reserved") if source.has(f)]
+    free = source.has("available") and not source.has("reserved")
+    if free and _is_number(conn, source, "available"):
+        columns = {**source.columns, "on_hand": source.columns["available"]}
+        source = Source(table=source.table, columns=columns)
     if all(_is_number(conn, source, f) for f in fields):
-        query = sql.SQL(
-            "SELECT item, max(day), {sums} FROM (SELECT DISTINCT ON (1, 2) {item}::text AS item,"
-            " {place}::text AS place, {day} AS day, {fields} FROM public.{table}"
-            " WHERE {item} IS NOT NULL ORDER BY 1, 2, {order}) newest GROUP BY item"
-        ).format(
-            sums=sql.SQL(", ").join(sql.SQL("sum({})::text").format(n) for n in names.values()),
-            item=item,
-            place=place,
-            day=day,
-            fields=sql.SQL(", ").join(names.values()),
-            table=sql.Identifier(source.table),
-            order=order,
+        query = sql.SQL("SELECT item, max(day), {} FROM ({}) newest GROUP BY item").format(
+            sql.SQL(", ").join(
+                sql.SQL("sum({})::text").format(sql.Identifier(source.columns[f])) for f in fields
+            ),
+            _newest(conn, source, fields, lines=lines),
         )
         for code, *sums in conn.execute(query):
             found = zip(("counted_on", *fields), sums, strict=True)
-            yield code.strip(), {f: c for f, c in found if c is not None}
+            yield code.strip(), _free({f: c for f, c in found if c is not None})
     else:
-        yield from _stock_in_text(conn, source, fields)
+        yield from _stock_in_text(conn, source, fields, lines=lines)
+
+
+def _newest(conn: Connection, source: Source, fields: list[str], *, lines: bool) -> sql.Composed:
+    """SQL: item, day and fields of the rows of each item's and place's newest count."""
+    ordered = source.has("as_of") and _in_order(conn, source)
+    by_file = conn.execute(
+        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attname = '_seq' AND attrelid = (SELECT oid"
+        " FROM pg_class WHERE relname = %s AND relnamespace = 'public'::regnamespace))",
+        (source.table,),
+    ).fetchone()
+    order: list[sql.Composable] = []
+    if ordered:
+        order.append(sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"])))
+    if by_file and by_file[0]:
+        order.append(sql.SQL("_seq DESC"))
+    if lines or not order or (source.has("as_of") and not ordered):  # days in text tell no order
+        order.append(sql.SQL("ctid DESC"))
+    day: sql.Composable = sql.SQL("NULL::text")
+    if source.has("as_of") and _is_day(conn, source, "as_of"):
+        day = sql.SQL("{}::date::text").format(sql.Identifier(source.columns["as_of"]))
+    place = sql.Identifier(source.columns["location"]) if source.has("location") else sql.NULL
+    return sql.SQL(
+        "SELECT item, day, {fields} FROM (SELECT {item}::text AS item, {day} AS day, {fields},"
+        " rank() OVER (PARTITION BY {item}::text, {place}::text ORDER BY {order}) AS age"
+        " FROM public.{table} WHERE {item} IS NOT NULL) counts WHERE age = 1"
+    ).format(
+        fields=sql.SQL(", ").join(sql.Identifier(source.columns[f]) for f in fields),
+        item=sql.Identifier(source.columns["item"]),
+        day=day,
+        place=place,
+        order=sql.SQL(", ").join(order),
+        table=sql.Identifier(source.table),
+    )
+
+
+def _free(known: dict[str, str]) -> dict[str, str]:
+    """On hand without what is reserved, which is kept to be said."""
+    held = cells.numbers([known.get("reserved", "")]).get(known.get("reserved", ""), 0.0)
+    if held and "on_hand" in known:
+        known["on_hand"] = f"{float(known['on_hand']) - held:.12g}"
+    return known
 
 
 def _stock_in_text(
-    conn: Connection, source: Source, fields: list[str]
+    conn: Connection, source: Source, fields: list[str], *, lines: bool
 ) -> Iterable[tuple[str, dict[str, str]]]:
     """The same where a column of numbers holds something else as well."""
-    place = ["location"] if source.has("location") else []
-    newest: dict[tuple[str, str], dict[str, str]] = {}
-    for code, known in _texts(conn, source, key="item", fields=[*place, *fields]):
-        newest[code, known.pop("location", "")] = known
+    rows = conn.execute(_newest(conn, source, fields, lines=lines)).fetchall()
+    mark = decimal_mark(conn, source.table)
     totals: dict[str, dict[str, float]] = defaultdict(dict)
-    for name in fields:
-        read = cells.numbers({k[name] for k in newest.values() if name in k})
-        for (code, _), known in newest.items():
-            if (value := read.get(known.get(name, ""))) is not None:
-                totals[code][name] = totals[code].get(name, 0.0) + value
+    for at, name in enumerate(fields, 2):
+        texts = [None if row[at] is None else str(row[at]) for row in rows]
+        typed = _is_number(conn, source, name)
+        read = cells.numbers({t for t in texts if t}, mark="" if typed else mark)
+        for row, text in zip(rows, texts, strict=True):
+            if (value := read.get(text or "")) is not None:
+                mine = totals[row[0].strip()]
+                mine[name] = mine.get(name, 0.0) + value
     for code, sums in totals.items():
-        yield code, {name: repr(value) for name, value in sums.items()}
+        yield code, _free({name: repr(value) for name, value in sums.items()})
 
 
 def _is_number(conn: Connection, source: Source, field: str) -> bool:
@@ -162,10 +195,12 @@ def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, 
             continue
         place = source.columns.get("location")
         query = sql.SQL(
-            "WITH counted AS (SELECT DISTINCT ON (1, 2, 3) {item}::text AS item, {place} AS place,"
-            " {day}::date AS day, greatest({units}, 0)::numeric AS units FROM public.{table}"
-            " WHERE {item} IS NOT NULL AND {day} IS NOT NULL AND {units} IS NOT NULL"
-            " ORDER BY 1, 2, 3, {day} DESC), changed AS (SELECT item, day, units - coalesce("
+            "WITH counted AS (SELECT item, place, day, sum(units) AS units FROM (SELECT"
+            " {item}::text AS item, {place} AS place, {day}::date AS day,"
+            " greatest({units}, 0)::numeric AS units, rank() OVER (PARTITION BY {item}::text,"
+            " {place}, {day}::date ORDER BY {day} DESC{last}) AS age FROM public.{table}"
+            " WHERE {item} IS NOT NULL AND {day} IS NOT NULL AND {units} IS NOT NULL) counts"
+            " WHERE age = 1 GROUP BY 1, 2, 3), changed AS (SELECT item, day, units - coalesce("
             "lag(units) OVER (PARTITION BY item, place ORDER BY day), 0) AS change FROM counted),"
             " held AS (SELECT item, day, sum(sum(change)) OVER (PARTITION BY item ORDER BY day)"
             " AS units, lead(day) OVER (PARTITION BY item ORDER BY day) AS following"
@@ -178,6 +213,7 @@ def stockouts(conn: Connection, sources: Sources) -> dict[str, list[tuple[date, 
             day=sql.Identifier(source.columns["as_of"]),
             units=sql.Identifier(source.columns["on_hand"]),
             table=sql.Identifier(source.table),
+            last=sql.SQL(", ctid DESC" if source.table == sources.sales.table else ""),
         )
         for item, day, following in conn.execute(query):
             if (following - day).days <= LONGEST_SPELL_DAYS:

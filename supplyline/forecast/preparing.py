@@ -23,14 +23,17 @@ from supplyline.forecast import (
     cells,
     changes,
     demand,
+    documents,
     items,
     masters,
     measures,
     overrides,
+    sales_lines,
     sources,
     store,
 )
 from supplyline.forecast.decisions import load_settings
+from supplyline.forecast.marks import decimal_mark
 from supplyline.forecast.options import MOST_PERIODS, ForecastSettings
 from supplyline.forecast.returns import without_returns
 from supplyline.forecast.statuses import Statuses, folded
@@ -85,15 +88,19 @@ def prepare(
         found = sources.find(conn)
         conn.execute("SELECT set_config('TimeZone', %s, true)", (chosen.timezone,))
         today = chosen.day(now)
-        readings = cells.readings(sources.column_texts(conn, found))
+        readings = cells.readings(
+            sales_lines.column_texts(conn, found), mark=decimal_mark(conn, found.sales.table)
+        )
+        types = documents.read(conn, found.sales)
         lines = buckets.without_far_days(
             demand.collect(
-                sources.read_lines(conn, found),
+                sales_lines.read_lines(conn, found, documents=types),
                 today=today,
                 readings=readings,
                 statuses=Statuses(
                     counted=frozenset(map(folded, chosen.statuses_counted)),
                     left_out=frozenset(map(folded, chosen.statuses_left_out)),
+                    documents=types,
                 ),
             )
         )
@@ -126,7 +133,7 @@ def prepare(
             "sources": found.as_json(),
             "not_read": dict(found.unread),
             "trail": trail,
-            "notes": [*readings.notes, *mixed],
+            "notes": [*readings.notes, *sales_lines.without_code(conn, found.sales), *mixed],
             "waits_for_days": later != bucket or "in_the_future" in lines.report,
             "lines": demand.summary(lines, bucket, counts),
             "statuses": lines.statuses,

@@ -1,4 +1,4 @@
-"""Finds sales, products and stock among an organization's tables, and reads the sales.
+"""Finds sales, products and stock among an organization's tables.
 
 Promises: what the organization decided (`TableSettings.mapping`) goes before what is recognised by
 column names; whatever was taken for what is in the answer, so that it can be overruled. Refuses
@@ -7,24 +7,18 @@ column names; whatever was taken for what is in the answer, so that it can be ov
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from supplyline.errors import NotEnoughHistory
 from supplyline.tenancy.catalog import table_settings, tables
-from supplyline.vocabulary import field_columns, spelled
-
-if TYPE_CHECKING:
-    import pandas as pd
+from supplyline.vocabulary import as_stock, field_columns
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-BLOCK_ROWS = 250_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +99,10 @@ def find(conn: Connection) -> Sources:
     for table in tables(conn):
         decided = table_settings(conn, table).mapping
         columns = columns_of(conn, table)
-        found.append(Source(table=table, columns=recognise_columns(columns, decided)))
+        meant = recognise_columns(columns, decided)
+        if "quantity" not in decided:
+            meant = as_stock(meant, table=table)
+        found.append(Source(table=table, columns=meant))
         if _is_purchase(found[-1], columns) and "date" not in decided:
             purchases.add(table)
     receipts = [s for s in found if _is_receipts(s)]
@@ -207,49 +204,6 @@ def _largest(conn: Connection, among: list[Source]) -> Source:
     return max(sizes, key=lambda e: e[:2])[2]
 
 
-def read_lines(conn: Connection, sources: Sources) -> Iterator[pd.DataFrame]:
-    """The sales lines in blocks; every column is text, as a category, null where empty."""
-    sales, orders = sources.sales, sources.orders
-    wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name", "order")
-    parts = [
-        sql.SQL("s.{}::text AS {}").format(sql.Identifier(sales.columns[f]), sql.Identifier(f))
-        for f in wanted
-        if f in sales.columns
-    ]
-    parts += _statuses(conn, sales, alias="s")
-    source = sql.SQL("public.{} s").format(sql.Identifier(sales.table))
-    if orders is not None:
-        parts += _statuses(conn, orders, alias="o")
-        parts.append(sql.SQL("o.{}::text AS date").format(sql.Identifier(orders.columns["date"])))
-        source = sql.SQL("{} JOIN public.{} o ON o.{}::text = s.{}::text").format(
-            source,
-            sql.Identifier(orders.table),
-            sql.Identifier(orders.columns["order"]),
-            sql.Identifier(sales.columns["order"]),
-        )
-    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, HEADER true)").format(
-        sql.SQL(", ").join(parts), source
-    )
-    yield from _copied(conn, query)
-
-
-def column_texts(conn: Connection, sources: Sources) -> dict[str, list[str]]:
-    """Field → all distinct texts, of the sales' columns that were loaded as text, and of dates that
-    were loaded as numbers (20250131, 202505)."""
-    out: dict[str, list[str]] = {}
-    for name in ("date", "quantity", "unit_price", "amount"):
-        source = sources.orders if name == "date" and sources.orders else sources.sales
-        if not source.has(name):
-            continue
-        kind = type_of(conn, source, name)
-        if kind == "text" or (name == "date" and not kind.startswith(("date", "timestamp"))):
-            column = sql.Identifier(source.columns[name])
-            query = sql.SQL("SELECT DISTINCT {0}::text FROM public.{1} WHERE {0}::text <> ''")
-            rows = conn.execute(query.format(column, sql.Identifier(source.table)))
-            out[name] = [str(text) for (text,) in rows]
-    return out
-
-
 def type_of(conn: Connection, source: Source, field: str) -> str:
     """PostgreSQL's name for the type of a field's column."""
     row = conn.execute(
@@ -259,38 +213,3 @@ def type_of(conn: Connection, source: Source, field: str) -> str:
         (source.columns[field], source.table),
     ).fetchone()
     return str(row[0]) if row else ""
-
-
-def _statuses(conn: Connection, source: Source, *, alias: str) -> list[sql.Composed]:
-    """Columns that may say that a line is no sale: `status:NAME`, `cancelled:NAME`."""
-    taken = {c for f, c in source.columns.items() if f not in ("status", "cancelled")}
-    found = {}
-    for kind in ("cancelled", "status"):
-        columns = [source.columns[kind]] if kind in source.columns else []
-        for name in dict.fromkeys([*columns, *spelled(kind, columns_of(conn, source.table))]):
-            if name not in taken:
-                found[name] = kind
-    prefix = "" if alias == "s" else f"{source.table}."
-    return [
-        sql.SQL("{}.{}::text AS {}").format(
-            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{kind}:{prefix}{name}")
-        )
-        for name, kind in found.items()
-    ]
-
-
-def _copied(conn: Connection, query: sql.Composed) -> Iterator[pd.DataFrame]:
-    import tempfile
-
-    import pandas as pd
-
-    with tempfile.TemporaryFile() as spool:
-        with conn.cursor() as cursor, cursor.copy(query) as rows:
-            for data in rows:
-                spool.write(data)
-        spool.seek(0)
-        text = io.TextIOWrapper(spool, encoding="utf-8", newline="")
-        yield from pd.read_csv(
-            text, dtype="category", keep_default_na=False, na_values=[""], chunksize=BLOCK_ROWS
-        )
-        text.detach()

@@ -15,7 +15,8 @@ TAKEN_BACK = _words(
     "anulado anulada devuelto devuelta devolucion reembolsado reembolsada"
 )
 NEVER_SOLD = _words(
-    "draft drafts quote quotation proforma rejected declined failed abandoned deleted entwurf "
+    "draft drafts quote quotation proforma rejected declined failed abandoned deleted saved "
+    "trash trashed entwurf "
     "angebot abgelehnt abgebrochen fehlgeschlagen geloscht geloescht brouillon devis refuse "
     "refusee borrador presupuesto cotizacion rechazado rechazada"
 )
@@ -31,7 +32,9 @@ SOLD = _words(
     "sold;sale;booked;posted;authorized;authorised;on hold;on the way;in transit;placed;ordered;"
     "picked;packed;ready;received;finished;resolved;backordered;unpaid;created;success;disputed;"
     "partially refunded;partially returned;partially cancelled;partially paid;partially shipped;"
-    "partially fulfilled;"
+    "partially fulfilled;paid in full;fully applied;fully billed;credited;pending payment;shipping;"
+    "onaccount closed;layby closed;pending fulfillment;pending billing;fully paid;part paid;"
+    "settled;payment;sales order;locked;"
     "abgeschlossen;versendet;versandt;geliefert;ausgeliefert;bezahlt;offen;neu;in bearbeitung;"
     "bestatigt;bestaetigt;fakturiert;berechnet;erledigt;verkauft;gebucht;"
     "termine;terminee;expedie;expediee;livre;livree;paye;payee;ouvert;ouverte;nouveau;nouvelle;"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,13 @@ FEW = 50
 """A column with more unknown values than these is no status."""
 
 GONE, REFUSED, COUNTED, UNKNOWN = "taken back", "never sold", "counted", "unknown"
+AS_IS, BACK, TURNED, VOID, OUT = "as it is", "came back", "other sign", "void", "left out"
+"""What the type of a line says (see `documents`): BACK, whatever its sign; VOID unless negative."""
+A_DAY = "a day"
+"""Stands for all days of a column such as `cancelled_at`."""
+
+
+_A_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}([./-])\d{1,2}\1(\d{4}|\d\d)(?!\d)")
 
 
 def folded(text: str) -> str:
@@ -42,10 +50,12 @@ def folded(text: str) -> str:
 
 @dataclass(kw_only=True)
 class Statuses:
-    """Counts of one reading of the lines. `counted`, `left_out`: what the organization decided."""
+    """Counts of one reading of the lines. `counted`, `left_out`: what the organization decided;
+    `documents`: column of types → text → what it says."""
 
     counted: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
+    documents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     gone: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
     """(column, status, item) → lines and units left out; `unknown`: the same of those counted."""
     unknown: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
@@ -68,18 +78,43 @@ class Statuses:
 
     def flag(self, text: str) -> str:
         """The same for a column such as `is_cancelled` or `cancelled_at`."""
+        return GONE if folded(text) in YES or _A_DAY.match(text.strip()) else COUNTED
+
+    def document(self, name: str, text: str) -> str:
+        """The same for a column of types, one of those in `documents`."""
         bare = folded(text)
-        return GONE if bare in YES or re.match(r"\d{4}-\d\d-\d\d", text.strip()) else COUNTED
+        if bare in self.counted or bare in self.left_out:
+            return REFUSED if bare in self.left_out else COUNTED
+        said = self.documents.get(name, {}).get(text, AS_IS)
+        return {OUT: REFUSED, VOID: GONE}.get(said, COUNTED)
+
+    def signed(self, block: pd.DataFrame, quantity: Floats) -> Floats:
+        """Quantities with the sign of sales, as the types of their lines say."""
+        for label in block.columns:
+            kind, _, name = str(label).partition(":")
+            if kind != "document":
+                continue
+            texts = [str(c) for c in block[label].cat.categories]
+            said = [self.documents.get(name, {}).get(t, AS_IS) for t in texts]
+            each = np.asarray([*said, AS_IS], dtype=object)[block[label].cat.codes.to_numpy()]
+            quantity = np.where(each == TURNED, -quantity, quantity)
+            quantity = np.where(each == BACK, -np.abs(quantity), quantity)
+        return quantity
+
+    def _read(self, kind: str, name: str, text: str) -> str:
+        if kind == "document":
+            return self.document(name, text)
+        return self.meaning(text) if kind == "status" else self.flag(text)
 
     def demand(self, block: pd.DataFrame, *, item: Ints, quantity: Floats, among: Bools) -> Bools:
         """Which of the lines `among` are demand; counts the others, and what it does not know.
 
-        `block` holds the columns `status:NAME` and `cancelled:NAME` as categories.
+        `block` holds the columns `status:NAME`, `cancelled:NAME` and `document:NAME` as categories.
         """
         kept = among.copy()
         for label in block.columns:
             kind, _, name = str(label).partition(":")
-            if kind in ("status", "cancelled"):
+            if kind in ("status", "cancelled", "document"):
                 out = self._one(
                     block[label], kind, name=name, item=item, quantity=quantity, among=kept
                 )
@@ -90,9 +125,8 @@ class Statuses:
         self, column: pd.Series, kind: str, *, name: str, item: Ints, quantity: Floats, among: Bools
     ) -> Bools:
         """Lines that this column leaves out, counted."""
-        read = self.meaning if kind == "status" else self.flag
         texts = [str(c) for c in column.cat.categories]
-        said = np.asarray([*(read(t) for t in texts), COUNTED], dtype=object)
+        said = np.asarray([*(self._read(kind, name, t) for t in texts), COUNTED], dtype=object)
         codes = column.cat.codes.to_numpy().astype(np.int64)
         each = said[codes]
         if any(
@@ -107,7 +141,8 @@ class Statuses:
             units = np.bincount(where, weights=np.abs(quantity[chosen]), minlength=keys.size)
             for key, n, u in zip(keys, lines, units, strict=True):
                 code, text = divmod(int(key), len(texts) + 1)
-                one = into.setdefault((name, texts[text].strip(), code), [0, 0.0])
+                shown = A_DAY if _A_DAY.match(texts[text].strip()) else texts[text].strip()
+                one = into.setdefault((name, shown, code), [0, 0.0])
                 one[0] += int(n)
                 one[1] += float(u)
         return np.asarray(out, dtype=bool)

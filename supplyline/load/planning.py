@@ -138,7 +138,10 @@ class _Planning:
             )
             if after == TEXT != before:
                 self._remark(column, f"a value that is no `{before}` made it text")
-            elif after != before and (choice := choose(fitting or ())).kind == after:
+            elif (
+                after != before
+                and (choice := choose(fitting or (), mark=self.evidence.mark)).kind == after
+            ):
                 self._remark(column, choice.remark)
         if self.types[column] != before:
             self.changed[column] = (before, self.types[column])
@@ -152,7 +155,10 @@ class _Planning:
                 self._remark(column, choice.remark)  # nothing but empty cells until now
                 return choice.kind
         return settle(
-            before, fitting, convertible=lambda kind: self._convertible(column, before, kind)
+            before,
+            fitting,
+            mark=self.evidence.mark,
+            convertible=lambda kind: self._convertible(column, before, kind),
         )
 
     def _of_a_key(self, column: str, kind: str, before: str = "") -> str:

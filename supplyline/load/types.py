@@ -109,8 +109,20 @@ class Evidence:
                 remark=f"left as text: every value is {next(iter(words))}; if it means a truth"
                 f" value, set the type `{pair}`",
             )
-        found = choose(fitting)
+        found = choose(fitting, mark=self.mark)
         return found if found.remark else replace(found, remark=self.hint(column))
+
+    @property
+    def mark(self) -> str:
+        """The decimal mark that the file's columns show which leave no doubt; '' where they do not,
+        or show both."""
+        marks = set()
+        for kinds in self._kinds.values():
+            numeric = [k for k in kinds or () if sql_type(k) in _NUMBERS]
+            if numeric and BIGINT not in numeric:
+                marks.add("".join(sorted({kind_of(k).meaning for k in numeric})))
+        certain = marks & {".", ","}
+        return certain.pop() if len(certain) == 1 else ""
 
     def hint(self, column: str) -> str:
         """What a column that is text nearly was."""
@@ -150,13 +162,21 @@ def _all(values: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def choose(fitting: Sequence[str]) -> Choice:
-    """The kind of a new column whose values all fit these kinds."""
+def choose(fitting: Sequence[str], *, mark: str = "") -> Choice:
+    """The kind of a new column whose values all fit these kinds. `mark`: the decimal mark of the
+    file's other columns, which decides where this one leaves it open."""
     if not fitting:
         return Choice(kind=TEXT)
     first = fitting[0]
     family = next((f for f in (_NUMBERS, _TIMES) if sql_type(first) in f), ())
     other = _other_reading(first, [k for k in fitting if sql_type(k) in family])
+    if other is not None and mark and sql_type(first) == NUMERIC:
+        kind = next(k for k in (first, other) if kind_of(k).meaning == mark)
+        return Choice(
+            kind=kind,
+            remark=f"read as `{kind}`, as the file's other numbers are written; by itself it could"
+            f" be `{other if kind == first else first}`",
+        )
     if other is None:
         told_apart = not any(_alike(first, k) for k in fitting[1:])
         return Choice(kind=first, remark=_said(first) if told_apart else "")
@@ -202,6 +222,7 @@ def settle(
     known: str,
     fitting: Sequence[str] | None,
     *,
+    mark: str = "",
     convertible: Callable[[str], bool],
 ) -> str:
     """The kind of a column that is `known` after a file whose values fit `fitting`.
@@ -212,7 +233,7 @@ def settle(
     if fitting is None or known in fitting or known == TEXT:
         return known
     family = next((f for f in (_NUMBERS, _TIMES) if sql_type(known) in f), ())
-    decided = choose(fitting).kind
+    decided = choose(fitting, mark=mark).kind
     for kind in fitting:
         if sql_type(kind) not in family or kind == BIGINT:
             continue

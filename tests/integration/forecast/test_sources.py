@@ -12,7 +12,7 @@ import pytest
 from supplyline import forecast
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import ForecastSettings, demand, masters, measures, sources
+from supplyline.forecast import ForecastSettings, demand, masters, measures, sales_lines, sources
 from supplyline.forecast.calendars import EPOCH
 from tests.integration.forecast.test_masters import NOW
 
@@ -156,7 +156,7 @@ def test_the_days_on_which_items_sold_are_those_of_their_own_lines() -> None:
 def test_weeks_that_were_loaded_as_numbers_are_weeks_in_every_block(
     org: OrgId, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(sales_lines, "BLOCK_ROWS", 10)
     weeks = [y * 100 + w for y in (2024, 2025) for w in range(1, 53)]
     put(conn, "sales", "sku text, date int, qty int", *(("a", w, 1) for w in weeks))
     found = forecast.run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))

@@ -110,6 +110,25 @@ def test_the_certificate_says_what_was_decided(house: House) -> None:
     assert "set the type that is right" in found.columns[1].remark
 
 
+@pytest.mark.parametrize(
+    ("quantity", "price", "kind", "value"),
+    [
+        ("5,000", "12,50", "numeric 1234,5", 5), ("1.234", "12,50", "numeric 1.234,5", 1234),
+        ("1,234", "12.50", "numeric 1,234.5", 1234), ("5.000", "12.50", "numeric", 5),
+        ("5,000", "12", "text", "5,000"),
+    ],
+)  # fmt: skip
+def test_the_files_other_numbers_tell_what_a_mark_means(
+    house: House, quantity: str, price: str, kind: str, value: object
+) -> None:
+    house.land(["sku", "qty", "price"], [["a", quantity, price]])
+    (certificate,) = house.load()
+    assert (certificate.verdict, remembered(house.conn, TABLE)["qty"]) == ("success", kind)
+    assert house.rows("SELECT qty FROM products") == [(value,)]
+    said = any("as the file's other numbers are written" in r for r in certificate.remarks)
+    assert said == (kind != "text")
+
+
 def test_dates_written_in_another_way_later_widen_or_become_text(house: House) -> None:
     files = [house.land(["d"], [["25/12/2025"], [""]])]
     house.load()

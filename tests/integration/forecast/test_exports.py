@@ -1,0 +1,121 @@
+"""Tables as shops and bookkeeping programs export them are read as they are meant."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from supplyline.contracts import OrgId, RunRef
+from supplyline.forecast import explain, masters, run_all, sources
+from supplyline.forecast.options import ForecastSettings
+from tests.integration.forecast.test_masters import NOW
+from tests.integration.forecast.test_sources import put
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+DAYS = [date(2025, 12, 1) + timedelta(days=n) for n in range(28)]
+
+
+def sold(org: OrgId, conn: Connection, item: str) -> tuple[float, list[str]]:
+    """Units that a forecast counts as demand, and what it says of the item."""
+    run_all(
+        org, conn=conn, now=NOW, run=RunRef(run_id="1"), settings=ForecastSettings(bucket="day")
+    )
+    told = explain(conn, item=item)
+    return sum(h["demand"] for h in told["history"]), told["plan"]["explanation"]["data"]["notes"]
+
+
+def test_what_stands_on_an_orders_first_line_holds_for_all_of_it(
+    org: OrgId, conn: Connection
+) -> None:
+    rows = []
+    for n, day in enumerate(DAYS):
+        gone = "refunded" if n in (3, 4) else "paid"
+        when = f"{day} 10:00:00 -0500" if n == 7 else ""
+        rows += [(f"#{n}", gone, when, day, "x", 1), (f"#{n}", "", "", day, "a", 2)]
+    columns = "name text, financial_status text, cancelled_at text, created_at date,"
+    put(conn, "sales", f"{columns} lineitem_sku text, lineitem_quantity int", *rows)
+    conn.execute("ALTER TABLE sales ADD lineitem_name text")
+    units, notes = sold(org, conn, "a")
+    assert units == 2 * 25
+    assert "1 line of 2 units with cancelled_at = 'a day' left out." in notes
+
+
+def test_a_status_of_single_lines_holds_for_these_alone(org: OrgId, conn: Connection) -> None:
+    rows = []
+    for n, day in enumerate(DAYS):
+        rows += [(n, day, "x", 1, "cancelled" if n % 2 else ""), (n, day, "a", 2, "")]
+    put(conn, "sales", "order_id int, day date, sku text, qty int, line_status text", *rows)
+    assert sold(org, conn, "a")[0] == 2 * 28
+
+
+def test_returns_that_are_told_by_their_type_come_off(org: OrgId, conn: Connection) -> None:
+    rows = [(n, day, "SALE", "a", 3) for n, day in enumerate(DAYS)]
+    rows += [(99, DAYS[9], "RETURN", "a", 3), (98, DAYS[9], "QUOTE", "a", 50)]
+    put(conn, "sales", "receipt_no int, day date, type text, sku text, qty int", *rows)
+    assert sold(org, conn, "a")[0] == 3 * 27
+
+
+def test_a_ledger_of_stock_movements_holds_the_demand_that_went_out(
+    org: OrgId, conn: Connection
+) -> None:
+    rows = [("Sale", day, "a", -3) for day in DAYS]
+    rows += [
+        ("Purchase", DAYS[5], "a", 500),
+        ("Sale", DAYS[6], "a", 3),
+        ("Transfer", DAYS[7], "a", -9),
+    ]
+    put(conn, "entries", "entry_type text, posting_date date, item_no text, quantity int", *rows)
+    assert sold(org, conn, "a")[0] == 3 * 27
+
+
+def test_lines_without_a_code_are_planned_by_their_name(org: OrgId, conn: Connection) -> None:
+    rows = [(day, "tea", "", 3) for day in DAYS] + [(day, "pot", "P1", 1) for day in DAYS]
+    put(conn, "sales", "date date, item text, sku text, qty int", *rows)
+    assert sold(org, conn, "tea")[0] == 84
+    report = conn.execute("SELECT report FROM supplyline.forecast_run").fetchone()
+    assert report is not None
+    assert report[0]["notes"] == ["28 lines have no sku: they are planned by their item."]
+
+
+def test_all_lots_of_a_place_are_on_hand(org: OrgId, conn: Connection) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[("a", day, 1) for day in DAYS])
+    old, new = date(2025, 12, 1), date(2025, 12, 20)
+    lots = [("a", "n", "L1", 0, new), ("a", "n", "L2", 7, new), ("a", "n", "L2", 50, old)]
+    put(conn, "stock", "sku text, warehouse text, lot text, on_hand int, as_of date", *lots)
+    found = sources.find(conn)
+    assert masters.read_facts(conn, found)["a"]["on_hand"] == "7"
+    assert masters.stockouts(conn, found) == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "free"),
+    [
+        ("on_hand int, reserved int", (100, 90), "10"),
+        ("stock int, qty_allocated text", (100, "90"), "10"),
+        ("on_hand int, available int, committed int", (100, 5, 90), "10"),
+        ("on_hand int, available int", (100, 5), "5"),
+        ("on_hand int, available boolean", (100, True), "100"),
+        ("afn_fulfillable_quantity int, afn_reserved_quantity int", (10, 90), "10"),
+    ],
+)
+def test_what_is_reserved_is_not_on_hand(
+    org: OrgId, conn: Connection, columns: str, row: tuple[Any, ...], free: str
+) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[("a", day, 1) for day in DAYS])
+    put(conn, "inventory", f"sku text, {columns}", ("a", *row))
+    assert masters.read_facts(conn, sources.find(conn))["a"]["on_hand"] == free
+    if "reserved int" in columns:
+        assert (
+            "90 of what is on hand are reserved for orders and not counted."
+            in sold(org, conn, "a")[1]
+        )
+
+
+def test_a_count_that_is_called_quantity_is_stock(org: OrgId, conn: Connection) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[("a", day, 1) for day in DAYS])
+    put(conn, "counts", "snapshot_date date, sku text, qty int", (DAYS[-1], "a", 8))
+    found = sources.find(conn)
+    assert (found.sales.table, found.stock[0].columns["on_hand"]) == ("sales", "qty")
