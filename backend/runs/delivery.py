@@ -1,5 +1,9 @@
 """From the outbox to Airflow, at least once, with one run as the result (P1, P2).
 
+Airflow starts runs in the order in which it got them, whosever they are. So it is given only
+`IN_AIRFLOW` runs of one organization at a time, loads that follow an ingest included; the others
+wait here, where another organization's run does not wait behind them (P12).
+
 A row is claimed by a conditional UPDATE whose row count must be 1, so that two relays are harmless;
 the lease ends by itself when a relay dies. A lost answer leads to a second POST with the same run
 id: Airflow answers 409, and a GET tells that the run is ours. Clocks need not agree: a time further
@@ -14,7 +18,8 @@ import random
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 
 from backend.airflow_client.client import AirflowClient
 from backend.airflow_client.errors import InvalidConf, RunConflict
@@ -24,6 +29,7 @@ from supplyline.errors import SupplylineError
 
 log = logging.getLogger(__name__)
 
+IN_AIRFLOW = 8
 LEASE = timedelta(seconds=60)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 JITTER = 0.25
@@ -35,18 +41,36 @@ def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int
     waiting = (
         Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + 2 * LEASE)
     )
-    due = list(
-        Outbox.objects.filter(waiting, Q(due_at__lte=now) | Q(due_at__gt=now + LONGEST_WAIT))
-        .order_by("due_at")
-        .values_list("run_id", flat=True)[:limit]
-    )
     handled = 0
-    for run_id in due:
+    for run_id in _next_ones(waiting, now=now)[:limit]:
         claimed = Outbox.objects.filter(waiting, run_id=run_id).update(leased_until=now + LEASE)
         if claimed == 1:
             deliver(client, run_id=run_id, now=now)
             handled += 1
     return handled
+
+
+def _next_ones(waiting: Q, *, now: datetime) -> list[UUID]:
+    """Runs to deliver: the first of each organization, then the second of each, and so on."""
+    due = Outbox.objects.filter(waiting, Q(due_at__lte=now) | Q(due_at__gt=now + LONGEST_WAIT))
+    place = Window(RowNumber(), partition_by=F("run__org_id"), order_by=("due_at", "run_id"))
+    found = list(
+        due.annotate(place=place)
+        .filter(place__lte=IN_AIRFLOW)
+        .order_by("place", "due_at")
+        .values_list("run_id", "run__org_id", "place")
+    )
+    if not found:
+        return []
+    there = dict(
+        Run.objects.filter(
+            org_id__in={org for _, org, _ in found},
+            state__in=(Run.State.QUEUED, Run.State.RUNNING),
+        )
+        .values_list("org_id")
+        .annotate(Count("pk"))
+    )
+    return [run_id for run_id, org, place in found if place + there.get(org, 0) <= IN_AIRFLOW]
 
 
 def deliver(client: AirflowClient, *, run_id: UUID, now: datetime) -> None:

@@ -165,8 +165,9 @@ def _stage(
     body["freshness_seconds"] = (
         round((now - datetime.fromisoformat(fresh)).total_seconds(), 1) if fresh else None
     )
+    told = next((run.next_step for run in (last, oldest) if run and run.next_step), "")
     said = trouble.advice if trouble else body.pop("_said", "")
-    body["next_step"] = _next_step(name, body, last, said=said)
+    body["next_step"] = told or _next_step(name, body, last, said=said)
     return body
 
 
@@ -212,8 +213,6 @@ UNUSED = (
 
 
 def _next_step(name: str, stage: dict[str, Any], last: Run | None, *, said: str) -> str:
-    if last is not None and last.next_step:
-        return last.next_step
     if stage["unfinished"]:
         return "Wait: a run is under way."
     if name == "load" and stage["counts"].get("files_waiting_for_load"):
