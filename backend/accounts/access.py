@@ -58,6 +58,14 @@ def existing_org(text: object) -> OrgId:
     return org
 
 
+def hold_open(org: OrgId) -> None:
+    """Keeps an organization from being suspended or erased until this transaction ends: what is
+    kept in it would stay behind. Raises OrganizationSuspended, also for one that is erased."""
+    row = Organization.objects.select_for_update(no_key=True).filter(pk=org).first()
+    if row is None or row.state == Organization.State.SUSPENDED:
+        raise OrganizationSuspended(f"Organization {org} is suspended.", org=org)
+
+
 def require(user: User, role: Role) -> None:
     """Raises RoleNotSufficient unless the user's role includes `role`, which is one within an
     organization: UserWithoutOrg where there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from backend.accounts.access import hold_open
 from backend.accounts.models import User
 from backend.files.errors import EmptyFile, NotReadAnew
 from backend.files.models import Upload
@@ -149,8 +150,9 @@ def _record(
     """Upload, intent and outbox row together, or none of them.
 
     `keep` comes last, while the transaction holds the file id against everybody else. Raises
-    FileIdTaken.
+    FileIdTaken, and OrganizationSuspended where it was suspended while the bytes arrived.
     """
+    hold_open(org)
     upload = Upload(
         org_id=org,
         file_id=stored.file_id,

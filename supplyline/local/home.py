@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,12 +160,15 @@ def read_state(home: Home) -> dict[str, Any]:
 
 
 def _here_and_now(home: Home) -> list[str]:
+    """The machine's start, the space of process numbers and the folder itself; a sandbox may not
+    show the first two."""
+    boot = space = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
     folder = home.path.stat()
-    return [
-        Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        str(Path("/proc/self/ns/pid").readlink()),
-        f"{folder.st_dev}:{folder.st_ino}",
-    ]
+    return [boot, space, f"{folder.st_dev}:{folder.st_ino}"]
 
 
 def read_environment(home: Home) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,16 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from backend.accounts.errors import OrganizationSuspended
 from backend.accounts.models import Organization, User
+from backend.files.services import accept_upload
 from backend.runs.models import Run
 from backend.runs.services import INGEST
+from supplyline.contracts import OrgId
+from supplyline.settings import Settings
+from supplyline.storage import Storage
 from tests.integration.backend.conftest import Person
-from tests.integration.backend.test_uploads import send
+from tests.integration.backend.test_uploads import CSV, send
 
 CLOSED = [
     ("get", "/api/auth/me/"),
@@ -168,6 +174,30 @@ def test_a_suspended_organization_is_closed(charlie: Person) -> None:
     Organization.objects.filter(pk=charlie.org).update(state=Organization.State.SUSPENDED)
     answer = send(charlie, table="products")
     assert (answer.status_code, answer.json()["code"]) == (403, "org_suspended")
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_what_arrives_while_the_organization_is_closed_is_not_kept(
+    alice: Person, engine_settings: Settings, new_org: Callable[..., OrgId], erased: bool
+) -> None:
+    org, storage = new_org(provisioned=False), Storage(engine_settings.storage_url)
+    if not erased:
+        Organization.objects.create(pk=org, state=Organization.State.SUSPENDED)
+    writer = storage.begin(org, file_id="late", name="products.csv")
+    writer.write(CSV)
+    with pytest.raises(OrganizationSuspended):
+        accept_upload(
+            org, stored=writer.finish(), storage=storage, user=alice.user, table="products"
+        )
+    assert storage.everything(org) == []
+
+
+def test_no_answer_is_kept_on_its_way(alice: Person) -> None:
+    send(alice, table="products")
+    for path in (*OWN_LISTS, "/api/auth/me/", "/api/files/nothing/"):
+        answer = alice.client.get(path)
+        assert "no-store" in answer["Cache-Control"], path
+        assert "authorization" in answer["Vary"].lower(), path
 
 
 def test_platform_staff_may_name_any_organization_but_no_unknown_one(
