@@ -47,6 +47,19 @@ def to_disk(out: Any) -> None:
     os.fsync(number)
 
 
+def names_to_disk(fs: Any, *folders: str) -> None:
+    """Forces the names in folders to disk: without that a power cut takes a new or renamed file
+    away, though its bytes are safe. An object store has no such thing."""
+    if not isinstance(fs, LocalFileSystem):
+        return
+    for folder in folders:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
 def write_json(fs: Any, path: str, content: Json) -> None:
     """Writes a small file, on disk when this returns."""
     with fs.open(path, "wb") as out:
@@ -67,8 +80,11 @@ def claim(fs: Any, part: str, folder: str, *, names: Sequence[str]) -> bool:
     `names`: the folder's files; the place counts as taken once the last of them is there.
     """
     if isinstance(fs, LocalFileSystem):
+        owner = posixpath.dirname(folder)
         try:
+            names_to_disk(fs, part)
             Path(part).rename(folder)  # atomic; refuses a folder that holds anything
+            names_to_disk(fs, owner, posixpath.dirname(owner))
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return False

@@ -17,7 +17,14 @@ import fsspec
 from supplyline.contracts import Json, OrgId, ParseOptions, StoredFile
 from supplyline.errors import FileNotStored, StorageUnavailable, StoredFileDamaged, Terminal
 from supplyline.storage import sidecar
-from supplyline.storage.files import claim, last_written, remove, storage_mapped, write_json
+from supplyline.storage.files import (
+    claim,
+    last_written,
+    names_to_disk,
+    remove,
+    storage_mapped,
+    write_json,
+)
 from supplyline.storage.writer import StorageWriter
 from supplyline.tenancy.names import parse_file_id
 
@@ -186,6 +193,8 @@ class Storage:
                 self._fs.makedirs(needed, exist_ok=True)
             write_json(self._fs, part, sidecar.about(file))
             self._fs.mv(part, posixpath.join(folder, sidecar.NAME))
+            owner = posixpath.dirname(folder)
+            names_to_disk(self._fs, folder, owner, posixpath.dirname(owner))
 
     @contextmanager
     def open(self, file: StoredFile) -> Iterator[BinaryIO]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,3 +113,26 @@ def test_a_damaged_sidecar_is_said_to_be_damaged(storage: Storage, harm: bytes) 
     storage._fs.pipe_file(kept.url.rpartition("/")[0] + "/.supplyline.json", harm)
     with pytest.raises(StoredFileDamaged):
         storage.find(ORG, "f1")
+
+
+def test_what_is_kept_is_on_disk_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut after the answer takes no file away: folders are forced to disk, too."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(number: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    storage = Storage(tmp_path.as_uri())
+    part = draft(storage, b"a\n1\n")
+    storage.keep(part)
+    folder = tmp_path / ORG
+    assert {str(tmp_path), str(folder), part.url.rpartition("/")[0]} <= set(synced)
+
+    synced.clear()
+    storage.adopt(ORG, file_id="f2", name="x.csv", size=0, sha256="")
+    assert {str(tmp_path), str(folder), str(folder / "f2")} <= set(synced)
