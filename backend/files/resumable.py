@@ -138,6 +138,7 @@ def append(
     kept, but for bytes with a checksum, which are kept as a whole or not at all. Raises
     OffsetConflict, FileTooLarge, UploadLocked, ChecksumMismatch, and as `accept_upload` does.
     """
+    find_resumable(org, key)  # before the lock: whether another's upload is busy is not told
     with _alone(key):
         row = find_resumable(org, key)
         if row.state != ResumableUpload.State.OPEN:
@@ -236,6 +237,7 @@ def _accept(
 
 def terminate(org: OrgId, *, key: str, storage: Storage) -> None:
     """Gives an upload up. An accepted file stays."""
+    find_resumable(org, key)
     with _alone(key):
         row = find_resumable(org, key)
         _incoming(row, storage).discard()

@@ -93,6 +93,7 @@ def _reopen(seen: Mapping[RunKey, AirflowRun], *, now: datetime) -> None:
     ended = Run.objects.filter(
         state__in=(Run.State.SUCCESS, Run.State.PARTIAL, Run.State.FAILED),
         ended_at__lt=now - SETTLED,
+        dag_id__in=DAGS,  # known, but without it no index helps
         dag_run_id__in=[run_id for _, run_id in seen],
     )
     for run in ended:
@@ -230,7 +231,8 @@ def record(
 def adopt(seen: dict[RunKey, AirflowRun], *, now: datetime) -> int:
     """Gives runs that Airflow knows and we do not a row, under the organization of their conf."""
     ids = [run_id for _, run_id in seen]
-    known = set(Run.objects.filter(dag_run_id__in=ids).values_list("dag_id", "dag_run_id"))
+    ours = Run.objects.filter(dag_id__in=DAGS, dag_run_id__in=ids)
+    known = set(ours.values_list("dag_id", "dag_run_id"))
     adopted = 0
     for (dag_id, run_id), found in seen.items():
         if (dag_id, run_id) in known:

@@ -268,7 +268,7 @@ def test_an_upload_that_nobody_finishes_expires_and_is_removed(
     assert stored_files(engine_settings) == before
 
 
-def test_one_request_at_a_time(alice: Person, engine_settings: Settings) -> None:
+def test_one_request_at_a_time(alice: Person, charlie: Person, engine_settings: Settings) -> None:
     url = begun(alice)
     key = url.rstrip("/").rpartition("/")[2]
     number = int(hashlib.sha256(key.encode()).hexdigest()[:15], 16)
@@ -279,6 +279,8 @@ def test_one_request_at_a_time(alice: Person, engine_settings: Settings) -> None
     ) as other:  # fmt: skip
         other.execute("SELECT pg_advisory_lock(%s)", (number,))
         answer = patch(alice, url, CSV, offset=0)
+        assert patch(charlie, url, CSV, offset=0).status_code == 404
+        assert charlie.client.delete(url, headers=TUS).status_code == 404
         # Given back by name: closing the connection lets go a moment later.
         other.execute("SELECT pg_advisory_unlock(%s)", (number,))
     assert (answer.status_code, answer.json()["code"]) == (423, "upload_locked")
