@@ -64,7 +64,8 @@ def parse(file: Path, output: str, report: str | None, **given: Any) -> None:
     """Write what was understood of FILE as standard CSV: UTF-8, comma, header first.
 
     Every cell's text is as read, rows too short or too long stay so. Rows that cannot be read are
-    in the report, with line, column, reason and raw text; the exit code is then 1.
+    in the report, with line, column, reason and raw text; the exit code is then 1. It is 3 when
+    there is no table: of a blank file the output is empty too.
 
     Example: supplyline parse sales.txt --output sales.csv --report -
     """
@@ -81,6 +82,9 @@ def parse(file: Path, output: str, report: str | None, **given: Any) -> None:
         if aside.count:
             click.echo(f"{aside.count} of {reading.rows_read} rows were set aside.", err=True)
             raise SystemExit(1)
+        if not reading.layout.columns:
+            click.echo("The file has neither a header nor a row: the output is empty.", err=True)
+            raise SystemExit(3)
 
 
 def _out(path: str) -> AbstractContextManager[TextIO]:

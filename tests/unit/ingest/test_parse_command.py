@@ -63,3 +63,7 @@ def test_what_an_upload_refuses_for_being_no_table_has_no_preview(
     result = CliRunner().invoke(preview, [str(source)])
     assert isinstance(result.exception, UnreadableFile)
     assert not result.output
+    out = tmp_path / "out.csv"
+    parsed = CliRunner().invoke(parse, [str(source), "--output", str(out)])
+    assert (parsed.exit_code, out.read_text()) == (3, "")
+    assert "neither a header nor a row" in parsed.stderr
