@@ -8,7 +8,7 @@ policy forbids.
 
 from supplyline.load.anew import compare_anew
 from supplyline.load.form import damage
-from supplyline.load.order import current, late, outdated, pending
+from supplyline.load.order import OutOfOrder, current, late, outdated, pending
 from supplyline.load.pipeline import load_files
 from supplyline.load.preview import preview
 from supplyline.load.rebuild import Rebuilt, rebuild
@@ -20,6 +20,7 @@ from supplyline.load.whole import whole_table
 
 __all__ = [
     "Landed",
+    "OutOfOrder",
     "Rebuilt",
     "against_trail",
     "certificates",

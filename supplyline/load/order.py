@@ -10,6 +10,13 @@ from supplyline.load.keys import actual_key
 from supplyline.tenancy.connections import Connection
 
 
+class OutOfOrder(Exception):
+    """A late file would take the place of rows that a later one confirmed: to be rebuilt in order.
+
+    Not to be seen from the rows of the table, since a row that is confirmed keeps its place.
+    """
+
+
 def current(manifests: Sequence[Manifest]) -> list[Manifest]:
     """The closed files that count, in order: of the readings of the same bytes under one upload
     the newest, and the corrections of files that count."""
@@ -61,3 +68,14 @@ def outdated(conn: Connection, *, table: TableName, manifests: Sequence[Manifest
     """Whether the table holds rows of a reading that another one has replaced: to be rebuilt."""
     loaded = records.loaded_file_ids(conn, table) - records.undone_file_ids(conn, table)
     return bool(loaded & ({m.file_id for m in manifests} - {m.file_id for m in current(manifests)}))
+
+
+def confirmed_later(conn: Connection, table: TableName, *, sequence: int) -> bool:
+    """Whether a file behind this place, whose load stands, had rows as they were there already."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM supplyline.loads l JOIN supplyline.certificates c USING"
+        " (load_id) WHERE l.table_name = %s AND l.sequence > %s AND l.undone_at IS NULL"
+        " AND (c.body ->> 'unchanged')::bigint > 0)",
+        (table, sequence),
+    ).fetchone()
+    return bool(row and row[0])

@@ -16,7 +16,7 @@ from supplyline.load.ahead import ahead
 from supplyline.load.digests import certificate_digest, manifest_digest, receipt_digests
 from supplyline.load.file_load import FileLoad, KeyCandidates
 from supplyline.load.form import require_whole
-from supplyline.load.order import late
+from supplyline.load.order import OutOfOrder, confirmed_later, late
 from supplyline.load.own_fault import own_fault
 from supplyline.tenancy.connections import Connection
 
@@ -39,7 +39,7 @@ def load_files(
     `stream` gives a manifest's rows (see `contracts`); `key_candidates` names, for the columns of
     a new table, business keys worth testing. A file that cannot be loaded keeps no other from it:
     its error is raised at the end. Raises StaleWorker, SchemaDrift, FileNotLoaded,
-    DatabaseUnavailable.
+    DatabaseUnavailable; OutOfOrder at once, before a file that the table must be rebuilt for.
     """
     records.claim_attempt(conn, run)
     conn.commit()
@@ -60,6 +60,8 @@ def load_files(
                     now=now(),
                     key_candidates=key_candidates,
                 )
+                if certificate.updated and confirmed_later(conn, table, sequence=manifest.sequence):
+                    raise OutOfOrder(manifest.file_id)
                 records.check_attempt(conn, run)
                 reach("load.before_commit")
         except SchemaDrift as error:

@@ -33,7 +33,15 @@ def run_load(
     Raises InvalidName, OrganizationNotFound, TableNotLanded, SchemaDrift, FileNotLoaded (files that
     are at fault are then recorded as refused), StaleWorker and transient errors.
     """
-    from supplyline.load import claim_attempt, late, load_files, outdated, pending, rebuild
+    from supplyline.load import (
+        OutOfOrder,
+        claim_attempt,
+        late,
+        load_files,
+        outdated,
+        pending,
+        rebuild,
+    )
 
     config = settings or environment.get()
     org, name = parse_org_id(org_id), parse_table_name(table)
@@ -56,13 +64,18 @@ def run_load(
             "stream": Rows(org, landing=landing, settings=config),
             "key_candidates": lambda columns: key_candidates(name, columns),
         }  # fmt: skip
+        done: Sequence[Certificate] = ()
+        left_out: dict[str, str] = {}
         try:
+            if not redo:
+                try:
+                    done = load_files(org, manifests=waiting, **parts)
+                except OutOfOrder:
+                    redo = True
             if redo:
                 closed = partial(landing.manifests, org, table=name, state="closed")
                 again = rebuild(org, manifests=closed, **parts)
                 done, left_out = again.certificates, again.left_out
-            else:
-                done, left_out = load_files(org, manifests=waiting, **parts), {}
         except (FileNotLoaded, SchemaDrift) as error:
             if not redo:  # what was loaded once is not given up because a rebuild fails
                 _refuse_landed(org, error.reasons, landing, run=run, config=config, now=now)

@@ -240,3 +240,22 @@ def test_a_load_that_another_overtook_is_repeated_in_order(
     fresh.load(table=TABLE)
     assert fresh.rows("SELECT a, n::text FROM t WHERE id = 1") == [("x3", "1.50")]
     assert fresh.verify(anew=True).holds
+
+
+@pytest.mark.parametrize("replay", [False, True])
+def test_a_late_file_does_not_overwrite_what_a_later_one_confirmed(
+    fresh: Books, replay: bool
+) -> None:
+    fresh.deliver("a", b"id,a\n1,old\n2,y\n")
+    fresh.deliver("late", b"id,a\n1,new\n3,z\n", load=False)
+    fresh.deliver("gone", b"id,a\n4,w\n", load=False)
+    with fresh.collection(":manifests") as manifests:
+        manifests.update_one({"_id": "late"}, {"$set": {"state": "open"}})
+        fresh.deliver("c", b"id,a\n1,old\n")
+        manifests.update_one({"_id": "late"}, {"$set": {"state": "closed"}})
+    fresh.load(table=TABLE)
+    if replay:
+        fresh.undo("gone", later="replay")
+    wanted = [(1, "old"), (2, "y"), (3, "z"), (4, "w")]
+    assert fresh.rows("SELECT id, a FROM t ORDER BY id") == wanted[: 3 if replay else 4]
+    assert said(fresh.verify(anew=True)) == ""
