@@ -137,12 +137,16 @@ class FirstLoad:
         return bool(self.keys)
 
     def _proved(self, plan: schema.Plan) -> bool:
-        """Builds the indexes; False when the key repeats."""
+        """Builds the indexes; False when the key repeats, or is too long and only proposed."""
         try:
             with self.conn.transaction():
                 for statement in plan.indexes():
                     self.conn.execute(statement)
         except psycopg.errors.UniqueViolation:
+            return False
+        except psycopg.errors.ProgramLimitExceeded:
+            if self.settings.key is not None:
+                raise
             return False
         return True
 

@@ -35,6 +35,13 @@ KeyCandidates = Callable[[Sequence[str]], Sequence[tuple[str, ...]]]
 """For the columns of a new table, business keys worth testing."""
 
 
+def _no_key_yet(table: str) -> str:
+    return (
+        "the file has no row to propose a key from, so that the table has none and later files are"
+        f" added to it: undo this load, or run `supplyline rebuild --table {table} --key COLUMN`"
+    )
+
+
 class FileLoad:
     """One file in its transaction: what is decided for it, and the way it takes."""
 
@@ -83,7 +90,7 @@ class FileLoad:
         if self.settings.key is None:
             key = self._propose(loaded.plan.key)
         else:
-            key = Key(columns=loaded.plan.key, source="configured")
+            key = Key(columns=loaded.plan.key, source=self.settings.key_source or "configured")
         certificate = self._receipt(loaded.plan)
         reach("load.published")
         found = sums.checksum_all(
@@ -146,7 +153,11 @@ class FileLoad:
             replay=bool(manifest.replay_of),
         )
         fates = replace(fates, deleted=replaced.rows)
-        certificate = replace(certificate, remarks=(*certificate.remarks, *replaced.remarks))
+        remarks = (*certificate.remarks, *replaced.remarks)
+        unkeyed = plan.created and self.settings.key is None
+        if unkeyed and candidates and not self.incoming.checksum.rows:
+            remarks = (*remarks, _no_key_yet(manifest.table))
+        certificate = replace(certificate, remarks=remarks)
         reach("load.published")
         # 4. reconcile
         found = sums.checksum_parts(conn, target, separated=self.incoming.separated)
@@ -214,7 +225,7 @@ class FileLoad:
                 )
             key = Key(columns=actual, source=settings.key_source or "none")
         elif settings.key is not None:
-            key = Key(columns=settings.key, source="configured")
+            key = Key(columns=settings.key, source=settings.key_source or "configured")
         else:
             key = self._propose(next((k for k in candidates if is_key(conn, k)), ()))
         for column in key.columns:

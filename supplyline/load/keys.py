@@ -10,6 +10,9 @@ from supplyline.contracts import TableName, TableSettings
 from supplyline.load.staging import STAGING
 from supplyline.tenancy.connections import Connection
 
+MOST_BYTES = 2_600
+"""Of a key that is proposed: PostgreSQL's index takes a third of a page."""
+
 
 def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
     rows = conn.execute(
@@ -34,12 +37,15 @@ def disagreement(settings: TableSettings, actual: tuple[str, ...]) -> str:
 
 
 def is_key(conn: Connection, columns: Sequence[str]) -> bool:
-    """Evidence on the staged file: every value there and never repeated."""
+    """Evidence on the staged file: every value there, never repeated and not too long."""
     names = [sql.Identifier(c) for c in columns]
     row = conn.execute(
         sql.SQL(
-            "SELECT count(*) > 0 AND count(*) = count(DISTINCT ({k})) AND bool_and({full}) FROM {t}"
+            "SELECT count(*) > 0 AND count(*) = count(DISTINCT ({k})) AND bool_and({full})"
+            " AND max({size}) <= {most} FROM {t}"
         ).format(
+            size=sql.SQL(" + ").join(sql.SQL("octet_length({})").format(n) for n in names),
+            most=sql.Literal(MOST_BYTES),
             k=sql.SQL("ROW({})").format(sql.SQL(", ").join(names)),
             full=sql.SQL(" AND ").join(sql.SQL("coalesce({}, '') <> ''").format(n) for n in names),
             t=sql.Identifier(STAGING),

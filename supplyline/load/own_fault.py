@@ -9,6 +9,7 @@ import psycopg
 
 from supplyline.contracts import Manifest
 from supplyline.errors import FileNotLoaded, InvalidColumnType, SchemaDrift
+from supplyline.load.keys import MOST_BYTES
 
 _FAULTS_OF_FILES = ("54", "22", "42701", "42P16")
 """Beginnings of SQLSTATEs: a limit of PostgreSQL, a value, a column that cannot be."""
@@ -40,6 +41,11 @@ def own_fault(manifest: Manifest) -> Iterator[None]:
                 f" It has {len(manifest.layout['columns'])} columns, and the values of a row must"
                 " fit into one page of PostgreSQL: about 1,000 numbers or dates, or 450 texts of"
                 " 17 letters. Split it into files of fewer columns for tables of their own."
+            )
+        if (said or "").startswith("index row"):
+            why += (
+                f" A value of the key is too long for an index, which takes {MOST_BYTES:,} bytes of"
+                " text that cannot be compressed. Choose another key (`supplyline rebuild --key`)."
             )
         reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {why}"
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error

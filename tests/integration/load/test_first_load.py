@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
 
 from supplyline.contracts import TableSettings
+from supplyline.errors import FileNotLoaded
 from supplyline.load import direct
-from supplyline.tenancy.catalog import save_table_settings
+from supplyline.tenancy.catalog import save_table_settings, table_settings
 from tests.integration.load.test_landing_and_load import TABLE, House, house
 
 __all__ = ["house"]
@@ -109,3 +111,29 @@ def test_later_files_find_the_table_as_any_other(house: House) -> None:
     assert house.rows("SELECT n, _file IS NULL FROM products ORDER BY sku") == [
         (1, False), (3, False), (4, False),
     ]  # fmt: skip
+
+
+def test_a_file_without_rows_says_that_it_gives_the_table_no_key(house: House) -> None:
+    house.land(["sku", "n"], [])
+    (certificate,) = house.load(keys=[("sku",)])
+    assert "no row to propose a key from" in " ".join(certificate.remarks)
+
+
+LONG = "".join(chr(random.Random(n).randrange(0x4E00, 0x9000)) for n in range(3000))
+
+
+@pytest.mark.parametrize("last", ["4", "many"])
+def test_a_value_too_long_for_an_index_is_of_no_proposed_key(house: House, last: str) -> None:
+    house.land(["sku", "n"], [["a", "1"], ["b", "2"], ["c", "3"], [LONG, last]])
+    (certificate,) = house.load(keys=[("sku",)], batch_rows=2)
+    assert (certificate.inserted, certificate.verdict) == (4, "success")
+    settings = table_settings(house.conn, TABLE)
+    assert (settings.key, settings.key_source) == ((), "none")
+
+
+def test_a_value_too_long_for_the_table_s_key_is_said(house: House) -> None:
+    house.land(["sku", "n"], [["a", "1"]])
+    house.load(keys=[("sku",)])
+    house.land(["sku", "n"], [[LONG, "2"]])
+    with pytest.raises(FileNotLoaded, match="value of the key is too long"):
+        house.load()

@@ -432,3 +432,16 @@ def test_a_frozen_table_that_is_made_again_keeps_its_texts(shop: Shop) -> None:
         rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
 
     assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [(1, ""), (2, "7")]
+
+
+def test_a_proposed_key_stays_one_when_its_first_file_is_undone(house: House) -> None:
+    first = house.land(["sku", "qty"], [["a", "1"], ["b", "2"]])
+    house.land(["sku", "qty"], [["a", "3"], ["a", "4"]])
+    house.load(keys=[("sku",)])
+    take_back(house, first.file_id, "replay")
+    ((verdict, differences),) = house.rows(
+        "SELECT c.verdict, body ->> 'differences' FROM supplyline.certificates c"
+        " JOIN supplyline.loads USING (load_id) WHERE undone_at IS NULL"
+    )
+    assert verdict == "partial"
+    assert "share the proposed key" in differences
