@@ -84,6 +84,11 @@ class DateFormat:
             return "ymd"
         return self.parts[:3]
 
+    @property
+    def reading(self) -> str:
+        """Which part each number is, and the century of a year that has none of its own."""
+        return "".join(p for p in self.parts if p not in "FP") + self._century
+
     def _pattern(self, *, named: bool) -> str:
         groups = ""
         for token in self.tokens:

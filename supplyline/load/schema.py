@@ -21,7 +21,7 @@ from supplyline.contracts import Json, TableName
 from supplyline.errors import SchemaDrift
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
-from supplyline.load.kinds import TEXT, kind_of, sql_type
+from supplyline.load.kinds import TEXT, kind_of, read_alike, sql_type
 from supplyline.load.types import (
     remember,
 )
@@ -85,7 +85,7 @@ class Plan:
                 retype(t, c, before=before, after=after)
                 for t in names
                 for c, (before, after) in self.changed.items()
-                if sql_type(before) != sql_type(after)
+                if not read_alike(before, after)
             ),
         ]
 

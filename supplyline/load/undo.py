@@ -25,7 +25,7 @@ from supplyline.load.again import require_same_rows, standing_loads, times
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
-from supplyline.load.kinds import TEXT, sql_type
+from supplyline.load.kinds import TEXT, read_alike
 from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.load.schema import HIDDEN
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -57,6 +57,7 @@ def undo(
 
     Answers `{table, file_id, undone: [file ids], replayed: [file ids], removed, restored, kept}`;
     `kept`: changes of the table's shape that something else rests on, such as a view of somebody's.
+    With `replay`, corrections of the file's rows are undone with it.
     A file keeps its receipt, marked as undone: it is not loaded again by itself. Raises
     LoadNotFound, UndoRefused, and LandingDamaged when a later file's rows are not there as they
     were.
@@ -78,7 +79,7 @@ def undo(
             for name, value in _take_back(conn, table, load_id).items():
                 counts[name] += value
             reach("undo.taken_back")
-        replayed = after[::-1] if later == "replay" else []
+        replayed = _to_replay(conn, file_id, after) if later == "replay" else []
         undone = [one for _, one in chain if one not in replayed]
         for load_id, one in chain:
             if one in undone:
@@ -113,6 +114,19 @@ def undo(
         reach("undo.before_commit")
     reach("undo.after_commit")
     return {**answer, **counts}
+
+
+def _to_replay(conn: Connection, file_id: str, after: Sequence[str]) -> list[str]:
+    """The later files in their order; corrections of the file go with it, unless the same content
+    stands in another file."""
+    rows = conn.execute(
+        "SELECT l.file_id FROM supplyline.loads l WHERE l.file_id = ANY (%(after)s)"
+        " AND (l.replay_of IS DISTINCT FROM %(f)s OR EXISTS (SELECT FROM supplyline.loads o"
+        " JOIN supplyline.loads t USING (file_key) WHERE o.file_id = %(f)s AND t.file_id <> %(f)s"
+        " AND t.undone_at IS NULL)) ORDER BY l.sequence, l.ordinal",
+        {"after": list(after), "f": file_id},
+    ).fetchall()
+    return [one for (one,) in rows]
 
 
 def _refusal(table: str, file_id: str, after: Sequence[str]) -> UndoRefused:
@@ -173,7 +187,7 @@ def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
             kept.append(f"column {column}: something else rests on it")
     for column, (before, after, remark) in shape.get("changed", {}).items():
         ddl = [schema.retype(r, column, before=after, after=before) for r in relations]
-        if sql_type(before) != sql_type(after) and not _tried(conn, ddl):
+        if not read_alike(before, after) and not _tried(conn, ddl):
             kept.append(f"type {after} of {column}: something else rests on it")
             continue
         if before == TEXT:

@@ -228,3 +228,24 @@ def test_a_rebuild_keeps_the_correction_in_its_place(rejected: Shop, widened: bo
     assert found == [("1", "A", "5"), ("2", "B", "6"), ("3", "=C", "7")]
     first = rejected.certificate("f1")
     assert (first.rejected, first.replayed, first.verdict) == (2, 2, "success")
+
+
+@pytest.mark.parametrize("twin", [False, True])
+def test_corrections_go_with_the_file_that_they_correct_unless_its_content_stays(
+    rejected: Shop, twin: bool
+) -> None:
+    replay(rejected, "r1", mended(rejected, "f1", {"2": {"qty": "6"}, "3": {"qty": "7"}}))
+    rejected.put("f2", SALES if twin else "line,sku,qty\n9,Z,1\n", name="again.csv")
+    rejected.ingest("f2")
+    rejected.load()
+
+    done = undo_load(
+        rejected.org, table="sales", file_id="f1", later="replay", user="alice",
+        settings=rejected.settings,
+    )  # fmt: skip
+
+    assert done["undone"] == (["f1"] if twin else ["r1", "f1"])
+    wanted = [(1, "A", 5), (2, "B", 6), (3, "=C", 7)] if twin else [(9, "Z", 1)]
+    assert table(rejected) == wanted
+    rebuild_table(rejected.org, table="sales", user="alice", settings=rejected.settings)
+    assert table(rejected) == wanted

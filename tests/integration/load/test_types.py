@@ -15,7 +15,7 @@ from supplyline.quality.profile import profile
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 from tests.integration.load.test_landing_and_load import TABLE, House, house
-from tests.integration.load.test_repair import check
+from tests.integration.load.test_repair import check, take_back
 from tests.unit.load.test_kinds import COLUMNS
 
 __all__ = ["house"]
@@ -44,6 +44,36 @@ def test_postgresql_takes_what_the_arrays_take_and_gives_every_text_back(house: 
         expected = fits(spec, pa.array(TEXTS, pa.string())).to_pylist()
         assert any(expected) or spec in BY_HAND
         assert _back(house.conn, spec) == dict(zip(TEXTS, expected, strict=True)), spec
+
+
+ANOTHER_READING = [
+    ("date DD/MM/YYYY", "date MM/DD/YYYY", "01/02/2025", "2025-01-02"),
+    ("date DD.MM.(20)YY", "date DD.MM.(19)YY", "01.02.25", "1925-02-01"),
+    ("timestamp HH24:MI D/M/YYYY", "timestamp HH24:MI M/D/YYYY", "10:00 1/2/2025",
+     "2025-01-02 10:00:00"),
+    ("boolean Y/N", "boolean N/Y", "Y", "false"),
+    ("numeric", "numeric 1.234,5", "1.234", "1234"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "text", "value"), ANOTHER_READING)
+def test_a_kind_set_by_hand_reads_what_is_there_anew_and_undo_takes_that_back(
+    house: House, before: str, after: str, text: str, value: str
+) -> None:
+    first = None
+    for kind in (before, after):
+        known = table_settings(house.conn, TABLE)
+        save_table_settings(house.conn, replace(known, key=("sku",), types={"x": kind}), actor="t")
+        last = house.land(["sku", "x"], [["a" if first is None else "b", text]])
+        first = first or last
+        house.load()
+    found = "SELECT x::text FROM products ORDER BY sku"
+    assert house.rows(found) == [(value,), (value,)]
+    assert check(house, first) == check(house, last) == ()
+    take_back(house, last.file_id)
+    ((kept,),) = house.rows(found)
+    assert kept != value
+    assert check(house, first) == ()
 
 
 def _back(conn: Connection, spec: str) -> dict[str, bool]:
