@@ -172,12 +172,13 @@ def certificates_of(
     file_id: str | None = None,
     table: str | None = None,
     limit: int = 100,
+    offset: int = 0,
 ) -> list[Certificate]:
     """Certificates, newest first."""
     from supplyline.load import certificates
 
     with session(org, settings=settings) as conn:
-        return certificates(conn, file_id=file_id, table=table, limit=limit)
+        return certificates(conn, file_id=file_id, table=table, limit=limit, offset=offset)
 
 
 def audit_trail(org: OrgId, *, settings: Settings, limit: int = 50, **filters: Any) -> Json:

@@ -17,7 +17,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
-from rest_framework.response import Response
 
 from backend.api.correlation import note
 from backend.api.errors import InvalidPayload, UnknownHost
@@ -150,8 +149,11 @@ def of_error(error: SupplylineError) -> dict[str, Any]:
     return problem(error.code, detail=error.detail, next_step=error.advice, status=number, **more)
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's hook. Unknown exceptions go on to Django, which logs them and calls `server_error`."""
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """DRF's hook. Unknown exceptions go on to Django, which logs them and calls `server_error`.
+
+    A problem is JSON, whatever the view's other answers are written in.
+    """
     headers: dict[str, str] = {}
     if isinstance(error, SupplylineError):
         body = of_error(error)
@@ -178,9 +180,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         return None
     said = {"detail": body["detail"]} if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
     note(context["request"], code=body["code"], **said)
-    response = Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
-    response.exception = True
-    return response
+    return JsonResponse(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
 
 
 def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str, str]]:

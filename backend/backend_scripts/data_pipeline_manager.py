@@ -142,6 +142,9 @@ class DataPipelineManager:
             now=timezone.now(),
         )
 
-    def get_audit_trail(self, org_id: str, *, limit: int = 50) -> dict[str, Any]:
-        """The newest events, and whether the chain holds."""
-        return overview.audit_trail(existing_org(org_id), settings=self.settings, limit=limit)
+    def get_audit_trail(
+        self, org_id: str, *, limit: int = 50, before: int | None = None
+    ) -> dict[str, Any]:
+        """The newest events (before a number), and whether the chain holds."""
+        org = existing_org(org_id)
+        return overview.audit_trail(org, settings=self.settings, limit=limit, before=before)

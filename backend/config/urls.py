@@ -49,7 +49,10 @@ urlpatterns = [
     path("api/", RedirectView.as_view(url="/api/docs/")),
     path("api/health/", HealthView.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema")),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+    ),
     path("api/auth/token/", TokenView.as_view()),
     path("api/auth/token/revoke/", TokenRevokeView.as_view()),
     path("api/auth/me/", MeView.as_view()),

@@ -123,6 +123,9 @@ class PlanPage(serializers.Serializer[None]):
 
 
 class ExplainedRow(PlanRow):
+    run_id = serializers.CharField()
+    urgency_score = serializers.FloatField(help_text="by what urgency is ordered")
+    computed_in = serializers.CharField(help_text="the run that computed it; later ones kept it")
     explanation = serializers.DictField(help_text="data, class, model and formula with values")
 
 
@@ -136,6 +139,9 @@ class PeriodAhead(serializers.Serializer[None]):
     lo_95 = serializers.FloatField()
     hi_95 = serializers.FloatField()
     model = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "class": serializers.ChoiceField(get_args(DemandClass))}
 
 
 class OverridePayload(OrgNamed):
@@ -222,7 +228,11 @@ class SchedulePayload(OrgNamed):
     )
     timezone = serializers.CharField(max_length=64, required=False, default="UTC")
     weekdays = serializers.CharField(
-        max_length=7, required=False, default="1234567", help_text="1 is Monday"
+        max_length=7,
+        required=False,
+        default="1234567",
+        help_text="1 is Monday",
+        error_messages={"invalid": "1 (Monday) to 7 as a text, such as 12345."},
     )
 
 

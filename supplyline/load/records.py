@@ -221,6 +221,7 @@ def certificates(
     file_id: str | None = None,
     run_id: str | None = None,
     limit: int = 100,
+    offset: int = 0,
 ) -> list[Certificate]:
     """Certificates, newest first."""
     query = sql.SQL(
@@ -233,9 +234,10 @@ def certificates(
         " WHERE (%(t)s::text IS NULL OR c.table_name = %(t)s)"
         " AND (%(f)s::text IS NULL OR c.file_id = %(f)s)"
         " AND (%(r)s::text IS NULL OR c.run_id = %(r)s)"
-        " ORDER BY c.issued_at DESC, c.load_id LIMIT %(n)s"
+        " ORDER BY c.issued_at DESC, c.load_id LIMIT %(n)s OFFSET %(o)s"
     ).format(corrected=corrected.BY_CODE)
-    rows = conn.execute(query, {"t": table, "f": file_id, "r": run_id, "n": limit}).fetchall()
+    given = {"t": table, "f": file_id, "r": run_id, "n": limit, "o": offset}
+    rows = conn.execute(query, given).fetchall()
     return [
         closed(_from_json(body), quarantined=int(all_) - sum(rejected.values()), rejected=rejected)
         for body, all_, rejected in rows

@@ -11,15 +11,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.requests import OrgNamed, asked_for
+from backend.api.requests import OrgNamed, PageQuery, asked_for
 from backend.files.views import find_upload
 from supplyline import overview
 from supplyline import settings as supplyline_settings
 
 
-class ListQuery(OrgNamed):
+class CertificatesQuery(PageQuery):
     limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
     table = serializers.CharField(max_length=48, required=False)
+
+
+class AuditQuery(OrgNamed):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, required=False, default=50)
+    before = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, required=False, help_text="events before this number"
+    )
+    kind = serializers.CharField(
+        max_length=80, required=False, help_text="such as load.published, or load for all under it"
+    )
 
 
 class QualityQuery(OrgNamed):
@@ -30,9 +40,9 @@ class QualityQuery(OrgNamed):
 class CertificatesView(APIView):
     """Reconciliation certificates: of all files, newest first, or of one file."""
 
-    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[CertificatesQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, file_id: str | None = None) -> Response:
-        org, asked = asked_for(ListQuery, request)
+        org, asked = asked_for(CertificatesQuery, request)
         if file_id is not None:
             find_upload(org, file_id)
         found = overview.certificates_of(
@@ -41,6 +51,7 @@ class CertificatesView(APIView):
             file_id=file_id,
             table=asked.get("table"),
             limit=asked["limit"],
+            offset=asked["offset"],
         )
         return Response({"results": [c.as_json() for c in found]})
 
@@ -48,11 +59,17 @@ class CertificatesView(APIView):
 class AuditView(APIView):
     """The audit trail, newest first, and whether its chain holds."""
 
-    @extend_schema(parameters=[ListQuery], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[AuditQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        org, asked = asked_for(ListQuery, request)
+        org, asked = asked_for(AuditQuery, request)
         return Response(
-            overview.audit_trail(org, settings=supplyline_settings.get(), limit=asked["limit"])
+            overview.audit_trail(
+                org,
+                settings=supplyline_settings.get(),
+                limit=asked["limit"],
+                before=asked.get("before"),
+                kind=asked.get("kind"),
+            )
         )
 
 

@@ -174,6 +174,12 @@ def test_a_contract_is_proposed_confirmed_and_versioned(alice: Person, table: st
     assert {"table": table, "version": saved["version"], "loaded": True} in listed
     trail = alice.client.get("/api/pipeline/audit/").json()
     assert trail["events"][0]["kind"] == "table_settings.saved"
+    newest = trail["events"][0]["seq"]
+    older = alice.client.get("/api/pipeline/audit/", {"limit": 1, "before": newest}).json()
+    assert [e["seq"] for e in older["events"]] == [newest - 1]
+    saved_ones = alice.client.get("/api/pipeline/audit/", {"kind": "table_settings"}).json()
+    assert {e["kind"] for e in saved_ones["events"]} == {"table_settings.saved"}
+    assert alice.client.get("/api/pipeline/audit/", {"table": table}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -320,6 +326,9 @@ def test_a_dry_run_says_what_the_load_then_does_and_writes_nothing(
     assert counted == told["load"]
     assert told["load"]["inserted"] == 1
     assert told["remarks"] == certificate["remarks"]
+    page = {"table": table, "limit": 1, "offset": 1}
+    (first,) = alice.client.get("/api/pipeline/certificates/", page).json()["results"]
+    assert first["file_name"] == "products.csv"
     again = alice.client.post(
         f"/api/files/{second.json()['file_id']}/dry-run/", {}, format="json"
     ).json()

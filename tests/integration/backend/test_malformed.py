@@ -34,6 +34,17 @@ def test_no_path_or_number_is_an_internal_error(alice: Person, path: str) -> Non
     assert answer.json()["next_step"]
 
 
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
+@pytest.mark.parametrize("method", ["post", "options", "put"])
+def test_problems_are_json_where_answers_are_not(alice: Person, path: str, method: str) -> None:
+    answer = getattr(alice.client, method)(path)
+    if (method, path) == ("options", "/api/schema/"):
+        assert answer.status_code == 200
+        return
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
 def test_json_nested_too_deeply_is_refused(alice: Person) -> None:
     answer = alice.client.generic(
         "POST",

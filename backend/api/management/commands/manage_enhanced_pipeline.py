@@ -98,6 +98,9 @@ class Command(BaseCommand):
         quality.add_argument("--days", type=_whole(1, 3650), default=7)
         audit = action("audit", "what was done, and whether the trail holds")
         audit.add_argument("--limit", type=_whole(1, 1000), default=50)
+        audit.add_argument(
+            "--before", type=_whole(1, 2**63 - 1), help="only events before this number"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         began, watch = time.perf_counter(), Watch() if options["verbose"] else None
@@ -133,7 +136,7 @@ class Command(BaseCommand):
                     0,
                 )
             case "audit":
-                trail = manager.get_audit_trail(o["org_id"], limit=o["limit"])
+                trail = manager.get_audit_trail(o["org_id"], limit=o["limit"], before=o["before"])
                 return trail, 0 if trail["chain"]["ok"] else 1
             case "trigger-ingest":
                 run = manager.trigger_enhanced_ingest_dag(
