@@ -171,6 +171,10 @@ _TEXT: dict[str, str] = {
         planlieferzeit lieferzeit_in_tagen supplier_lead_time vendor_lead_time
         lead_time_in_days replenishment_lead_time
         """,
+    "lead_time_weeks": """
+        lead_time_weeks lead_time_in_weeks lead_time_wks lead_weeks lieferzeit_wochen
+        lieferzeit_in_wochen delai_semaines plazo_semanas
+        """,
     "lead_time_sd_days": """
         lead_time_sd_days lead_time_sd lead_time_std lead_time_stddev lead_time_deviation
         lead_time_variation
@@ -222,6 +226,11 @@ _TEXT: dict[str, str] = {
         is_void is_voided storniert ist_storniert storno annule annulee est_annule cancelado
         cancelada anulado anulada esta_cancelado
         """,
+    "discontinued": """
+        discontinued is_discontinued discontinued_at discontinued_on end_of_life eol obsolete
+        auslaufartikel ausgelaufen arrete descontinuado
+        """,
+    "active": "active is_active aktiv ist_aktiv actif activo attivo",
     "first_name": """
         first_name firstname given_name vorname prenom primer_nombre voornaam primeiro_nome imie
         """,

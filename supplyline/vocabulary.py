@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supplyline.errors import InvalidName
+from supplyline.month_columns import month_columns
 from supplyline.spellings import FIELDS
 from supplyline.tenancy.names import column_names, parse_table_name
 
@@ -220,6 +221,14 @@ def recognise(headers: Sequence[str], *, file_name: str = "") -> TableProposal:
     stem = _stem(file_name)
     stock = "inventory" if stem in _FILE_WORDS["inventory"] else ""
     fields = as_stock(field_columns(names), table=stock)
+    if "item" in fields and not {"quantity", "on_hand"} & set(fields) and month_columns(names):
+        return TableProposal(
+            table=_table_name(stem),
+            kind="",
+            confidence=0.0,
+            reasons=(f"item is in column {fields['item']}", "months are in columns"),
+            mapping=fields,
+        )
     # `employee_id, name, location`: a list of something else than of locations.
     strangers = [n for n in names if _NUMBERED.search(n) and n not in fields.values()]
     best, best_score = "", 0.0

@@ -58,6 +58,8 @@ SUPPLY = _words(
 )
 MAY_BE_SUPPLY = _words("receipt receipts received in output bill count")
 """The same, where nothing says that it is of a sale."""
+ONE_OF_MANY = {"amount_description": "principal"}
+"""Lists with a row for each amount of one line (Amazon's settlements) → the row of the goods."""
 ISSUED = _words("201 221 231 251 261 281 291 601 633")
 """SAP's movement types of goods that were sold, delivered or used up; the next takes it back."""
 CAME_BACK = frozenset(str(int(code) + 1) for code in ISSUED) | {"651", "653"}
@@ -68,9 +70,15 @@ MOVEMENTS = _words("movement_type bewegungsart bwart mvt mvmt_type mov_type move
 def read(conn: Connection, sales: Source) -> dict[str, dict[str, str]]:
     """Column → text → what it says, of the types that lines of sales have. One column alone tells
     the movements of a ledger."""
+    columns = columns_of(conn, sales.table)
+    if "quantity" not in sales.columns:
+        return {}
+    for name, wanted in ONE_OF_MANY.items():
+        if name in columns and (counts := _counts(conn, sales, name)):
+            return {name: {t: AS_IS if folded(t) == wanted else OUT for t in counts}}
     taken = set(sales.columns.values()) - {sales.columns.get("document", "")}
     out: dict[str, dict[str, str]] = {}
-    for name in dict.fromkeys(spelled("document", columns_of(conn, sales.table))):
+    for name in dict.fromkeys(spelled("document", columns)):
         counts = {} if name in taken else _counts(conn, sales, name)
         kinds = {t: _of_code(t) if name in MOVEMENTS else _of_words(t) for t in counts}
         if is_ledger(kinds, counts):

@@ -1,7 +1,7 @@
-"""Lines of sales that are no product: postage, fees, vouchers, corrections.
+"""Lines of sales that are no product: postage, fees, vouchers, corrections, sums.
 
 Promises: a proposal that the run's report lists with name, lines and quantity, and that settings
-overrule; a code that a table of products knows is never one of these.
+overrule; a code that a table of products knows is never one of these, but for sums.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ _FEE_CODES = frozenset(
     ("POST", "D", "M", "DOT", "S", "B", "C2", "PADS", "CRUK", "BANK CHARGES", "AMAZONFEE",
      "ADJUST", "SAMPLES", "SHIPPING", "FREIGHT", "FEE", "DISCOUNT")
 )  # fmt: skip
+_TOTAL = re.compile(
+    r"(grand |sub-?|over-?all )?totals?|total( for| of)? .+|sum|summe|gesamt(summe|ergebnis)?"
+    r"|zwischensumme|insgesamt|total g[eé]n[eé]ral|totale|totaal|suma|razem",
+    re.IGNORECASE,
+)
 _MOST = 0.9
 
 
@@ -37,6 +42,11 @@ def usual(items: Iterable[str]) -> Usual:
         have_digits=sum(any(c.isdigit() for c in i) for i in codes) > _MOST * len(codes),
         begin_with_digit=sum(i[:1].isdigit() for i in codes) > _MOST * len(codes),
     )
+
+
+def is_total(item: str) -> bool:
+    """Whether a row holds a sum of others: `Total`, `Grand Total`, `Gesamtergebnis`."""
+    return _TOTAL.fullmatch(item.strip()) is not None
 
 
 def is_fee(item: str, name: str, *, among: Usual) -> bool:

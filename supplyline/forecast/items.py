@@ -12,12 +12,14 @@ import numpy as np
 
 from supplyline.forecast import cells, demand
 from supplyline.forecast.censoring import uncensored
-from supplyline.forecast.fees import is_fee, usual
+from supplyline.forecast.fees import is_fee, is_total, usual
 from supplyline.forecast.grain import grain_of
 from supplyline.forecast.masters import LeadTime
 from supplyline.forecast.options import ForecastSettings
 from supplyline.forecast.policy import abc
 from supplyline.forecast.series import Floats, Series, tame
+from supplyline.forecast.status_words import ENDED, NO, YES
+from supplyline.forecast.statuses import folded
 from supplyline.forecast.terms import Facts
 
 NUMBERS = (
@@ -76,13 +78,14 @@ def collect(
         known = Facts(
             name=texts.get("name", names.get(item, "")),
             abc=grades.get(item, ""),
+            discontinued=_discontinued(texts),
             notes=(
                 *said.get(item, ()),
                 *alike.get(item, ()),
                 *beside.notes.get(item, ()),
                 *_unused(texts, numbers.get(item, {})),
             ),
-            **_status_of(has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
+            **_status_of(item, has_demand=d is not None, fee=item in fees, said=said.get(item, ())),
             **numbers.get(item, {}),
         )
         known = _with_lead_time(known, item, texts.get("supplier", "").strip(), beside)
@@ -135,6 +138,21 @@ def _unused(texts: dict[str, str], read: dict[str, Any]) -> tuple[str, ...]:
         f"{name} {texts[name][:40]!r}" for name in NUMBERS if name in texts and name not in read
     ]
     return (f"No number that could be used, so left out: {', '.join(wrong)}.",) if wrong else ()
+
+
+def _discontinued(texts: dict[str, str]) -> str:
+    """The cell of the table of products that says so; empty where the item is still bought."""
+    flag = texts.get("discontinued", "")
+    if folded(flag) in YES or _of_the_end(flag) or (flag[:4].isdecimal() and flag[4:5] == "-"):
+        return f"discontinued = {flag[:40]!r}"
+    if folded(texts.get("active", "")) in NO:
+        return f"active = {texts['active'][:40]!r}"
+    status = texts.get("status", "")
+    return f"status = {status[:40]!r}" if _of_the_end(status) else ""
+
+
+def _of_the_end(text: str) -> bool:
+    return bool(set(folded(text).split()) & ENDED)
 
 
 def _reserved(held: str) -> tuple[str, ...]:
@@ -199,19 +217,24 @@ def _fees(
     names: dict[str, str], facts: dict[str, dict[str, str]], chosen: ForecastSettings
 ) -> set[str]:
     among = usual(names)
+    known = names | {item: "" for item in facts if item not in names and is_total(item)}
     return {
         item
-        for item, name in names.items()
+        for item, name in known.items()
         if item in chosen.not_products
-        or (item not in chosen.products and item not in facts and is_fee(item, name, among=among))
+        or (
+            item not in chosen.products
+            and (is_total(item) or (item not in facts and is_fee(item, name, among=among)))
+        )
     }
 
 
-def _status_of(*, has_demand: bool, fee: bool, said: tuple[str, ...]) -> dict[str, Any]:
+def _status_of(item: str, *, has_demand: bool, fee: bool, said: tuple[str, ...]) -> dict[str, Any]:
     if fee:
+        what = "sum of others" if is_total(item) else "fee, postage or correction"
         return {
             "status": "not_a_product",
-            "why": "The code looks like a fee, postage or correction; settings can say otherwise.",
+            "why": f"The code looks like a {what}; settings can say otherwise.",
         }
     if not has_demand:
         return {
@@ -226,7 +249,7 @@ def _status_of(*, has_demand: bool, fee: bool, said: tuple[str, ...]) -> dict[st
 def _numeric(facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
     """The facts that are numbers, each column read in one way."""
     out: dict[str, dict[str, Any]] = {}
-    for name in NUMBERS:
+    for name in (*NUMBERS, "lead_time_weeks"):
         read = cells.numbers({f[name] for f in facts.values() if name in f})
         for item, known in facts.items():
             value = read.get(known.get(name, ""))
@@ -236,4 +259,8 @@ def _numeric(facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
                 continue
             if value is not None and (value >= 0 or name == "on_hand"):
                 out.setdefault(item, {})[name] = value
+    for known in out.values():
+        weeks = known.pop("lead_time_weeks", None)
+        if weeks is not None:
+            known.setdefault("lead_time_days", 7 * weeks)
     return out

@@ -17,7 +17,15 @@ from psycopg import sql
 
 from supplyline.forecast import cells
 from supplyline.forecast.marks import decimal_mark
-from supplyline.forecast.sources import FACTS, TERMS, Source, Sources, type_of
+from supplyline.forecast.sources import (
+    FACTS,
+    STAGES,
+    TERMS,
+    Source,
+    Sources,
+    hidden_columns,
+    type_of,
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Known = dict[str, dict[str, str]]
@@ -39,7 +47,8 @@ def read_facts(conn: Connection, sources: Sources) -> Known:
     """Item → field → text: the item's own tables first, then its supplier's terms."""
     out: Known = defaultdict(dict)
     for master in sources.masters:
-        fields = [f for f in FACTS if master.has(f) and f not in ("on_hand", "on_order")]
+        wanted = (*(f for f in FACTS if f not in ("on_hand", "on_order")), *STAGES)
+        fields = [f for f in wanted if master.has(f)]
         for item, known in _texts(conn, master, key="item", fields=fields):
             out[item].update(known)
     for source in sources.stock:
@@ -52,7 +61,9 @@ def read_facts(conn: Connection, sources: Sources) -> Known:
             terms[supplier].update(known)
     for known in out.values():
         for field, text in terms.get(known.get("supplier", "").strip(), {}).items():
-            if field == "lead_time_days" and field not in known:
+            if field.startswith("lead_time_") and field != "lead_time_sd_days":
+                if {"lead_time_days", "lead_time_weeks"} & set(known):
+                    continue
                 known["lead_time_from"] = "supplier"
             known.setdefault(field, text)
     return dict(out)
@@ -111,15 +122,10 @@ def _stock(
 def _newest(conn: Connection, source: Source, fields: list[str], *, lines: bool) -> sql.Composed:
     """SQL: item, day and fields of the rows of each item's and place's newest count."""
     ordered = source.has("as_of") and _in_order(conn, source)
-    by_file = conn.execute(
-        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attname = '_seq' AND attrelid = (SELECT oid"
-        " FROM pg_class WHERE relname = %s AND relnamespace = 'public'::regnamespace))",
-        (source.table,),
-    ).fetchone()
     order: list[sql.Composable] = []
     if ordered:
         order.append(sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"])))
-    if by_file and by_file[0]:
+    if "_seq" in hidden_columns(conn, source.table):
         order.append(sql.SQL("_seq DESC"))
     if lines or not order or (source.has("as_of") and not ordered):  # days in text tell no order
         order.append(sql.SQL("ctid DESC"))

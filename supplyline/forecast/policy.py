@@ -104,6 +104,8 @@ def plan_item(
     level = max(0.0, basis.amount)
     if facts.sold_in:  # the history holds estimates, which are no whole pieces
         level = Grain(size=facts.sold_in, counted=True).whole(level)
+    if facts.discontinued:
+        level = 0.0
     expected = rate * (lead + review)
     position = None if facts.on_hand is None else facts.on_hand + (facts.on_order or 0.0)
     risk = (
@@ -119,6 +121,8 @@ def plan_item(
     excess = None if position is None else max(0.0, position - top - rate * 90 / terms.bucket_days)
     weight = facts.unit_price or facts.unit_cost or 1.0
     status, why = _status(forecast, position, quantity, level)
+    if facts.discontinued and status == "ok":
+        why = f"Not bought any more ({facts.discontinued}): nothing is ordered."
     return {
         "item": item,
         "name": facts.name,
@@ -143,7 +147,9 @@ def plan_item(
         "excess_value": None if excess is None or money is None else excess * money,
         "fill_rate": target,
         "unit_cost": facts.unit_cost,
-        "urgency_score": 0.0 if risk is None else risk.chance * risk.short * weight,
+        "urgency_score": (
+            0.0 if risk is None or facts.discontinued else risk.chance * risk.short * weight
+        ),
         "explanation": _explanation(
             forecast, values, facts, terms, lead=lead, review=review, rate=rate, basis=basis,
             target=target, lot=lot, top=top, varying=varying, pooled=basis is pooled, unit=unit,
@@ -253,6 +259,8 @@ def _explanation(
     beats = bool(forecast.mase < forecast.mase_naive)
     scored = not math.isnan(forecast.mase)
     notes = [*facts.notes, *forecast.notes]
+    if facts.discontinued:
+        notes.append(f"Not bought any more ({facts.discontinued}): the reorder point is 0.")
     if facts.lead_time_days is None:
         notes.append(f"No lead time is known: {terms.lead_time_days:g} days are assumed.")
     return {

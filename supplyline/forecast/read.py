@@ -141,7 +141,8 @@ def plan_summary(conn: Connection, *, run_id: str | None = None) -> dict[str, An
     ordered = {s: status[s] for s in (*store.STATUSES, *sorted(status)) if s in status}
     with conn.cursor(row_factory=dict_row) as cursor:
         money = cursor.execute(
-            "SELECT sum(order_value) AS orders, sum(greatest(on_hand, 0) * unit_cost) AS stock,"
+            "SELECT sum(order_value) AS orders, sum(greatest(on_hand, 0) * unit_cost)"
+            " FILTER (WHERE status <> 'not_a_product') AS stock,"
             " sum(excess_value) AS excess, sum(excess_value) FILTER (WHERE status IN"
             " ('dead', 'no_history')) AS dead FROM public.inventory_plan WHERE run_id = %s",
             (run,),

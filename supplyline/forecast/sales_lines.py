@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from supplyline.forecast.sources import Source, Sources, columns_of, type_of
+from supplyline.forecast.sources import Source, Sources, columns_of, hidden_columns, type_of
 from supplyline.vocabulary import ITEM_NAMES, spelled
 
 if TYPE_CHECKING:
@@ -31,23 +31,27 @@ def read_lines(
 
     `documents`: columns of types that say something (`documents`)."""
     sales, orders = sources.sales, sources.orders
+    table = sql.Identifier(sales.table)
     wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name", "order")
+    above = bool(continued(conn, sales))
     parts = [
-        sql.SQL("{} AS {}").format(_cell(sales, f), sql.Identifier(f))
+        sql.SQL("{} AS {}").format(_cell(sales, f, above=above), sql.Identifier(f))
         for f in wanted
-        if f in sales.columns
+        if sales.reads(f)
     ]
-    heads = order_heads(conn, sales)
-    parts += _statuses(conn, sales, alias="s", heads=heads)
+    heads = () if above else order_heads(conn, sales)
+    parts += _statuses(conn, sales, alias="s", heads=heads, above=above)
     parts += [
         sql.SQL("s.{}::text AS {}").format(sql.Identifier(c), sql.Identifier(f"document:{c}"))
         for c in documents
     ]
-    source = sql.SQL("public.{} s").format(sql.Identifier(sales.table))
+    source = _with_heads(sales) if above else sql.SQL("public.{} s").format(table)
     if heads:
         source = sql.SQL("{} LEFT JOIN ({}) h ON h.head = s.{}::text").format(
             source, _heads(sales, heads), sql.Identifier(sales.columns["order"])
         )
+    if sales.months:
+        source = sql.SQL("({}) s").format(_months(conn, sales))
     if orders is not None:
         parts += _statuses(conn, orders, alias="o")
         parts.append(sql.SQL("o.{}::text AS date").format(sql.Identifier(orders.columns["date"])))
@@ -63,8 +67,13 @@ def read_lines(
     yield from _copied(conn, query)
 
 
-def _cell(sales: Source, name: str) -> sql.Composable:
-    """SQL: a field's text; of lines without a code the name of the item."""
+def _cell(sales: Source, name: str, *, above: bool) -> sql.Composable:
+    """SQL: a field's text; of lines without a code the name of the item, and of lines `above` which
+    their order stands, its own."""
+    if name not in sales.columns:
+        return sql.Identifier("s", MONTHLY[name])
+    if above and name in OF_ORDERS:
+        return _from_above(sales.columns[name])
     column = sql.SQL("s.{}::text").format(sql.Identifier(sales.columns[name]))
     if name == "item" and sales.columns.get("name") in ITEM_NAMES:
         return sql.SQL("coalesce(nullif(btrim({}), ''), s.{}::text)").format(
@@ -73,7 +82,76 @@ def _cell(sales: Source, name: str) -> sql.Composable:
     return column
 
 
-def without_code(conn: Connection, sales: Source) -> tuple[str, ...]:
+OF_ORDERS = ("date", "customer", "order")
+
+
+def _empty(alias: str, column: str) -> sql.Composed:
+    return sql.SQL("btrim(coalesce({}.{}::text, '')) = ''").format(
+        sql.Identifier(alias), sql.Identifier(column)
+    )
+
+
+def _from_above(column: str) -> sql.Composed:
+    name = sql.Identifier(column)
+    return sql.SQL("coalesce(nullif(btrim(s.{0}::text), ''), above.{0}::text)").format(name)
+
+
+def continued(conn: Connection, sales: Source) -> int:
+    """Lines that have an item and neither order nor date: those of an order that is written once,
+    on the first of its lines (Odoo, cells that were joined in a sheet)."""
+    if not sales.has("order", "date", "item", "quantity"):
+        return 0
+    order, day, item = (_empty("s", sales.columns[f]) for f in ("order", "date", "item"))
+    if "_row" not in hidden_columns(conn, sales.table):
+        return 0
+    row = conn.execute(
+        sql.SQL("SELECT count(*) FROM public.{} s WHERE {} AND {} AND NOT {}").format(
+            sql.Identifier(sales.table), order, day, item
+        )
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _with_heads(sales: Source) -> sql.Composed:
+    """SQL: the lines as `s`, and as `above` the line that names the order of one that does not."""
+    order = sales.columns["order"]
+    return sql.SQL(
+        "(SELECT s.*, max(_row) FILTER (WHERE NOT {named}) OVER (PARTITION BY _file ORDER BY _row)"
+        " AS head_row FROM public.{table} s) s LEFT JOIN public.{table} above"
+        " ON {named} AND above._file = s._file AND above._row = s.head_row"
+    ).format(named=_empty("s", order), table=sql.Identifier(sales.table))
+
+
+MONTHLY = {"date": "_month", "quantity": "_sold"}
+"""Names of what `_months` adds; no column of a file begins so."""
+
+
+def _months(conn: Connection, sales: Source) -> sql.Composed:
+    """SQL: a sheet with a row for each month; a later sheet says a month anew."""
+    newest = sql.SQL("_seq DESC" if "_seq" in hidden_columns(conn, sales.table) else "1")
+    return sql.SQL(
+        "SELECT * FROM (SELECT s.*, _month, _sold, rank() OVER (PARTITION BY s.{item}, _month"
+        " ORDER BY {newest}) AS _age FROM public.{table} s CROSS JOIN LATERAL (VALUES {months})"
+        " m (_month, _sold) WHERE btrim(_sold) <> '') s WHERE _age = 1"
+    ).format(
+        item=sql.Identifier(sales.columns["item"]),
+        newest=newest,
+        table=sql.Identifier(sales.table),
+        months=sql.SQL(", ").join(
+            sql.SQL("({}, s.{}::text)").format(sql.Literal(month), sql.Identifier(column))
+            for column, month in sales.months.items()
+        ),
+    )
+
+
+def said(conn: Connection, sales: Source) -> tuple[str, ...]:
+    """What is to be said of lines that were read by what stands elsewhere."""
+    lines = continued(conn, sales)
+    above = (f"{lines:,} lines without order and date are read as those of the order above them.",)
+    return (*(above if lines else ()), *_without_code(conn, sales))
+
+
+def _without_code(conn: Connection, sales: Source) -> tuple[str, ...]:
     """What is to be said of lines that have a name and no code."""
     if sales.columns.get("name") not in ITEM_NAMES:
         return ()
@@ -99,6 +177,12 @@ def column_texts(conn: Connection, sources: Sources) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     for name in ("date", "quantity", "unit_price", "amount"):
         source = sources.orders if name == "date" and sources.orders else sources.sales
+        if source.months and name in MONTHLY:
+            months = sql.SQL("SELECT DISTINCT {} FROM ({}) s").format(
+                sql.Identifier(MONTHLY[name]), _months(conn, source)
+            )
+            out[name] = [str(text) for (text,) in conn.execute(months)]
+            continue
         if not source.has(name):
             continue
         kind = type_of(conn, source, name)
@@ -123,19 +207,23 @@ def _status_columns(conn: Connection, source: Source) -> dict[str, str]:
 
 
 def _statuses(
-    conn: Connection, source: Source, *, alias: str, heads: tuple[str, ...] = ()
+    conn: Connection,
+    source: Source,
+    *,
+    alias: str,
+    heads: tuple[str, ...] = (),
+    above: bool = False,
 ) -> list[sql.Composed]:
     """These as `status:NAME`, `cancelled:NAME`; those of `heads` hold for the whole order."""
     prefix = "" if alias == "s" else f"{source.table}."
-    return [
-        sql.SQL("{} AS {}").format(
-            sql.SQL("h.{}" if name in heads else f"{alias}.{{}}::text").format(
-                sql.Identifier(name)
-            ),
-            sql.Identifier(f"{kind}:{prefix}{name}"),
+    out = []
+    for name, kind in _status_columns(conn, source).items():
+        column = sql.SQL("h.{}" if name in heads else f"{alias}.{{}}::text").format(
+            sql.Identifier(name)
         )
-        for name, kind in _status_columns(conn, source).items()
-    ]
+        label = sql.Identifier(f"{kind}:{prefix}{name}")
+        out.append(sql.SQL("{} AS {}").format(_from_above(name) if above else column, label))
+    return out
 
 
 HEADED = 0.95

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from supplyline.errors import NotEnoughHistory
+from supplyline.month_columns import month_columns
 from supplyline.tenancy.catalog import table_settings, tables
 from supplyline.vocabulary import as_stock, field_columns
 
@@ -23,13 +24,27 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One table and which of its columns is what."""
+    """One table and which of its columns is what. `months`: column → month (`2024-01`) of a sheet
+    with a column of quantities for each month, which stands for date and quantity."""
 
     table: str
     columns: Mapping[str, str]
+    months: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, *fields: str) -> bool:
         return all(f in self.columns for f in fields)
+
+    @property
+    def sells(self) -> bool:
+        """Whether it may hold lines of sales."""
+        return self.has("item") and bool(self.months or self.has("quantity"))
+
+    @property
+    def dated(self) -> bool:
+        return bool(self.months or self.has("date"))
+
+    def reads(self, field: str) -> bool:
+        return field in self.columns or (bool(self.months) and field in ("date", "quantity"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +66,31 @@ class Sources:
         named = [("sales", self.sales), ("orders", self.orders)]
         for role in ("masters", "stock", "receipts", "suppliers"):
             named += [("facts" if role == "masters" else role, s) for s in getattr(self, role)]
-        return {f"{role}:{s.table}": dict(s.columns) for role, s in named if s is not None}
+        return {
+            f"{role}:{s.table}": {**s.columns, **dict.fromkeys(s.months, "month")}
+            for role, s in named
+            if s is not None
+        }
 
 
 def columns_of(conn: Connection, table: str) -> tuple[str, ...]:
     """The table's columns of files, without our own bookkeeping ones."""
+    return tuple(c for c in _columns(conn, table) if not c.startswith("_"))
+
+
+def hidden_columns(conn: Connection, table: str) -> set[str]:
+    """Those of our own that it has; a table that was made by hand has none."""
+    return {c for c in _columns(conn, table) if c.startswith("_")}
+
+
+def _columns(conn: Connection, table: str) -> tuple[str, ...]:
     rows = conn.execute(
         "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relname = %s AND a.attnum > 0"
         " AND NOT a.attisdropped ORDER BY a.attnum",
         (table,),
     ).fetchall()
-    return tuple(str(r[0]) for r in rows if not str(r[0]).startswith("_"))
+    return tuple(str(r[0]) for r in rows)
 
 
 def recognise_columns(columns: tuple[str, ...], decided: Mapping[str, str]) -> dict[str, str]:
@@ -77,13 +105,21 @@ def recognise_columns(columns: tuple[str, ...], decided: Mapping[str, str]) -> d
 
 
 FACTS = (
-    "name", "category", "supplier", "unit_cost", "unit_price", "lead_time_days",
+    "name", "category", "supplier", "unit_cost", "unit_price", "lead_time_days", "lead_time_weeks",
     "lead_time_sd_days", "review_days", "min_order_qty", "pack_size", "order_cost", "holding_rate",
     "fill_rate", "on_hand", "on_order",
 )  # fmt: skip
 """Fields of an item that tables beside the sales may know."""
-TERMS = ("lead_time_days", "lead_time_sd_days", "review_days", "min_order_qty", "order_cost")
+STAGES = ("discontinued", "active", "status")
+"""What a table of products says of whether an item is still bought."""
+TERMS = (
+    "lead_time_days", "lead_time_weeks", "lead_time_sd_days", "review_days", "min_order_qty",
+    "order_cost",
+)  # fmt: skip
 """Of those, what a supplier's row says for all items of that supplier."""
+
+
+NEEDED = ("item", "date", "quantity")
 
 
 PURCHASE = frozenset({
@@ -102,7 +138,9 @@ def find(conn: Connection) -> Sources:
         meant = recognise_columns(columns, decided)
         if "quantity" not in decided:
             meant = as_stock(meant, table=table)
-        found.append(Source(table=table, columns=meant))
+        sheet = "item" in meant and not {"quantity", "date", "on_hand"} & set(meant)
+        months = month_columns(columns) if sheet else {}
+        found.append(Source(table=table, columns=meant, months=months))
         if _is_purchase(found[-1], columns) and "date" not in decided:
             purchases.add(table)
     receipts = [s for s in found if _is_receipts(s)]
@@ -119,7 +157,7 @@ def find(conn: Connection) -> Sources:
         orders=orders,
         masters=tuple(
             s
-            for s in beside
+            for s in (*beside, *([sales] if sales.months else []))
             if s.has("item")
             and not s.has("order")
             and (s.table in known or not s.has("date", "quantity"))
@@ -135,7 +173,7 @@ def find(conn: Connection) -> Sources:
         unread={
             s.table: "orders to suppliers" if s.table in purchases else f"{sales.table} is larger"
             for s in beside
-            if s.has("item", "quantity", "date") and s.table not in known
+            if s.sells and s.dated and s.table not in known
         },
     )
 
@@ -146,9 +184,9 @@ def _sales(
     """The lines of sales, and the orders that date them. Of several kinds of tables the surest is
     taken: dated lines; lines of dated orders; lines that hold a count of stock as well; lines that
     say when they `arrived`, which may be orders to suppliers."""
-    lines = [s for s in found if s.has("item", "quantity")]
+    lines = [s for s in found if s.sells]
     plain = [s for s in lines if s.table not in arrived and not s.has("on_hand")]
-    if dated := [s for s in plain if s.has("date")]:
+    if dated := [s for s in plain if s.dated]:
         return _largest(conn, dated), None
     heads = [s for s in found if s.has("order", "date") and not s.has("item")]
     if heads and (joined := [s for s in plain if s.has("order")]):
@@ -160,10 +198,27 @@ def _sales(
         if kind:
             return _largest(conn, kind), None
     raise NotEnoughHistory(
-        "No table with an item, a date and a quantity was found.",
-        next_step="Load sales history, or say which column is what in the settings of the "
-        "table (mapping: item, date, quantity).",
+        f"No table with an item, a date and a quantity was found.{_what_lacks(conn, found)}",
+        next_step="Load sales history, or say which column is what: PUT /api/tables/<table>/"
+        'contract/ with a mapping such as {"item": "sku", "date": "day", "quantity": "pieces"}.',
     )
+
+
+TOLD_TABLES, TOLD_COLUMNS = 5, 12
+
+
+def _what_lacks(conn: Connection, found: list[Source]) -> str:
+    """Of each table what was understood, what lacks, and the columns left."""
+    out = ""
+    for source in found[:TOLD_TABLES]:
+        has = [f"{f} is {source.columns[f]}" for f in NEEDED if f in source.columns]
+        lacks = [f for f in NEEDED if not source.has(f)]
+        rest = [c for c in columns_of(conn, source.table) if c not in source.columns.values()]
+        more = f" and {len(rest) - TOLD_COLUMNS} more" if len(rest) > TOLD_COLUMNS else ""
+        out += f" {source.table}: {', '.join(has) or 'nothing of it'}"
+        out += f"; no {', no '.join(lacks)}" if lacks else ", but it is no table of sales"
+        out += f" among {', '.join(rest[:TOLD_COLUMNS])}{more}." if lacks and rest else "."
+    return out
 
 
 def _is_purchase(source: Source, columns: tuple[str, ...]) -> bool:
@@ -200,7 +255,7 @@ def _largest(conn: Connection, among: list[Source]) -> Source:
     for s in among:
         query = sql.SQL("SELECT count(*) FROM public.{}").format(sql.Identifier(s.table))
         row = conn.execute(query).fetchone()
-        sizes.append((int(row[0]) if row else 0, s.table, s))
+        sizes.append(((int(row[0]) if row else 0) * max(1, len(s.months)), s.table, s))
     return max(sizes, key=lambda e: e[:2])[2]
 
 

@@ -45,5 +45,11 @@ SOLD = _words(
 )
 """Whole statuses of lines that are demand."""
 YES = _words("true t yes y 1 x ja j oui o si s wahr vrai verdadero")
+NO = _words("false f no n 0 nein non falsch faux falso")
+ENDED = _words(
+    "discontinued inactive archived obsolete eol retired ausgelaufen auslaufend inaktiv eingestellt"
+    " arrete inactif descontinuado inactivo"
+)
+"""Of a product: it is not bought any more."""
 AMBIGUOUS = _words("state estado etat stato zustand")
 """Columns that may also hold a place; only words that are known make them a status."""

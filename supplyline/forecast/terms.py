@@ -28,6 +28,8 @@ class Facts:
     sold_in: float | None = None
     """The unit of what was sold, where the history holds estimates of more."""
     abc: str = ""
+    discontinued: str = ""
+    """What the table of products says, where the item is not bought any more."""
     status: str = ""
     """Set when no forecast is to be made: `not_a_product`, `no_history`."""
     why: str = ""

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from supplyline.contracts import OrgId, RunRef
+from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import explain, masters, run_all, sources
 from supplyline.forecast.options import ForecastSettings
 from tests.integration.forecast.test_masters import NOW
@@ -119,3 +120,76 @@ def test_a_count_that_is_called_quantity_is_stock(org: OrgId, conn: Connection) 
     put(conn, "counts", "snapshot_date date, sku text, qty int", (DAYS[-1], "a", 8))
     found = sources.find(conn)
     assert (found.sales.table, found.stock[0].columns["on_hand"]) == ("sales", "qty")
+
+
+def test_months_as_columns_are_sales(org: OrgId, conn: Connection) -> None:
+    columns = "sku text, product_name text, oct_2025 text, nov_2025 text, dec_2025 text, _seq int"
+    put(
+        conn, "sheet", columns, ("a", "Tea", "9", "1,200", "", 1), ("a", "Tea", "8", None, "7", 2),
+        ("a", "Tea", "1", "", "", 2), ("Total", "", "18", "1,200", "7", 2),
+    )  # fmt: skip
+    run_all(org, conn=conn, now=NOW, run=RunRef(run_id="1"))
+    told = explain(conn, item="a")
+    assert [h["demand"] for h in told["history"]] == [9, 1200, 7]  # the later sheet's 8 + 1
+    assert (told["plan"]["name"], told["run"]["bucket"]) == ("Tea", "month")
+    assert explain(conn, item="Total")["plan"]["status"] == "not_a_product"
+
+
+def test_lines_below_the_first_of_an_order_belong_to_it(org: OrgId, conn: Connection) -> None:
+    columns = "order_reference text, order_date date, status text, product text, quantity int,"
+    rows: list[tuple[Any, ...]] = []
+    for n, day in enumerate(DAYS):
+        rows.append((f"S{n}", day, "cancelled" if n < 2 else "done", "x", 1, "f", 2 * n))
+        rows.append((None, None, None, "a", 2, "f", 2 * n + 1))
+    put(conn, "sales", f"{columns} _file text, _row int", *rows)
+    assert sold(org, conn, "a")[0] == 2 * 26
+    report = conn.execute("SELECT report FROM supplyline.forecast_run").fetchone()
+    assert report is not None
+    assert report[0]["notes"] == [
+        "28 lines without order and date are read as those of the order above them."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "ended"),
+    [
+        ("status text", ("Discontinued",), True), ("status text", ("Active",), False),
+        ("discontinued int", (1,), True), ("discontinued int", (0,), False),
+        ("active boolean", (False,), True), ("is_active text", ("yes",), False),
+        ("discontinued_at date", (date(2025, 11, 1),), True), ("eol text", (None,), False),
+    ],
+)  # fmt: skip
+def test_what_is_not_bought_any_more_is_not_ordered(
+    org: OrgId, conn: Connection, columns: str, row: tuple[Any, ...], ended: bool
+) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[("a", day, 5) for day in DAYS])
+    put(
+        conn,
+        "products",
+        f"sku text, name text, lead_time_weeks int, {columns}",
+        ("a", "x", 2, *row),
+    )
+    put(conn, "stock", "sku text, on_hand int", ("a", 3))
+    notes = sold(org, conn, "a")[1]
+    plan = explain(conn, item="a")["plan"]
+    assert (plan["order_quantity"] == 0, plan["lead_time_days"]) == (ended, 14)
+    assert any("Not bought any more" in n for n in notes) == ended
+    assert "14 days are assumed" not in " ".join(notes)
+
+
+def test_where_no_sales_are_found_it_is_said_what_each_table_lacks(
+    org: OrgId, conn: Connection
+) -> None:
+    put(conn, "lines", "day date, qty int, thing text", (DAYS[0], 1, "a"))
+    with pytest.raises(NotEnoughHistory) as raised:
+        sources.find(conn)
+    assert "lines: date is day, quantity is qty; no item among thing." in raised.value.detail
+    assert "/api/tables/<table>/contract/" in raised.value.advice
+
+
+def test_of_amazons_settlements_only_the_principal_is_a_sale(org: OrgId, conn: Connection) -> None:
+    parts = ("Principal", "Commission", "Tax")
+    rows = [(day, "a", 2, part, "Order") for day in DAYS for part in parts]
+    columns = "posted_date date, sku text, quantity_purchased int, amount_description text,"
+    put(conn, "sales", f"{columns} transaction_type text", *rows)
+    assert sold(org, conn, "a")[0] == 56
