@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from multiprocessing import forkserver
 from typing import Self
 
 _SERVER = multiprocessing.get_context("forkserver")
@@ -71,7 +72,9 @@ class Forked:
 
 
 def _run(module: str, arguments: tuple[str, ...], env: dict[str, str], paths: list[str]) -> None:
-    # It goes with the server, and the server with the test run, also when it is stopped.
+    # It goes with the server, also when it is stopped, and so does not keep it from going with the
+    # test run, whose end the server sees when this is closed everywhere.
+    os.close(forkserver._forkserver._forkserver_alive_fd)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for number, path in enumerate(paths, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from rest_framework.test import APIClient
 
 from backend.accounts.models import Organization, Role, User
@@ -41,12 +43,16 @@ def two_orgs(engine_settings: Settings) -> tuple[OrgId, OrgId]:
     return orgs
 
 
+PASSWORD = "a long pass phrase"
+hashed = cache(make_password)
+"""Once for all users: it is made to take long."""
+
+
 @pytest.fixture
 def person(db: None) -> Callable[..., Person]:
     def make(name: str, *, org: str | None, role: Role = Role.EDITOR, **more: Any) -> Person:
-        user = User.objects.create_user(name, password="a long pass phrase", **more)
-        user.org_id, user.role = org, role
-        user.save()
+        user = User(username=name, password=hashed(PASSWORD), org_id=org, role=role, **more)
+        user.save(force_insert=True)
         token, _ = create_token(user)
         client = APIClient(raise_request_exception=False)
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")

@@ -56,7 +56,7 @@ def test_the_order_fills_the_position_up_from_below_the_reorder_point_only() -> 
     assert row(on_hand=10.0, on_order=5.0)["order_quantity"] == 30.0
     assert row(on_hand=44.0)["order_quantity"] == 1.0
     assert row(on_hand=45.0)["order_quantity"] == 0.0
-    assert row(on_hand=40.0, on_order=5.0)["order_quantity"] == 0.0
+    assert row(on_hand=40.0, on_order=5.0, min_order_qty=20.0)["order_quantity"] == 0.0
 
 
 def test_minimum_and_pack_are_kept_to() -> None:
