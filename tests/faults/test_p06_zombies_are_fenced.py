@@ -6,6 +6,9 @@ import json
 import signal
 from collections import Counter
 
+from supplyline.contracts import RunRef
+from supplyline.load import claim_attempt
+from supplyline.tenancy.connections import connect, session
 from tests.faults.house import FaultyHouse, random_rows
 from tests.waiting import wait_stopped
 
@@ -34,3 +37,17 @@ def test_an_older_attempt_that_starts_late_is_refused(faulty: FaultyHouse) -> No
     assert faulty.work("load", attempt=1) != 0
     assert faulty.work("load", attempt=3) == 0
     faulty.check(expected=sum((Counter(r) for r in faulty.written.values()), Counter()))
+
+
+def test_whoever_has_the_pid_of_an_older_attempt_now_is_not_ended(faulty: FaultyHouse) -> None:
+    with (
+        connect(faulty.org, settings=faulty.settings) as stranger,
+        session(faulty.org, settings=faulty.settings) as conn,
+    ):
+        conn.execute(
+            "INSERT INTO supplyline.load_attempts (run_id, attempt, pid, backend_start)"
+            " VALUES ('run', 1, %s, now() - interval '1 day')",
+            (stranger.info.backend_pid,),
+        )
+        claim_attempt(conn, RunRef(run_id="run", attempt=2))
+        assert stranger.execute("SELECT 1").fetchone() == (1,)

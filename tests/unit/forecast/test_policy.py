@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from supplyline.forecast import changes
 from supplyline.forecast.classes import DemandClass, Pattern, classify
 from supplyline.forecast.engine import Forecast
 from supplyline.forecast.leadtime import Level, spans, stockout
+from supplyline.forecast.overrides import DEMAND, Override
+from supplyline.forecast.overriding import apply
 from supplyline.forecast.policy import abc, plan_item, xyz
 from supplyline.forecast.terms import Facts, Terms, terms_of
 
@@ -187,3 +189,41 @@ def test_another_engine_is_another_key_of_fits(monkeypatch: pytest.MonkeyPatch) 
     assert changes.terms_key(**same) == before
     monkeypatch.setattr(changes, "engine_version", lambda: "another")
     assert changes.terms_key(**same) != before
+
+
+def override(value: float, first: int, last: int) -> Override:
+    """Demand of so many units from one day of the horizon to another."""
+    return Override(
+        id=1, item="a", kind=DEMAND, value=value, from_day=AS_OF + timedelta(days=first),
+        to_day=AS_OF + timedelta(days=last), reason="r", set_by="u", set_at=datetime.now(UTC),
+        replaces=None, withdrawn_at=None, withdrawn_by="", withdrawn_reason="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "mean"),
+    [
+        (override(40.0, 1, 7), [40.0, 10.0]),
+        (override(20.0, 4, 7), [10 * 3 / 7 + 20, 10.0]),  # of the first period three days stay
+        (override(28.0, 1, 14), [14.0, 14.0]),
+        (override(0.0, 1, 7), [0.0, 10.0]),
+    ],
+)
+def test_an_override_of_demand_is_spread_over_its_days_and_moves_the_interval(
+    given: Override, mean: list[float]
+) -> None:
+    pattern = Pattern(name="smooth", adi=1.0, cv2=0.0, idle=0, why=".")
+    low, high = np.full(2, 7.0), np.full(2, 15.0)
+    used = apply(
+        [given],
+        forecast=Forecast(
+            id="a", pattern=pattern, model="m", mean=TEN[:2], lo={80: low}, hi={80: high}
+        ),
+        facts=Facts(),
+        terms=TERMS,
+        starts=[AS_OF + timedelta(days=1 + 7 * n) for n in range(3)],
+    )
+    assert used.forecast is not None
+    assert used.forecast.mean == pytest.approx(mean)
+    assert used.forecast.lo[80] == pytest.approx([max(m - 3, 0.0) for m in mean])
+    assert used.forecast.hi[80] == pytest.approx([m + 5 for m in mean])
