@@ -9,7 +9,7 @@ class UserWithoutOrg(Terminal):
     code = "user_without_org"
     next_step = (
         "Ask platform staff to put your user into an organization "
-        "(`manage.py create_user --org-id ORG`)."
+        "(`manage.py change_user NAME --org-id ORG`)."
     )
 
 

@@ -72,6 +72,37 @@ def create_user(
     return user
 
 
+@transaction.atomic
+def change_user(
+    user: User,
+    *,
+    role: Role | None = None,
+    org_id: str | None = None,
+    active: bool | None = None,
+    password: str | None = None,
+    revoke_tokens: bool = False,
+) -> tuple[User, int]:
+    """Changes what is given (`org_id` "": no organization); the user, and how many tokens ended.
+
+    A role holds from the next request on; with another organization or password, and for a user who
+    is closed, all tokens end too. Raises OrganizationNotFound, OrganizationSuspended.
+    """
+    ends = revoke_tokens or active is False or password is not None
+    if role is not None:
+        user.role = role
+    if org_id is not None:
+        org = existing_org(org_id) if org_id else None
+        ends = ends or org != user.org_id
+        user.org_id = org
+    if active is not None:
+        user.is_active = active
+    if password is not None:
+        user.set_password(password)
+    user.save()
+    ended = AuthToken.objects.filter(user=user).delete()[0] if ends else 0
+    return user, ended
+
+
 def find_user(name: str) -> User:
     """By user name or id. Raises UserNotFound."""
     user = User.objects.filter(username=name).first() or User.objects.filter(pk=name).first()
