@@ -1,8 +1,9 @@
 """From the outbox to Airflow, at least once, with one run as the result (P1, P2).
 
 Airflow starts runs in the order in which it got them, whosever they are. So it is given only
-`IN_AIRFLOW` runs of one organization at a time, loads that follow an ingest included; the others
-wait here, where another organization's run does not wait behind them (P12).
+`IN_AIRFLOW` runs of one organization at a time, loads that follow an ingest included (and as many
+forecasts, which a paused load does not hold up, nor the other way round); the others wait here,
+where another organization's run does not wait behind them (P12).
 
 A row is claimed by a conditional UPDATE whose row count must be 1, so that two relays are harmless;
 the lease ends by itself when a relay dies. A lost answer leads to a second POST with the same run
@@ -15,16 +16,18 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Window
+from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 
 from backend.airflow_client.client import AirflowClient
 from backend.airflow_client.errors import InvalidConf, RunConflict
 from backend.runs import services
 from backend.runs.models import Outbox, Run
+from backend.runs.services import FORECAST
 from supplyline.errors import SupplylineError
 
 log = logging.getLogger(__name__)
@@ -53,24 +56,36 @@ def deliver_due(client: AirflowClient, *, now: datetime, limit: int = 50) -> int
 def _next_ones(waiting: Q, *, now: datetime) -> list[UUID]:
     """Runs to deliver: the first of each organization, then the second of each, and so on."""
     due = Outbox.objects.filter(waiting, Q(due_at__lte=now) | Q(due_at__gt=now + LONGEST_WAIT))
-    place = Window(RowNumber(), partition_by=F("run__org_id"), order_by=("due_at", "run_id"))
+    place = Window(
+        RowNumber(),
+        partition_by=[F("run__org_id"), _is_forecast("run__dag_id")],
+        order_by=("due_at", "run_id"),
+    )
     found = list(
-        due.annotate(place=place)
+        due.annotate(place=place, forecast=_is_forecast("run__dag_id"))
         .filter(place__lte=IN_AIRFLOW)
         .order_by("place", "due_at")
-        .values_list("run_id", "run__org_id", "place")
+        .values_list("run_id", "run__org_id", "forecast", "place")
     )
     if not found:
         return []
-    there = dict(
+    there = Counter(
         Run.objects.filter(
-            org_id__in={org for _, org, _ in found},
+            org_id__in={org for _, org, _, _ in found},
             state__in=(Run.State.QUEUED, Run.State.RUNNING),
         )
-        .values_list("org_id")
-        .annotate(Count("pk"))
+        .annotate(forecast=_is_forecast("dag_id"))
+        .values_list("org_id", "forecast")
     )
-    return [run_id for run_id, org, place in found if place + there.get(org, 0) <= IN_AIRFLOW]
+    return [
+        run_id
+        for run_id, org, forecast, place in found
+        if place + there[org, forecast] <= IN_AIRFLOW
+    ]
+
+
+def _is_forecast(field: str) -> Case:
+    return Case(When(**{field: FORECAST}, then=True), default=False)
 
 
 def deliver(client: AirflowClient, *, run_id: UUID, now: datetime) -> None:

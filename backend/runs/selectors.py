@@ -213,6 +213,8 @@ UNUSED = (
 
 
 def _next_step(name: str, stage: dict[str, Any], last: Run | None, *, said: str) -> str:
+    if stage["state"] == Run.State.PENDING:
+        return "Wait: its turn comes when those before it have ended."
     if stage["unfinished"]:
         return "Wait: a run is under way."
     if name == "load" and stage["counts"].get("files_waiting_for_load"):

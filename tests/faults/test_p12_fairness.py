@@ -8,7 +8,7 @@ from django.utils import timezone
 from backend.runs.delivery import IN_AIRFLOW, deliver_due
 from backend.runs.models import Outbox, Run
 from backend.runs.reconciler import reconcile
-from backend.runs.services import LOAD, request_run
+from backend.runs.services import FORECAST, LOAD, request_run
 from supplyline.contracts import OrgId
 from supplyline.settings import Settings
 from tests.airflow_server import AirflowServer, unique_table
@@ -50,6 +50,17 @@ def test_a_thousand_runs_of_one_organization_hold_up_none_of_another(
     delivered = Run.objects.filter(pk__in=[r.pk for r in many], delivered_at__isnull=False)
     assert set(delivered) == set(many[: IN_AIRFLOW + 3])
     assert Outbox.objects.count() == 1000 - IN_AIRFLOW - 3
+
+
+def test_files_that_wait_hold_up_no_forecast(alice: Person, airflow: AirflowServer) -> None:
+    for _ in range(IN_AIRFLOW + 1):
+        ask(alice)
+    conf = {"client_id": f"org_{alice.org}"}
+    forecast = request_run(OrgId(alice.org), dag_id=FORECAST, conf=conf, user_id="u", source="api")
+    with airflow.client() as client:
+        deliver_due(client, now=timezone.now())
+    forecast.refresh_from_db()
+    assert (forecast.state, in_airflow(alice)) == ("queued", IN_AIRFLOW + 1)
 
 
 def test_what_waits_behind_a_paused_dag_is_told_why(
