@@ -52,7 +52,8 @@ def _to_come(table: TableName, columns: Sequence[str], decided: TableSettings) -
     """Decisions may be made before the first file; a name that was mistyped looks the same."""
     if not columns:
         there = f"no file is loaded into {table} yet"
-        return [f"{there}: what is decided holds from its first file on"] if decided.version else []
+        holds = ": what is decided holds from its first file on" if decided.version else ""
+        return [there + holds]
     return [
         f"{table} has no column {c}: its type holds when a file brings it"
         for c in sorted(decided.types.keys() - set(columns))

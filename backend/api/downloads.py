@@ -40,6 +40,12 @@ def harmless(value: object) -> object:
     return f"'{value}" if dangerous else value
 
 
+def plain(value: object) -> object:
+    """A number without what binary arithmetic adds behind its twelfth digit: 57546.740000000005 is
+    57546.74."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
 def require_type(kind: str) -> str:
     """Raises UnknownFileType."""
     if kind not in MEDIA_TYPES:
@@ -69,7 +75,7 @@ def write_csv(out: IO[bytes], *, header: Sequence[str], rows: Iterable[Sequence[
     writer = csv.writer(text)
     writer.writerow(header)
     for row in rows:
-        writer.writerow([harmless(cell) for cell in row])
+        writer.writerow([harmless(plain(cell)) for cell in row])
     text.detach()
 
 
@@ -105,6 +111,6 @@ def _write(sheet: Worksheet, line: int, column: int, cell: Any, day: Any) -> Non
         case date():
             sheet.write_datetime(line, column, cell, day)
         case int() | float() if math.isfinite(cell):
-            sheet.write_number(line, column, cell)
+            sheet.write_number(line, column, plain(cell))
         case _:
             sheet.write_string(line, column, str(cell)[:CELL_CHARACTERS])

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from supplyline.contracts import Layout, ParseOptions, RowBatch
+from supplyline.errors import UnreadableFile
 from supplyline.ingest import plan as plans
 from supplyline.ingest.readers.blocks import error_handler, segments
 from supplyline.ingest.readers.columnar import Chunk, suits
@@ -60,8 +61,23 @@ def open_file(source: BinaryIO, *, name: str, options: ParseOptions = _FIND_OUT)
     """Finds out what `source` (seekable, binary) is and makes it ready to be read.
 
     `name` is the file's name; only its ending is looked at, and the bytes count for more.
-    Raises UnreadableFile for what can be no table: encrypted, a zip bomb, HTML, an image.
+    Raises UnreadableFile for what can be no table: encrypted, a zip bomb, HTML, an image, and what
+    is not of the format that was said.
     """
+    said = options.format
+    if said is None:
+        return _opened(source, name, options)
+    advice = f"Leave the format out, which was said to be {said}, and it is found out."
+    try:
+        reading = _opened(source, name, options)
+    except UnreadableFile as error:
+        raise UnreadableFile(error.detail, next_step=f"{advice} {error.advice}") from error
+    if said != "csv" and not reading.layout.columns:
+        raise UnreadableFile(f"There is no row of {said} in the file.", next_step=advice)
+    return reading
+
+
+def _opened(source: BinaryIO, name: str, options: ParseOptions) -> Reading:
     opened = unpack(source, name=name, options=options)
     if opened.format == "csv":
         return _delimited(opened, options)

@@ -19,6 +19,10 @@ from supplyline.ingest.storable import header
 MAX_GROUP = 4 << 30
 
 
+def _unreadable(error: Exception) -> UnreadableFile:
+    return UnreadableFile(f"The Parquet file cannot be read: {str(error).rstrip('.')}.")
+
+
 def read_parquet(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]:
     """Raises UnreadableFile for a damaged or encrypted file."""
     import pyarrow as pa
@@ -27,7 +31,7 @@ def read_parquet(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]
     try:
         file = pq.ParquetFile(opened.stream)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise UnreadableFile(f"The Parquet file cannot be read: {error}.") from error
+        raise _unreadable(error) from error
     meta = file.metadata
     if any(meta.row_group(i).total_byte_size > MAX_GROUP for i in range(meta.num_row_groups)):
         raise UnreadableFile("A row group of the Parquet file unpacks to an unreasonable size.")
@@ -48,7 +52,7 @@ def read_parquet(opened: Opened) -> tuple[Layout, Callable[[], Iterator[Event]]]
                     number += 1
                     yield Record(number, list(cells))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            raise UnreadableFile(f"The Parquet file cannot be read: {error}.") from error
+            raise _unreadable(error) from error
 
     return layout, events
 

@@ -105,6 +105,8 @@ def test_what_is_decided_for_something_that_is_not_there_is_answered_with_a_rema
     alice: Person, table: str
 ) -> None:
     nosuch = f"n{table}"
+    before = alice.client.get(f"/api/tables/{nosuch}/").json()
+    assert before["remarks"] == [f"no file is loaded into {nosuch} yet"]
     answer = alice.client.patch(f"/api/tables/{nosuch}/", {"drift": "freeze"}, format="json").json()
     (remark,) = answer["remarks"]
     assert remark.startswith(f"no file is loaded into {nosuch} yet")

@@ -133,3 +133,11 @@ def test_an_encoding_of_which_the_file_does_not_say_the_order_of_bytes_is_refuse
     marked = "a,b\n1,Ö\n".encode(encoding)
     reading = open_file(io.BytesIO(marked), name="a.csv", options=ParseOptions(encoding=encoding))
     assert rows(reading)[0] == [{"a": "1", "b": "Ö"}]
+
+
+@pytest.mark.parametrize("said", ["json", "jsonl", "parquet", "xlsx", "ods"])
+def test_a_file_that_is_not_of_the_format_that_was_said_is_told_so(said: str) -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        open_file(io.BytesIO(b"a,b\n1,2\n"), name="a.csv", options=ParseOptions(format=said))
+    assert f"said to be {said}" in refused.value.advice
+    assert not refused.value.detail.endswith("..")
