@@ -17,7 +17,7 @@ from knox.models import AuthToken
 
 from backend.accounts.models import Organization, User
 from backend.airflow_client.client import AirflowClient
-from backend.airflow_client.errors import AirflowRunNotFound, DagNotFound
+from backend.airflow_client.errors import AirflowRunNotFound, AirflowUnavailable, DagNotFound
 from backend.files.models import ResumableUpload, Upload
 from backend.forecasts.models import Schedule
 from backend.runs.models import Outbox, Run
@@ -46,7 +46,13 @@ def erase_organization(
     rows = _rows(org)
     Outbox.objects.filter(run__org_id=org).delete()
     # 2. What Airflow does for it ends; its record of it holds ids and names of files.
-    _forget_runs(org, client, tell)
+    try:
+        _forget_runs(org, client, tell)
+    except AirflowUnavailable as error:
+        raise AirflowUnavailable(
+            f"{error.detail} Of organization {org}, which is closed now, nothing is erased yet.",
+            next_step="Give the same command again when Airflow answers.",
+        ) from error
     # 3. The stores, and before the last of them the rows here.
     proof = erasure.erase_organization(
         org, settings=settings, rows=rows, erase_rows=lambda: _erase_rows(org)

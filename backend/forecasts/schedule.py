@@ -34,6 +34,8 @@ from supplyline.tenancy.names import parse_org_id
 
 log = logging.getLogger(__name__)
 
+FURTHEST = timedelta(days=9)
+"""More than a week and what daylight saving adds."""
 FIRST_MINUTE, SPREAD_MINUTES = 60, 240
 """Where no time is given, organizations are spread from 01:00 over four hours."""
 
@@ -122,6 +124,7 @@ def describe(org: OrgId) -> dict[str, Any]:
 
 def start_due(*, settings: Settings, now: datetime, limit: int = 100) -> int:
     """Starts what is due; answers how many due times were claimed."""
+    _mend_clock(now)
     claimed = 0
     rows = Schedule.objects.filter(
         enabled=True, next_due__lte=now, org__state=Organization.State.ACTIVE
@@ -152,6 +155,14 @@ def start_due(*, settings: Settings, now: datetime, limit: int = 100) -> int:
                 )
         log.info("forecast due", extra={"org": row.org_id, "started": bool(reason)})
     return claimed
+
+
+def _mend_clock(now: datetime) -> None:
+    """A due time further ahead than any can be was reckoned by a clock that ran ahead, and would
+    be waited for in silence."""
+    for row in Schedule.objects.filter(enabled=True, next_due__gt=now + FURTHEST):
+        due = next_due(at=row.at, timezone=row.timezone, weekdays=row.weekdays, after=now)
+        Schedule.objects.filter(pk=row.pk, next_due=row.next_due).update(next_due=due)
 
 
 def _reason(org_id: str, *, settings: Settings, now: datetime) -> str:

@@ -55,7 +55,7 @@ def reconcile(
 
     `deep`, for the first round after an absence: looks for runs to adopt as far back as
     `PAGES_DEEP` reach, not only as long as new ones are found. What cannot be told of one run
-    keeps nobody from being told of the others; the first such error is raised at the end.
+    keeps nobody from being told of the others. Raises what Airflow's list of runs raises.
     """
     unfinished = {
         (run.dag_id, run.dag_run_id): run
@@ -63,7 +63,7 @@ def reconcile(
     }
     seen = _look(client, set(unfinished), deep=deep, now=now)
     _reopen(seen, now=now)
-    errors: list[SupplylineError] = []
+    silent = 0
     for key, run in unfinished.items():
         if key in seen:
             record(run, seen[key], client=client, settings=settings, now=now)
@@ -73,16 +73,15 @@ def reconcile(
         try:
             found = _exactly(client, run, now=now)
         except AirflowUnavailable as error:
-            errors.append(error)
-            if len(errors) >= PATIENCE:
+            log.warning("not told of", extra={"run": run.dag_run_id, "error": error.detail})
+            silent += 1
+            if silent >= PATIENCE:
                 break
             continue
         if found is not None:
             record(run, found, client=client, settings=settings, now=now)
     say_when_paused(client, now=now)
     settle_overdue(client, now=now)
-    if errors:
-        raise errors[0]
     return Run.objects.filter(state__in=Run.UNFINISHED).count()
 
 

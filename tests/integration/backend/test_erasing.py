@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backend.accounts.models import Organization, Role, User
@@ -110,6 +110,15 @@ def test_as_long_as_something_is_left_the_door_stays_closed(
         admin.execute(f"REVOKE CONNECT ON DATABASE postgres FROM {role}".encode())
     assert erase(org)["gone"]
     assert not Organization.objects.filter(pk=org).exists()
+
+
+def test_with_airflow_away_nothing_is_erased_and_the_door_is_closed(leaving: Person) -> None:
+    Run.objects.filter(org_id=leaving.org).update(state="queued", delivered_at=timezone.now())
+    with pytest.raises(CommandError, match="nothing is erased yet") as caught:
+        erase(leaving.org)
+    assert caught.value.returncode == 4
+    assert leaving.client.get("/api/files/").status_code == 403
+    assert Upload.objects.filter(org_id=leaving.org).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -107,6 +107,17 @@ def test_two_relays_start_one_run(dana: Person, engine_settings: Settings) -> No
     assert Run.objects.filter(org_id=org).count() == 1
 
 
+def test_a_due_time_that_a_clock_far_ahead_reckoned_is_reckoned_anew(
+    dana: Person, engine_settings: Settings
+) -> None:
+    org = OrgId(dana.org)
+    schedule.set_schedule(org, now=NIGHT, actor="dana", at=time(3))
+    ahead = NIGHT + timedelta(days=400)
+    Schedule.objects.filter(pk=org).update(next_due=ahead)
+    assert schedule.start_due(settings=engine_settings, now=NIGHT) == 0
+    assert Schedule.objects.get(pk=org).next_due == datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+
+
 def test_suspended_or_switched_off_organizations_are_left_alone(
     dana: Person, engine_settings: Settings
 ) -> None:

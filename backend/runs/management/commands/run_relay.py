@@ -6,6 +6,8 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -24,6 +26,7 @@ from supplyline.errors import SupplylineError
 
 log = logging.getLogger(__name__)
 
+AFTER_TROUBLE_S = 2.0
 _AWAY = (DatabaseError, psycopg.Error)
 """Django's errors, and those of waiting for a notice, where Django has no part."""
 
@@ -70,23 +73,27 @@ def _reconcile_forever(stop: threading.Event) -> None:
     settings, deep = supplyline_settings.get(), True  # after an absence, look back further
     with AirflowClient.of(settings) as client:
         while not stop.is_set():
-            began = time.monotonic()
-            wait = POLL_IDLE.total_seconds()
-            try:
+            began, wait, told = time.monotonic(), AFTER_TROUBLE_S, False
+            with _survived("cannot start what is due"):
                 close_old_connections()
                 schedule.start_due(settings=settings, now=timezone.now())
-                if reconcile(client, settings=settings, now=timezone.now(), deep=deep):
-                    wait = POLL_BUSY.total_seconds()
-                deep = False
-            except SupplylineError as error:
-                log.warning("cannot reconcile", extra={"code": error.code})
-                wait, deep = 2.0, True
-            except _AWAY as error:
-                log.warning("control database away", extra={"error": type(error).__name__})
-                connection.close()
-                wait = 2.0
-            except Exception:  # a fault of ours: it must not end the looking after all other runs
-                log.exception("cannot reconcile")
-                wait = POLL_IDLE.total_seconds()
+            with _survived("cannot reconcile"):
+                left = reconcile(client, settings=settings, now=timezone.now(), deep=deep)
+                wait, told = (POLL_BUSY if left else POLL_IDLE).total_seconds(), True
+            deep = not told
             # never busier than half the time, however slow Airflow answers
             stop.wait(max(wait, time.monotonic() - began))
+
+
+@contextmanager
+def _survived(what: str) -> Iterator[None]:
+    """Whatever goes wrong, the next round comes; nothing else looks after the runs."""
+    try:
+        yield
+    except SupplylineError as error:
+        log.warning(what, extra={"code": error.code})
+    except _AWAY as error:
+        log.warning("control database away", extra={"error": type(error).__name__})
+        connection.close()
+    except Exception:  # a fault of ours
+        log.exception(what)
