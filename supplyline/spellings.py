@@ -11,7 +11,8 @@ from __future__ import annotations
 
 _TEXT: dict[str, str] = {
     "item": """
-        sku item item_id item_code item_no item_number product_id product_code product_sku
+        sku product_internal_reference order_lines_product_internal_reference item item_id item_code
+        item_no item_number product_id product_code product_sku
         stock_code stockcode article article_id article_number article_no part part_no part_number
         material material_number product artikel artikelnummer artikel_nr artikelnr reference
         ref_article code_article codigo codigo_producto upc ean gtin asin unique_id
@@ -22,8 +23,9 @@ _TEXT: dict[str, str] = {
         articolo codice_articolo codice prodotto codice_prodotto
         produto codigo_produto codigo_do_produto
         towar kod_towaru indeks indeks_towaru nr_artykulu
-        order_lines_product_internal_reference product_internal_reference order_lines_product
+        order_lines_product
         barcode ean13 item_sku product_variant_sku material_no
+        item_code_items
         """,
     "quantity": """
         quantity qty units units_sold quantity_sold qty_sold sold_quantity order_qty
@@ -36,6 +38,7 @@ _TEXT: dict[str, str] = {
         order_lines_quantity ordered_quantity order_lines_ordered_quantity items_sold units_ordered
         net_quantity quantity_refund auftragsmenge kumulierte_auftragsmenge fakturierte_menge
         menge_in_erfassme menge_in_erfassungsme
+        quantity_items qty_items
         """,
     "date": """
         date order_date invoice_date sale_date sales_date sold_at sold_on transaction_date
@@ -47,6 +50,8 @@ _TEXT: dict[str, str] = {
         data_pedido data_venda data_emissao data_sprzedazy data_zamowienia
         order_reference_order_date creation_date doc_date posted_date bill_date date_ordered
         order_creation_date date_created angelegt_am
+        kalenderwoche kw woche monat semaine mois semana mes period periode year_month yearmonth
+        week_start week_commencing week_ending week_of month_start calmonth calweek sales_month
         """,
     "order": """
         order order_id order_no order_number invoice invoice_no invoice_number invoiceno
@@ -81,6 +86,7 @@ _TEXT: dict[str, str] = {
         bedrag omzet totaal valor_total wartosc kwota
         gross_sales net_sales ext_price extended_price line_amount subtotal order_lines_subtotal
         line_amount_excl_vat gross_amount nettoumsatz
+        amount_items item_total
         """,
     "customer": """
         customer_id customer_no customer_number customer_code client_id kundennummer kundennr
@@ -97,7 +103,8 @@ _TEXT: dict[str, str] = {
         inventory_level aktueller_bestand quantite_en_stock quantite_stock stock_physique
         stock_actual giacenza esistenza voorraad op_voorraad actuele_voorraad estoque
         saldo_estoque quantidade_em_estoque stan_magazynowy stan_magazynu on_hand_current
-        current_stock current_inventory inventory_on_hand on_hand_qty
+        current_stock current_inventory inventory_on_hand on_hand_qty balance_qty bal_qty actual_qty
+        closing_stock closing_qty closing_balance qty_balance
         """,
     "available": """
         available available_qty unrestricted unrestricted_stock unrestricted_use_stock labst
@@ -109,7 +116,7 @@ _TEXT: dict[str, str] = {
     "reserved": """
         reserved reserved_qty qty_reserved reserved_quantity quantity_reserved allocated
         allocated_qty qty_allocated quantity_allocated committed qty_committed
-        quantity_committed committed_not_editable reserviert reservierte_menge
+        quantity_committed reserved_stock committed_not_editable reserviert reservierte_menge
         reservierter_bestand stock_reserve quantite_reservee reservado cantidad_reservada
         riservato gereserveerd
         """,
@@ -162,6 +169,7 @@ _TEXT: dict[str, str] = {
     "unit_cost": """
         unit_cost cost cost_price purchase_price standard_cost einkaufspreis prix_achat costo
         cost_per_item average_cost stprs verpr ek_preis einstandspreis prix_achat_ht cout
+        purchase_rate buying_price purchase_cost last_cost avg_cost
         coste precio_compra prezzo_acquisto inkoopprijs custo preco_custo koszt cena_zakupu
         """,
     "lead_time_days": """
@@ -169,7 +177,8 @@ _TEXT: dict[str, str] = {
         plazo planned_delivery_time plifz wiederbeschaffungszeit delai_livraison plazo_entrega
         tempo_di_consegna levertijd prazo_entrega czas_dostawy
         planlieferzeit lieferzeit_in_tagen supplier_lead_time vendor_lead_time
-        lead_time_in_days replenishment_lead_time
+        lead_time_in_days replenishment_lead_time purchase_lead_time purchasing_lead_time
+        average_lead_time
         """,
     "lead_time_weeks": """
         lead_time_weeks lead_time_in_weeks lead_time_wks lead_weeks lieferzeit_wochen
@@ -190,7 +199,7 @@ _TEXT: dict[str, str] = {
         bstmi mindestlosgroesse minimum_order min_order_quantity min_qty moq_units
         """,
     "pack_size": """
-        pack_size case_size case_pack pack order_multiple lot_size packungsgroesse
+        pack_size case_size case_pack pack order_multiple reorder_multiple lot_size packungsgroesse
         verpackungseinheit ve units_per_case case_qty case_quantity pack_qty units_per_pack
         carton_qty units_per_carton rundungswert gebindegroesse
         """,

@@ -137,6 +137,7 @@ def _second_look(columns: Sequence[str], out: dict[str, str]) -> None:
     _items_and_orders(columns, out)
     if "on_hand" not in out and "available" in out:
         out["on_hand"] = out.pop("available")
+        out.pop("reserved", None)  # it is not in there
     lone = out.get("amount") == "sales" and not {"quantity", "unit_price"} & set(out)
     if lone and {"item", "date"} <= set(out):
         out["quantity"] = out.pop("amount")

@@ -30,6 +30,12 @@ NUMBERS = (
 NOTHING: Floats = np.empty(0)
 OLD_DAYS = 31
 """A count of stock that is older than the last sales by more than that is said to be old."""
+COUNTED_BEFORE = (
+    "Stock is of an earlier file: the newest one does not hold this item. If it holds all that is "
+    "there, this item is gone."
+)
+MATCHED = 0.1
+"""With a smaller share of codes in common, tables write them in different ways."""
 ENOUGH_ORDERS = 3
 """Orders that must have arrived before their lead times say anything."""
 
@@ -93,6 +99,8 @@ def collect(
             known = replace(known, unit_price=d.price)
         if held := texts.get("reserved", ""):
             known = replace(known, notes=(*known.notes, *_reserved(held)))
+        if texts.get("counted_before"):
+            known = replace(known, notes=(*known.notes, COUNTED_BEFORE))
         if counted := texts.get("counted_on", ""):
             known = replace(known, notes=(*known.notes, *_old_count(counted, sold.last_day)))
         history = d.values if d else NOTHING
@@ -114,6 +122,19 @@ def collect(
             )
         )
     return out, _listed(lines, fees, names)
+
+
+def unmatched(lines: demand.Lines, facts: dict[str, dict[str, str]]) -> tuple[str, ...]:
+    """What is to be said of the run where next to no code of the stock is one that was sold."""
+    counted = {i for i, known in facts.items() if "on_hand" in known and not is_total(i)}
+    both = counted & set(lines.items)
+    if not counted or len(both) >= MATCHED * min(len(counted), len(lines.items)):
+        return ()
+    stock, sold = min(counted - both), min(set(lines.items) - both)
+    return (
+        f"{len(both)} of {len(counted)} items with stock were ever sold: codes must be written "
+        f"alike in all tables (stock has {stock[:40]!r}, sales have {sold[:40]!r}).",
+    )
 
 
 def _alike(codes: set[str]) -> dict[str, tuple[str, ...]]:

@@ -106,27 +106,34 @@ def _stock(
         columns = {**source.columns, "on_hand": source.columns["available"]}
         source = Source(table=source.table, columns=columns)
     if all(_is_number(conn, source, f) for f in fields):
-        query = sql.SQL("SELECT item, max(day), {} FROM ({}) newest GROUP BY item").format(
+        query = sql.SQL(
+            "SELECT item, max(day), nullif(bool_and(old), false)::text, {} FROM ({}) newest"
+            " GROUP BY item"
+        ).format(
             sql.SQL(", ").join(
                 sql.SQL("sum({})::text").format(sql.Identifier(source.columns[f])) for f in fields
             ),
             _newest(conn, source, fields, lines=lines),
         )
         for code, *sums in conn.execute(query):
-            found = zip(("counted_on", *fields), sums, strict=True)
+            found = zip(("counted_on", "counted_before", *fields), sums, strict=True)
             yield code.strip(), _free({f: c for f, c in found if c is not None})
     else:
         yield from _stock_in_text(conn, source, fields, lines=lines)
 
 
 def _newest(conn: Connection, source: Source, fields: list[str], *, lines: bool) -> sql.Composed:
-    """SQL: item, day and fields of the rows of each item's and place's newest count."""
+    """SQL: item, day, whether a newer file does without, and fields of the rows of each item's and
+    place's newest count."""
     ordered = source.has("as_of") and _in_order(conn, source)
+    old: sql.Composable = sql.SQL("false")
     order: list[sql.Composable] = []
     if ordered:
         order.append(sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(source.columns["as_of"])))
     if "_seq" in hidden_columns(conn, source.table):
         order.append(sql.SQL("_seq DESC"))
+        if not source.has("as_of"):
+            old = sql.SQL("_seq < max(_seq) OVER ()")
     if lines or not order or (source.has("as_of") and not ordered):  # days in text tell no order
         order.append(sql.SQL("ctid DESC"))
     day: sql.Composable = sql.SQL("NULL::text")
@@ -134,13 +141,15 @@ def _newest(conn: Connection, source: Source, fields: list[str], *, lines: bool)
         day = sql.SQL("{}::date::text").format(sql.Identifier(source.columns["as_of"]))
     place = sql.Identifier(source.columns["location"]) if source.has("location") else sql.NULL
     return sql.SQL(
-        "SELECT item, day, {fields} FROM (SELECT {item}::text AS item, {day} AS day, {fields},"
+        "SELECT item, day, old, {fields} FROM (SELECT {item}::text AS item, {day} AS day,"
+        " {old} AS old, {fields},"
         " rank() OVER (PARTITION BY {item}::text, {place}::text ORDER BY {order}) AS age"
         " FROM public.{table} WHERE {item} IS NOT NULL) counts WHERE age = 1"
     ).format(
         fields=sql.SQL(", ").join(sql.Identifier(source.columns[f]) for f in fields),
         item=sql.Identifier(source.columns["item"]),
         day=day,
+        old=old,
         place=place,
         order=sql.SQL(", ").join(order),
         table=sql.Identifier(source.table),
@@ -162,7 +171,7 @@ def _stock_in_text(
     rows = conn.execute(_newest(conn, source, fields, lines=lines)).fetchall()
     mark = decimal_mark(conn, source.table)
     totals: dict[str, dict[str, float]] = defaultdict(dict)
-    for at, name in enumerate(fields, 2):
+    for at, name in enumerate(fields, 3):
         texts = [None if row[at] is None else str(row[at]) for row in rows]
         typed = _is_number(conn, source, name)
         read = cells.numbers({t for t in texts if t}, mark="" if typed else mark)

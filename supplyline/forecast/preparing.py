@@ -133,7 +133,12 @@ def prepare(
             "sources": found.as_json(),
             "not_read": dict(found.unread),
             "trail": trail,
-            "notes": [*readings.notes, *sales_lines.said(conn, found.sales), *mixed],
+            "notes": [
+                *readings.notes,
+                *sales_lines.said(conn, found.sales),
+                *items.unmatched(lines, beside.facts),
+                *mixed,
+            ],
             "waits_for_days": later != bucket or "in_the_future" in lines.report,
             "lines": demand.summary(lines, bucket, counts),
             "statuses": lines.statuses,

@@ -100,6 +100,7 @@ def test_all_lots_of_a_place_are_on_hand(org: OrgId, conn: Connection) -> None:
         ("on_hand int, available int", (100, 5), "5"),
         ("on_hand int, available boolean", (100, True), "100"),
         ("afn_fulfillable_quantity int, afn_reserved_quantity int", (10, 90), "10"),
+        ("quantity int, reserved_quantity int, available_quantity int", (100, 90, 10), "10"),
     ],
 )
 def test_what_is_reserved_is_not_on_hand(
@@ -113,6 +114,26 @@ def test_what_is_reserved_is_not_on_hand(
             "90 of what is on hand are reserved for orders and not counted."
             in sold(org, conn, "a")[1]
         )
+
+
+def test_stock_of_other_codes_than_those_sold_is_said(org: OrgId, conn: Connection) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[("a1", day, 1) for day in DAYS])
+    put(conn, "stock", "product text, on_hand int", ("[a1] Tea", 100), ("[a2] Pot", 3))
+    sold(org, conn, "a1")
+    report = conn.execute("SELECT report FROM supplyline.forecast_run").fetchone()
+    assert report is not None
+    (note,) = report[0]["notes"]
+    assert note.startswith("0 of 2 items with stock were ever sold")
+
+
+def test_an_item_that_the_newest_file_of_stock_lacks_is_said(org: OrgId, conn: Connection) -> None:
+    put(conn, "sales", "sku text, sold_on date, qty int", *[(i, d, 1) for d in DAYS for i in "ab"])
+    put(conn, "stock", "sku text, on_hand int, _seq int", ("a", 5, 1), ("a", 9, 2), ("b", 6, 1))
+    notes = sold(org, conn, "a")[1]
+    told = explain(conn, item="b")["plan"]
+    assert told["on_hand"] == 6
+    assert any("of an earlier file" in n for n in told["explanation"]["data"]["notes"])
+    assert not any("of an earlier file" in n for n in notes)
 
 
 def test_a_count_that_is_called_quantity_is_stock(org: OrgId, conn: Connection) -> None:
