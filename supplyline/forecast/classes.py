@@ -20,6 +20,9 @@ ADI_CUT = 1.32
 CV2_CUT = 0.49
 NEW_BELOW = 8
 """Periods of history below which a pattern cannot be told."""
+GONE = 8.0
+"""Usual gaps between demands without one after which an item of class dead is not stocked; of those
+that are silent for half as long some begin again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +66,12 @@ def classify(values: Floats) -> Pattern:
     else:
         name = "intermittent" if cv2 < CV2_CUT else "lumpy"
     return Pattern(name=name, adi=adi, cv2=cv2, idle=idle, why=why)
+
+
+def gone(values: Floats) -> bool:
+    """Whether an item of class dead was silent for so long that it is not stocked at all."""
+    pattern = classify(values)
+    if pattern.name != "dead":
+        return False
+    sold = np.flatnonzero(values)
+    return bool(sold.size == 0 or pattern.idle >= GONE * (sold[-1] + 1) / sold.size)

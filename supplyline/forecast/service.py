@@ -26,6 +26,11 @@ class Service:
         return Service(volume=self.volume[part], wanted=self.wanted[part], short=self.short[part])
 
 
+def nothing(plans: int) -> Service:
+    """What no item tells of so many plans."""
+    return Service(volume=np.empty(0), wanted=np.empty(0), short=np.empty((0, plans)))
+
+
 PART = 1024
 """Items reckoned at a time, so that memory does not grow with items times plans times lead time."""
 

@@ -3,6 +3,7 @@
 Promises: a level for every item that holds a value, from nothing but its history and that of the
 others; higher targets never get less stock; the same goods in another unit get the same level; an
 item that has long ceased to sell gets none. Too few items: the formula of `leadtime` per item.
+Histories too short for a replay: what is expected alone.
 
 Method: the level is the mean of demand over lead time plus review and a safety factor, common to
 items of about the same volume (see `safety`), times its standard deviation, both as given by
@@ -25,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supplyline.forecast import pricing, safety, service
-from supplyline.forecast.classes import classify
+from supplyline.forecast.classes import classify, gone
 from supplyline.forecast.grain import Grain, grain_of
 from supplyline.forecast.lead_demand import Law, blended, correction, demand_rates
 from supplyline.forecast.leadtime import Level, levels_for
@@ -35,9 +36,8 @@ from supplyline.forecast.series import Floats, Series, without_negatives
 Levels = dict[str, dict[float, float]]
 
 ENOUGH_ITEMS = 30
-GONE = 8.0
-"""Usual gaps between demands without one after which an item of class dead is not stocked; of those
-that are silent for half as long some begin again."""
+SHORTEST = 12
+"""Periods of history from which items tell of each other."""
 DECISIONS = 4
 """How often levels are decided anew in the replay of the last part of the history."""
 
@@ -83,7 +83,7 @@ def plan_levels(
         pattern = classify(one.values)
         if pattern.name in ("new", "dead", "insufficient"):
             notes[one.id] = [*one.notes, pattern.why]
-        if _gone(one.values):
+        if gone(one.values):
             notes[one.id].append("Nothing is stocked.")
         else:
             alive.append(one)
@@ -111,7 +111,7 @@ def pool_levels(
     own_targets: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[float, Level]] | None:
     """Item → target → level for items that sell, in the order of their names and without negative
-    values; None where too few histories are long enough.
+    values; None where fewer than ENOUGH_ITEMS have SHORTEST periods.
 
     With `own_targets` a target is tuned on the items that have it (where these are enough), so that
     it is met by them and not by others.
@@ -119,6 +119,8 @@ def pool_levels(
     window = _window(alive, lead_time=lead_time, review=review)
     usable = [i for i, s in enumerate(alive) if _tells(s.values, window)]
     if len(usable) < ENOUGH_ITEMS:
+        usable = []
+    if sum(s.values.size >= SHORTEST and bool(s.values.any()) for s in alive) < ENOUGH_ITEMS:
         return None
     grains = [grain_of(s.values) for s in alive]
     pool = Pool(
@@ -149,15 +151,6 @@ def pool_levels(
         }
         for i, (one, grain) in enumerate(zip(alive, pool.grains, strict=True))
     }
-
-
-def _gone(values: Floats) -> bool:
-    """Whether an item of class dead was silent for so long that it is not stocked at all."""
-    pattern = classify(values)
-    if pattern.name != "dead":
-        return False
-    sold = np.flatnonzero(values)
-    return sold.size == 0 or pattern.idle >= GONE * (sold[-1] + 1) / sold.size
 
 
 def _tells(values: Floats, window: int) -> bool:
@@ -197,7 +190,7 @@ class Replay:
 @dataclass(frozen=True, kw_only=True)
 class Pool:
     """Items set together: `histories` in grains, `window`: periods kept back for tuning, `usable`:
-    positions of those with enough history before it."""
+    positions of those with enough history before it, none where these are too few."""
 
     grains: list[Grain]
     histories: list[Floats]
@@ -245,9 +238,13 @@ def _factors(
     pool: Pool, shelf: Shelf, targets: tuple[float, ...], own: Floats, ratio: Floats
 ) -> Floats:
     """(items, targets): safety factors, each target's from the items that have it."""
-    replay = pool.replay()
+    replay = pool.replay() if pool.usable else None
+
+    def happened(tried: Floats) -> service.Service:
+        return replay.happened(tried[pool.usable]) if replay else service.nothing(tried.shape[1])
+
     every = np.broadcast_to(safety.FACTORS, (own.size, safety.FACTORS.size))
-    now, before = pool.foreseen(shelf, every), replay.happened(every[pool.usable])
+    now, before = pool.foreseen(shelf, every), happened(every)
     out: list[Floats] = []
     for target in sorted(targets):
         mine = np.isnan(own) | (own == target)
@@ -265,7 +262,7 @@ def _factors(
                 ratio=ratio,
                 value=ratio * shelf.law.mean * np.array([g.size for g in pool.grains]),
                 foreseen=lambda tried: pool.foreseen(shelf, tried),
-                happened=lambda tried: replay.happened(tried[pool.usable]),
+                happened=happened,
                 usable=pool.usable,
             )
         out.append(factor)

@@ -69,6 +69,23 @@ def test_what_is_weighed_is_the_same_in_every_unit_too(factor: float) -> None:
         )
 
 
+def test_a_year_of_history_reaches_the_fill_rate_and_heeds_prices() -> None:
+    draw = np.random.default_rng(6)
+    demand = draw.negative_binomial(1.0, 1 / (1 + draw.gamma(2.0, 2.0, (300, 1))), (300, 212)) * 1.0
+    batch = [Series(id=f"{i:03d}", values=y[:12]) for i, y in enumerate(demand)]
+    price = draw.lognormal(size=300)
+    money = []
+    for prices in ({}, {s.id: float(p) for s, p in zip(batch, price, strict=True)}):
+        found = plan_levels(batch, lead_time=2, review=1, targets=TARGETS, prices=prices)[0]
+        levels = np.array([[found[s.id][t] for t in TARGETS] for s in batch])
+        served, held = simulate_many(
+            demand[:, 12:], np.repeat(levels[:, :, None], 200, axis=2), lead_time=2, review=1
+        )
+        assert served.sum(axis=0) / demand[:, 12:].sum() == pytest.approx(TARGETS, abs=0.03)
+        money.append((held * price[:, None]).sum(axis=0))
+    assert (money[1] < 0.95 * money[0]).all()
+
+
 def test_few_items_are_planned_in_their_own_unit() -> None:
     whole = _plan(_parts(3))
     tonnes = _plan([Series(id=s.id, values=s.values / 1000) for s in _parts(3)])
