@@ -36,6 +36,11 @@ RETURNED = _words(
 )
 CREDIT = _words("memo memos note notes invoice rma")
 """Beside `credit` these are returns; a credit card is not."""
+PAYMENTS = _words(
+    "card paypal visa mastercard amex klarna cheque wire bank uberweisung lastschrift kreditkarte"
+)
+"""They make a column one of payments, in which a transfer is no movement of stock."""
+PEOPLE = _words("customer customers client kunde visitor trip ticket policy address")
 VOIDED = _words(
     "void voided cancel cancelled canceled cancellation storno storniert annule annulation anulado"
     " cancelado"
@@ -80,7 +85,7 @@ def read(conn: Connection, sales: Source) -> dict[str, dict[str, str]]:
     out: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(spelled("document", columns)):
         counts = {} if name in taken else _counts(conn, sales, name)
-        kinds = {t: _of_code(t) if name in MOVEMENTS else _of_words(t) for t in counts}
+        kinds = {t: kind_of(t, codes=name in MOVEMENTS) for t in counts}
         if is_ledger(kinds, counts):
             return {name: meanings(kinds, counts)}
         found = meanings(kinds, counts)
@@ -106,12 +111,17 @@ def _counts(conn: Connection, sales: Source, column: str) -> dict[str, tuple[int
 
 def is_ledger(kinds: Mapping[str, str], counts: Mapping[str, tuple[int, int]]) -> bool:
     """Whether purchases stand beside the sales, or the sales are negative."""
+    if "pay" in kinds.values():
+        return False
     sold = [counts[t] for t, k in kinds.items() if k == "demand"]
     return bool(sold) and ("supply" in kinds.values() or _turned(sold))
 
 
 def meanings(kinds: Mapping[str, str], counts: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Text → what it says, from its kind, its lines, and how many of them are negative."""
+    lines = {k: sum(counts[t][0] for t in counts if kinds[t] == k) for k in ("back", "void", "pay")}
+    if lines["pay"] or lines["back"] + lines["void"] > sum(n for n, _ in counts.values()) / 2:
+        return dict.fromkeys(counts, AS_IS)
     if is_ledger(kinds, counts):
         sold = [counts[t] for t, k in kinds.items() if k == "demand"]
         said = {"back": BACK, "demand": TURNED if _turned(sold) else AS_IS}
@@ -124,15 +134,22 @@ def _turned(sold: list[tuple[int, int]]) -> bool:
     return sum(below for _, below in sold) >= MOSTLY * sum(lines for lines, _ in sold)
 
 
-def _of_code(text: str) -> str:
+def kind_of(text: str, *, codes: bool) -> str:
+    """`demand`, `supply`, `back`, `void`, `offer`, `pay`, or what says nothing."""
     code = text.strip()[:3]
+    return _of_code(code) if codes and code.isdecimal() else _of_words(text)
+
+
+def _of_code(code: str) -> str:
     return "demand" if code in ISSUED else "back" if code in CAME_BACK else "supply"
 
 
 def _of_words(text: str) -> str:
     bare = folded(text)
     words = set(bare.split())
-    if words & NOT_SO:
+    if words & PAYMENTS:
+        return "pay"
+    if words & (NOT_SO | PEOPLE):
         return ""
     if bare in NO_ITEM:
         return "offer"

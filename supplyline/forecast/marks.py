@@ -16,6 +16,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _SURE = {",": r"^[-+(]?[0-9.]*,([0-9]{1,2}|[0-9]{4,})[-)]?$",
          ".": r"^[-+(]?[0-9,]*[.]([0-9]{1,2}|[0-9]{4,})[-)]?$"}  # fmt: skip
 """Numbers that can only be meant with this mark."""
+LOOKED_AT = 20_000
+"""Rows of a table that are looked at."""
 _DOUBTED = "read with a decimal point, though%"
 
 
@@ -46,9 +48,17 @@ def _of_texts(conn: Connection, table: str) -> set[str]:
     ).fetchall()
     out = set()
     for (column,) in columns:
-        query = sql.SQL("SELECT EXISTS (SELECT FROM public.{} WHERE btrim({}) ~ {})")
+        query = sql.SQL(
+            "SELECT EXISTS (SELECT FROM (SELECT {1} FROM public.{0} LIMIT {3}) seen"
+            " WHERE btrim({1}) ~ {2})"
+        )
         for mark, pattern in _SURE.items():
-            sure = query.format(sql.Identifier(table), sql.Identifier(column), sql.Literal(pattern))
+            sure = query.format(
+                sql.Identifier(table),
+                sql.Identifier(column),
+                sql.Literal(pattern),
+                sql.Literal(LOOKED_AT),
+            )
             row = conn.execute(sure).fetchone()
             if row and row[0]:
                 out.add(mark)

@@ -88,9 +88,9 @@ def prepare(
         found = sources.find(conn)
         conn.execute("SELECT set_config('TimeZone', %s, true)", (chosen.timezone,))
         today = chosen.day(now)
-        readings = cells.readings(
-            sales_lines.column_texts(conn, found), mark=decimal_mark(conn, found.sales.table)
-        )
+        texts = sales_lines.column_texts(conn, found)
+        mark = decimal_mark(conn, found.sales.table) if set(texts) - {"date"} else ""
+        readings = cells.readings(texts, mark=mark)
         types = documents.read(conn, found.sales)
         lines = buckets.without_far_days(
             demand.collect(

@@ -214,3 +214,19 @@ def test_of_amazons_settlements_only_the_principal_is_a_sale(org: OrgId, conn: C
     columns = "posted_date date, sku text, quantity_purchased int, amount_description text,"
     put(conn, "sales", f"{columns} transaction_type text", *rows)
     assert sold(org, conn, "a")[0] == 56
+
+
+def test_other_columns_tell_what_a_mark_in_a_column_of_text_means(
+    org: OrgId, conn: Connection
+) -> None:
+    rows = [(day, "a", "601", "5,000-", "12,50-") for day in DAYS]
+    columns = "posting_date date, material text, bewegungsart text, menge text, betrag text"
+    put(conn, "mb51", columns, *rows)
+    put(conn, "stock", "sku text, on_hand text", ("a", "7,000"))
+    assert sold(org, conn, "a")[0] == 5 * 28
+    assert masters.read_facts(conn, sources.find(conn))["a"]["on_hand"] == "7000.0"
+    conn.execute(
+        "INSERT INTO supplyline.column_types (table_name, column_name, type, remark)"
+        " VALUES ('other', 'x', 'numeric 1.234,5', '')"
+    )
+    assert masters.read_facts(conn, sources.find(conn))["a"]["on_hand"] == "7.0"
