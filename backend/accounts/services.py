@@ -17,6 +17,7 @@ from backend.accounts.errors import (
     UserNotFound,
 )
 from backend.accounts.models import Organization, Role, User
+from supplyline.errors import InvalidName
 from supplyline.settings import Settings
 from supplyline.tenancy import provisioning
 from supplyline.tenancy.names import parse_file_id, parse_org_id
@@ -48,7 +49,7 @@ def create_user(
     user_id: str | None = None,
     email: str = "",
 ) -> User:
-    """Raises OrganizationNotFound, PasswordRefused, UserExists."""
+    """Raises OrganizationNotFound, InvalidName, PasswordRefused, UserExists."""
     org = existing_org(org_id) if org_id is not None else None
     user = User(
         username=username,
@@ -59,6 +60,7 @@ def create_user(
     )
     if user_id is not None:
         user.id = parse_file_id(user_id, what="a user")
+    _require_name(user)
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -101,6 +103,19 @@ def change_user(
     user.save()
     ended = AuthToken.objects.filter(user=user).delete()[0] if ends else 0
     return user, ended
+
+
+def _require_name(user: User) -> None:
+    """Raises InvalidName for a user name or an address that nobody can have."""
+    try:
+        user.clean_fields(exclude=("password", "org", "id"))
+    except ValidationError as error:
+        field, (said, *_) = next(iter(error.message_dict.items()))
+        raise InvalidName(
+            f"The {field} {str(getattr(user, field))[:60]!r} cannot be used: {said}",
+            next_step="A user name is 1 to 150 letters, digits and @ . + - _; an email is an "
+            "address such as alice@example.org, or left out.",
+        ) from None
 
 
 def find_user(name: str) -> User:

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from backend.api.errors import InvalidPayload
 from supplyline.errors import SupplylineError
 
 
@@ -19,6 +20,9 @@ def said_as_command_errors() -> Iterator[None]:
     """Errors that a person can act on become Django's CommandError: sentence, next step, code."""
     try:
         yield
+    except InvalidPayload as error:
+        said = "\n".join(f"{name}: {' '.join(map(str, why))}" for name, why in error.errors.items())
+        raise CommandError(f"{error.detail}\n{said or error.advice}", returncode=3) from error
     except SupplylineError as error:
         raise CommandError(
             f"{error.detail}\n{error.advice}", returncode=4 if error.transient else 3

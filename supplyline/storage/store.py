@@ -15,7 +15,13 @@ from typing import Any, BinaryIO
 import fsspec
 
 from supplyline.contracts import Json, OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored, StorageUnavailable, StoredFileDamaged, Terminal
+from supplyline.errors import (
+    ConfigurationError,
+    FileNotStored,
+    StorageUnavailable,
+    StoredFileDamaged,
+    Terminal,
+)
 from supplyline.storage import sidecar
 from supplyline.storage.files import (
     claim,
@@ -41,16 +47,35 @@ class FileIdTaken(Terminal):
     next_step = "Leave `file_id` out, or give an id that was not used before."
 
 
+def _opened(url: str) -> tuple[Any, str]:
+    """The file system of SUPPLYLINE_STORAGE_URL and the folder in it. No address is none: it would
+    be whatever folder a process was started in."""
+    if not url.strip():
+        raise ConfigurationError(
+            "SUPPLYLINE_STORAGE_URL is not set.",
+            next_step="Set it to where uploaded files are kept, such as file:///srv/files; the "
+            "backend and Airflow's workers need the same place.",
+        )
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(f"SUPPLYLINE_STORAGE_URL cannot be used: {error}.") from error
+    except OSError as error:
+        raise StorageUnavailable(f"The storage does not answer: {error}.") from error
+    return fs, root
+
+
 @dataclass(frozen=True)
 class Storage:
-    """One place for files, of all organizations, each in a folder of its own."""
+    """One place for files, of all organizations, each in a folder of its own. Raises
+    ConfigurationError, StorageUnavailable."""
 
     url: str
     _fs: Any = field(init=False, repr=False)
     _root: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        fs, root = fsspec.core.url_to_fs(self.url)
+        fs, root = _opened(self.url)
         object.__setattr__(self, "_fs", fs)
         object.__setattr__(self, "_root", root.rstrip("/"))
 

@@ -11,7 +11,12 @@ from uuid import uuid4
 import pytest
 
 from supplyline.contracts import OrgId, ParseOptions, StoredFile
-from supplyline.errors import FileNotStored, StorageUnavailable, StoredFileDamaged
+from supplyline.errors import (
+    ConfigurationError,
+    FileNotStored,
+    StorageUnavailable,
+    StoredFileDamaged,
+)
 from supplyline.storage import FileIdTaken, Storage
 from supplyline.storage.files import storage_mapped
 
@@ -136,3 +141,14 @@ def test_what_is_kept_is_on_disk_with_its_name(
     synced.clear()
     storage.adopt(ORG, file_id="f2", name="x.csv", size=0, sha256="")
     assert {str(tmp_path), str(folder), str(folder / "f2")} <= set(synced)
+
+
+@pytest.mark.parametrize("url", ["", " ", "klingon://x"])
+def test_what_is_no_place_is_refused_and_never_the_folder_of_the_process(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="SUPPLYLINE_STORAGE_URL"):
+        Storage(url)
+
+
+def test_a_place_that_does_not_answer_is_transient() -> None:
+    with pytest.raises(StorageUnavailable):
+        Storage("ftp://127.0.0.1:9/files")

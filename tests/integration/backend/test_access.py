@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -235,3 +236,14 @@ def test_platform_staff_read_whatever_an_organization_reads(alice: Person, perso
 def test_an_inactive_user_is_refused(alice: Person) -> None:
     User.objects.filter(pk=alice.user.pk).update(is_active=False)
     assert alice.client.get("/api/auth/me/").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 151, "a b", "nul\0"])
+def test_a_user_has_a_name_that_can_be_typed(orgs: Any, name: str) -> None:
+    with pytest.raises(CommandError, match="user name is 1 to 150"):
+        call_command("create_user", name, "--org-id", orgs[0], "--generate-password")
+
+
+def test_a_command_says_what_a_value_may_be(orgs: Any) -> None:
+    with pytest.raises(CommandError, match="to 7, as 12345"):
+        call_command("schedule_forecast", orgs[0], "--weekdays", "8")
