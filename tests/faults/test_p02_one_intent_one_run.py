@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,12 +11,16 @@ from django.utils import timezone
 
 from backend.runs.delivery import deliver_due
 from backend.runs.models import Outbox, Run
+from backend.runs.reconciler import reconcile
 from backend.runs.services import LOAD, request_run
 from supplyline.contracts import OrgId
+from supplyline.errors import SupplylineError
+from supplyline.settings import Settings
 from tests.airflow_server import AirflowServer, unique_table
 from tests.faults.trigger_tools import (
     client_at,
     losing_answers,
+    moody,
     signing_in,
     something_else,
     start_relay,
@@ -164,3 +170,27 @@ def test_a_clock_that_runs_ahead_delays_no_run(alice: Person, airflow: AirflowSe
         with airflow.client() as client:
             deliver_due(client, now=timezone.now())
         assert runs_for(airflow, table) == [run.dag_run_id]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_airflow_answers_on_the_way_each_intent_becomes_one_run(
+    alice: Person, charlie: Person, airflow: AirflowServer, engine_settings: Settings, seed: int
+) -> None:
+    """Answers lost, made up, refused and repeated, in any order; then a quiet hour."""
+    rng, now = random.Random(seed), timezone.now()
+    asked = {t: ask(p, t) for p in (alice, charlie) for t in (unique_table() for _ in range(5))}
+    with moody(airflow.port, rng) as port, airflow.client(port=port) as client:
+        for _ in range(12):
+            now += timedelta(minutes=2)
+            deliver_due(client, now=now)
+            with suppress(SupplylineError):
+                reconcile(client, settings=engine_settings, now=now)
+    with airflow.client() as client:
+        deliver_due(client, now=now + timedelta(minutes=2))
+        reconcile(client, settings=engine_settings, now=now + timedelta(minutes=2))
+        there = [(r.run_id, r.conf.get("table")) for r in client.list_runs(LOAD)]
+    assert not Outbox.objects.exists()
+    for table, run in asked.items():
+        assert [run_id for run_id, its in there if its == table] == [run.dag_run_id]
+        run.refresh_from_db()
+        assert (run.state, run.error_code) == ("queued", "")

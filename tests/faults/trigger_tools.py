@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from backend.airflow_client import AirflowClient
 from backend.airflow_client.transport import Transport
@@ -67,13 +70,8 @@ def something_else(answer: Answer, *, headers: Mapping[str, str] | None = None) 
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _served(Handler) as own:
+        yield own
 
 
 def client_at(port: int) -> AirflowClient:
@@ -133,3 +131,63 @@ def _quietly(work: Any) -> None:
         work()
     except OSError:
         return
+
+
+FATES: Mapping[str, tuple[int, bytes]] = {
+    "lost before": (0, b""),
+    "lost after": (0, b""),
+    "fails": (500, b"<html>"),
+    "signs in": (200, b"<html>sign in</html>"),
+    "empty": (200, b"{}"),
+    "another run": (200, b'{"dag_id": "x", "dag_run_id": "another", "state": "success"}'),
+    "login ran out": (401, b'{"detail": "expired"}'),
+    "is busy": (429, b"{}"),
+    "knows it already": (409, b'{"detail": {}}'),
+    "is not there": (404, b"<html>"),
+}
+
+
+@contextmanager
+def moody(port: int, rng: random.Random) -> Iterator[int]:
+    """A proxy before an Airflow that answers half of all requests about runs as it likes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fate = rng.choice(list(FATES)) if "/dagRuns" in self.path else ""
+            status, body = 0, b""
+            if fate in ("", "lost after") or rng.random() < 0.5:
+                answer = httpx.request(
+                    self.command, f"http://127.0.0.1:{port}{self.path}", content=sent, timeout=30,
+                    headers={n: v for n, v in self.headers.items() if n.lower() != "host"},
+                )  # fmt: skip
+                status, body = answer.status_code, answer.content
+            elif fate:
+                status, body = FATES[fate]
+            if fate == "lost after" or not status:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PATCH = do_POST  # noqa: N815 - the base class looks for these names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with _served(Handler) as own:
+        yield own
+
+
+@contextmanager
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
