@@ -12,6 +12,7 @@ from backend.accounts.models import Organization
 from backend.airflow_client import AirflowClient, Exchange
 from backend.files.models import Upload
 from backend.runs import selectors
+from backend.runs.beat import NEXT_STEP, is_silent
 from backend.runs.models import Run
 from backend.runs.services import FORECAST, INGEST, LOAD, request_run
 from supplyline import overview
@@ -107,7 +108,7 @@ class DataPipelineManager:
         return selectors.pipeline_status(org, settings=self.settings, now=timezone.now())
 
     def get_overall_status(self) -> dict[str, Any]:
-        """Airflow's health and, per organization, its stages."""
+        """Airflow's health, whether a relay is at work and, per organization, its stages."""
         try:
             with self.airflow() as client:
                 airflow: dict[str, Any] = {"components": client.health().components}
@@ -128,6 +129,7 @@ class DataPipelineManager:
         ]
         return {
             "airflow": airflow,
+            "relay": {"silent": True, "next_step": NEXT_STEP} if is_silent() else {"silent": False},
             "unfinished_runs": Run.objects.filter(state__in=Run.UNFINISHED).count(),
             "organizations": organizations,
         }

@@ -74,3 +74,13 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} due {self.due_at:%H:%M:%S}"
+
+
+class RelayBeat(models.Model):
+    """When each half of a relay (`deliver`, `reconcile`) last came round, by PostgreSQL's clock."""
+
+    half = models.CharField(primary_key=True, max_length=20)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.half} {self.at:%H:%M:%S}"

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from backend.airflow_client.client import AirflowClient
 from backend.api.errors import RunNotFound, UnknownDag
+from backend.runs.beat import NEXT_STEP, is_silent
 from backend.runs.models import Run
 from backend.runs.services import DAGS, FORECAST, INGEST, LOAD
 from supplyline import overview
@@ -81,7 +82,9 @@ def run_detail(run: Run, *, client: AirflowClient) -> dict[str, Any]:
     """A run with its tasks; where Airflow does not answer, what was last known, and why."""
     body = describe(run)
     if run.delivered_at is None:
-        return {**body, "tasks": [], "airflow": "not asked: the run is not delivered yet"}
+        body |= {"tasks": [], "airflow": "not asked: the run is not delivered yet"}
+        waits = run.state == Run.State.PENDING and is_silent()
+        return {**body, "next_step": NEXT_STEP} if waits else body
     try:
         live = client.get_run(run.dag_id, run_id=run.dag_run_id)
         tasks = client.list_tasks(run.dag_id, run_id=run.dag_run_id)
@@ -213,6 +216,8 @@ UNUSED = (
 
 
 def _next_step(name: str, stage: dict[str, Any], last: Run | None, *, said: str) -> str:
+    if stage["unfinished"] and is_silent():
+        return NEXT_STEP
     if stage["state"] == Run.State.PENDING:
         return "Wait: its turn comes when those before it have ended."
     if stage["unfinished"]:

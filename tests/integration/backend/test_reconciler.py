@@ -1,4 +1,5 @@
-"""The reconciler's rounds go on, whatever answers at Airflow's address and whoever has trouble."""
+"""The reconciler's rounds go on, whatever answers at Airflow's address and whoever has trouble; and
+where no relay goes round, it is said."""
 
 from __future__ import annotations
 
@@ -7,20 +8,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from backend.airflow_client.errors import AirflowWrongBase
 from backend.forecasts import schedule
 from backend.forecasts.models import Schedule
-from backend.runs.models import Run
+from backend.runs.beat import RECONCILE, is_silent
+from backend.runs.models import RelayBeat, Run
 from backend.runs.reconciler import reconcile
 from backend.runs.services import LOAD, request_run
 from supplyline.contracts import OrgId
 from supplyline.settings import Settings
 from supplyline.tenancy.connections import connect_admin
 from supplyline.tenancy.names import database_name
-from tests.faults.trigger_tools import client_at, something_else
+from tests.faults.trigger_tools import client_at, something_else, start_relay
 from tests.integration.backend.conftest import Person
+from tests.servers import Watchdog
+from tests.waiting import wait_for
 
 
 def in_airflow(person: Person, *, minutes_ago: int = 1) -> Run:
@@ -117,3 +122,25 @@ def test_one_organizations_database_keeps_no_others_schedule_waiting(
         admin.execute("LOCK TABLE supplyline.forecast_run IN ACCESS EXCLUSIVE MODE")
         assert schedule.start_due(settings=engine_settings, now=now) == 2
     assert set(Run.objects.values_list("org_id", flat=True)) == {alice.org, charlie.org}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_relay_what_waits_says_so(alice: Person, watchdog: Watchdog) -> None:
+    conf = {"org_id": alice.org, "table": "products", "triggered_by": "api"}
+    run = request_run(OrgId(alice.org), dag_id=LOAD, conf=conf, user_id="u", source="api")
+
+    def told() -> tuple[bool, bool]:
+        one = alice.client.get(f"/api/airflow/status/{LOAD}/{run.dag_run_id}/").json()
+        stage = alice.client.get("/api/airflow/pipeline-status/").json()["stages"][1]
+        return "run_relay" in one.get("next_step", ""), "run_relay" in stage["next_step"]
+
+    assert told() == (True, True)
+    relay = start_relay(watchdog, {})  # its Airflow is away: it goes round all the same
+    try:
+        wait_for(lambda: not is_silent(), seconds=60, what="both halves of the relay")
+    finally:
+        relay.terminate()
+        relay.wait(30)
+    assert told() == (False, False)
+    RelayBeat.objects.filter(half=RECONCILE).update(at=Now() - timedelta(minutes=4))
+    assert is_silent()

@@ -110,6 +110,8 @@ def overall(answer: dict[str, Any], console: Console) -> None:
         console.print(f"Airflow: {parts}")
     else:
         console.print(f"Airflow: {airflow['detail']} {airflow['next_step']}")
+    if answer["relay"]["silent"]:
+        console.print(f"Relay: {answer['relay']['next_step']}")
     console.print(f"{answer['unfinished_runs']} unfinished runs")
     for org in answer["organizations"]:
         status(org, console)

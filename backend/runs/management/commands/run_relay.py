@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from backend.airflow_client.client import AirflowClient
 from backend.forecasts import schedule
+from backend.runs.beat import DELIVER, RECONCILE, beat
 from backend.runs.delivery import deliver_due
 from backend.runs.reconciler import POLL_BUSY, POLL_IDLE, reconcile
 from backend.runs.services import CHANNEL
@@ -27,6 +28,8 @@ from supplyline.errors import SupplylineError
 log = logging.getLogger(__name__)
 
 AFTER_TROUBLE_S = 2.0
+AT_A_TIME = 5
+"""Runs of one round of deliveries: each may wait for an Airflow that hangs."""
 _AWAY = (DatabaseError, psycopg.Error)
 """Django's errors, and those of waiting for a notice, where Django has no part."""
 
@@ -62,8 +65,9 @@ def _listen_and_deliver(client: AirflowClient, stop: threading.Event) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"LISTEN {CHANNEL}")
     while not stop.is_set():
-        while deliver_due(client, now=timezone.now()):
-            pass
+        beat(DELIVER)
+        while deliver_due(client, now=timezone.now(), limit=AT_A_TIME):
+            beat(DELIVER)
         raw: Any = connection.connection
         for _ in raw.notifies(timeout=0.5, stop_after=1):
             break
@@ -80,6 +84,8 @@ def _reconcile_forever(stop: threading.Event) -> None:
             with _survived("cannot reconcile"):
                 left = reconcile(client, settings=settings, now=timezone.now(), deep=deep)
                 wait, told = (POLL_BUSY if left else POLL_IDLE).total_seconds(), True
+            with _survived("cannot say that it is at work"):
+                beat(RECONCILE)
             deep = not told
             # never busier than half the time, however slow Airflow answers
             stop.wait(max(wait, time.monotonic() - began))
