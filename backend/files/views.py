@@ -133,10 +133,12 @@ class FilesView(APIView):
     @extend_schema(parameters=[FilesQuery], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         org, asked = asked_for(FilesQuery, request)
-        rows = Upload.objects.filter(org_id=org).select_related("run").order_by("-created_at")
+        rows = (
+            Upload.objects.filter(org_id=org).select_related("run").order_by("-created_at", "-pk")
+        )
         if "table" in asked:
             rows = rows.filter(table=asked["table"])
-        page = rows[asked["offset"] : asked["offset"] + asked["limit"]]
+        page = rows.select_related("run")[asked["offset"] : asked["offset"] + asked["limit"]]
         return Response({"results": [describe(u) for u in page], "count": rows.count()})
 
 

@@ -59,7 +59,7 @@ def known_dag(dag_id: str) -> str:
 
 def runs_of(org: OrgId, *, dag_id: str, limit: int = 50, offset: int = 0) -> dict[str, Any]:
     """The organization's runs of a DAG, newest first: `{dag_id, count, results}`."""
-    rows = Run.objects.filter(org_id=org, dag_id=known_dag(dag_id)).order_by("-created_at")
+    rows = Run.objects.filter(org_id=org, dag_id=known_dag(dag_id)).order_by("-created_at", "-pk")
     return {
         "dag_id": dag_id,
         "count": rows.count(),

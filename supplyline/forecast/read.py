@@ -206,15 +206,32 @@ def _streamed(
 
 
 def published(conn: Connection, run_id: str | None = None) -> str:
-    """The run that readers see, or `run_id` when that is published. Raises NoForecastYet."""
-    if run_id is None:
-        found = store.latest_run(conn)
-    else:
-        run = store.find_run(conn, run_id)
-        found = run_id if run is not None and run.state == "published" else None
-    if found is None:
+    """The run that readers see, or `run_id` when that is published and its rows are kept: a plan
+    that is gone is no empty plan. Raises NoForecastYet."""
+    if run_id is not None:
+        return _named(conn, run_id)
+    if (newest := store.latest_run(conn)) is None:
         raise NoForecastYet("There is no published forecast.")
-    return found
+    return newest
+
+
+def _named(conn: Connection, run_id: str) -> str:
+    run = store.find_run(conn, run_id)
+    if run is None or run.state != "published":
+        raise NoForecastYet(
+            f"There is no published forecast {run_id[:100]!r}.",
+            next_step="GET /api/forecast/runs/ lists those that there are.",
+        )
+    kept = conn.execute(
+        "SELECT EXISTS (SELECT FROM public.inventory_plan WHERE run_id = %s)", (run_id,)
+    ).fetchone()
+    if run.items and not (kept and kept[0]):
+        raise NoForecastYet(
+            f"The rows of the forecast {run_id[:100]} are not kept any more.",
+            next_step="GET /api/forecast/runs/ says which are; the setting `keep_runs` says how "
+            "many of the newest.",
+        )
+    return run_id
 
 
 def run_head(conn: Connection, run_id: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import pytest
 from supplyline import forecast, stages
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
-from supplyline.forecast import ForecastSettings
+from supplyline.forecast import ForecastSettings, read
 from supplyline.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -225,6 +225,23 @@ def test_fits_that_nobody_uses_are_forgotten(org: OrgId, conn: Connection) -> No
     assert conn.execute(
         "SELECT count(DISTINCT run_id) FROM supplyline.forecast_history"
     ).fetchone() == (2,)
+
+
+def test_a_plan_that_is_not_kept_is_no_empty_plan(org: OrgId, conn: Connection) -> None:
+    shop(conn, items=3)
+    run(org, conn, "1", keep_runs=1)
+    run(org, conn, "2", keep_runs=1)
+    assert read.plan_page(conn, limit=1, offset=0, run_id="2")["count"] == 4
+    for ask in (
+        lambda: read.plan_page(conn, limit=1, offset=0, run_id="1"),
+        lambda: read.plan_summary(conn, run_id="1"),
+        lambda: list(read.plan_rows(conn, run_id="1")),
+        lambda: list(read.period_rows(conn, run_id="1")),
+        lambda: forecast.explain(conn, item="i01", run_id="1"),
+    ):
+        with pytest.raises(read.NoForecastYet, match="not kept any more") as gone:
+            ask()
+        assert "keep_runs" in gone.value.advice
 
 
 def test_a_retried_preparation_compares_with_what_is_published(
