@@ -59,6 +59,12 @@ def erase(org: str, yes_erase: str, as_json: bool) -> None:
             if proof["gone"]
             else f"{owner} is not gone, left: {json.dumps(left)}. {proof['problem']}".rstrip()
         )
+    if proof["found"]:
+        click.echo(
+            "Its users, uploads and runs are still in the backend's database:"
+            f" `manage.py erase_organization {owner} --yes-erase {owner}` erases them.",
+            err=True,
+        )
     if not proof["gone"]:
         raise SystemExit(1)
 

@@ -47,6 +47,7 @@ def test_everything_is_gone_and_the_proof_says_what_was(
     result = CliRunner().invoke(cli, ["erase", "--org", full, "--yes-erase", full, "--json"])
     proof = json.loads(result.stdout)
     assert (result.exit_code, proof["gone"]) == (0, True)
+    assert "manage.py erase_organization" in result.stderr
     paths = [f["path"] for f in proof["was"]["file_list"]]
     assert any(p.endswith("landed/sales.csv") for p in paths)
     assert any(p.endswith("waiting/more.csv") for p in paths)
