@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tarfile
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 from supplyline.demo import samples
 from supplyline.local import home as homes
 from tests.e2e.house import PASSWORD, House, as_json, until
+from tests.managing import managed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -225,10 +227,6 @@ def test_a_service_killed_around_an_upload_costs_no_run_and_doubles_none(
 
 def test_the_operators_command_shows_and_drives_the_pipeline(house: House) -> None:
     command = "manage_enhanced_pipeline"
-    status = as_json(house.manage(command, "status", "--org-id", "123", "--json"))
-    assert {s["stage"] for s in status["stages"]} == {"ingest", "load", "forecast"}
-    overall = as_json(house.manage(command, "status", "--json"))
-    assert {o["org_id"] for o in overall["organizations"]} == {"123", "124"}
     load = house.manage(
         command, "trigger-postgres-load", "--org-id", "123", "--table", "products", "--wait",
         "--json", "--verbose",
@@ -236,16 +234,22 @@ def test_the_operators_command_shows_and_drives_the_pipeline(house: House) -> No
     assert as_json(load)["state"] == "success"
     assert house.variables["AIRFLOW_PASSWORD"] not in load.stderr
     assert "/api/v2" in load.stderr
-    quality = as_json(
-        house.manage(command, "quality", "--org-id", "123", "--table", "products", "--days", "7",
-                     "--json")
-    )  # fmt: skip
+    asked = (
+        ["status", "--org-id", "123", "--json"],
+        ["status", "--json"],
+        ["quality", "--org-id", "123", "--table", "products", "--days", "7", "--json"],
+        ["audit", "--org-id", "123", "--json"],
+        ["status", "--org-id", "nobody"],
+    )
+    *answers, unknown = managed([[command, *one] for one in asked], env=house.variables)
+    assert [a.err for a in answers if a.code] == []
+    status, overall, quality, audit = (json.loads(a.out) for a in answers)
+    assert {s["stage"] for s in status["stages"]} == {"ingest", "load", "forecast"}
+    assert {o["org_id"] for o in overall["organizations"]} == {"123", "124"}
     assert quality
-    audit = as_json(house.manage(command, "audit", "--org-id", "123", "--json"))
     assert any(e["kind"] == "load.published" for e in audit["events"])
-    unknown = house.manage(command, "status", "--org-id", "nobody", check=False)
-    assert unknown.returncode == 3
-    assert "nobody" in unknown.stderr
+    assert unknown.code == 3
+    assert "nobody" in unknown.err
 
 
 def test_a_run_started_in_airflow_itself_is_adopted_by_its_conf(house: House) -> None:
