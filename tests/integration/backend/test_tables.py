@@ -14,7 +14,7 @@ from supplyline.settings import Settings
 from supplyline.stages import open_landing, utc_now
 from supplyline.tenancy.names import parse_org_id, parse_table_name
 from tests.integration.backend.conftest import Person
-from tests.integration.load.test_landing_and_load import _batch
+from tests.integration.load.house import batch_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def table(alice: Person, engine_settings: Settings) -> str:
             org, table=name, file=file, run=run, now=utc_now(), options=ParseOptions(),
             layout=Layout(format="csv", columns=(Column(header="day", name="day"),)),
         )  # fmt: skip
-        batch = RowBatch(data=_batch(["day"], [["01/02/2025"]], first=1))
+        batch = RowBatch(data=batch_of(["day"], [["01/02/2025"]], first=1))
         landing.land(org, manifest=manifest, batches=[batch], now=utc_now())
     return name
 

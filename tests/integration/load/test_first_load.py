@@ -11,9 +11,7 @@ from supplyline.contracts import TableSettings
 from supplyline.errors import FileNotLoaded
 from supplyline.load import direct
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.test_landing_and_load import TABLE, House, house
-
-__all__ = ["house"]
+from tests.integration.load.house import TABLE, House
 
 Rows = list[list[str | None]]
 

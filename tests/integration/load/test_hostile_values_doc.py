@@ -16,10 +16,8 @@ from supplyline.contracts import OrgId, TableSettings
 from supplyline.load.types import remembered, restored
 from supplyline.tenancy.catalog import save_table_settings
 from supplyline.tenancy.connections import connect
-from tests.integration.load.test_landing_and_load import TABLE, House, house
+from tests.integration.load.house import TABLE, House
 from tests.integration.load.test_repair import check
-
-__all__ = ["house"]
 
 DOC = Path(__file__).resolve().parents[3] / "docs" / "hostile-values.md"
 HEAD = """# Hostile values

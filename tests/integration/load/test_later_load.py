@@ -10,10 +10,8 @@ import pytest
 
 from supplyline.errors import DatabaseUnavailable
 from supplyline.load import later, schema
-from tests.integration.load.test_landing_and_load import House, house
+from tests.integration.load.house import House
 from tests.integration.load.test_repair import take_back
-
-__all__ = ["house"]
 
 Rows = list[list[str | None]]
 

@@ -16,9 +16,7 @@ from supplyline.load import load_files, preview
 from supplyline.settings import Settings
 from supplyline.tables import preview_load
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.test_landing_and_load import NOW, RUN, TABLE, House, house
-
-__all__ = ["house"]
+from tests.integration.load.house import NOW, RUN, TABLE, House
 
 
 def shown(house: House, manifest: Manifest) -> dict[str, Any]:

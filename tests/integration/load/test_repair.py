@@ -17,10 +17,8 @@ from supplyline.settings import Settings
 from supplyline.tenancy.catalog import save_table_settings
 from supplyline.tenancy.names import parse_table_name
 from supplyline.verification import verify_table
-from tests.integration.ingest.conftest import Shop, shop
-from tests.integration.load.test_landing_and_load import NOW, RUN, TABLE, House, house
-
-__all__ = ["house", "shop"]
+from tests.integration.ingest.conftest import Shop
+from tests.integration.load.house import NOW, RUN, TABLE, House
 
 STATE = (
     "SELECT (SELECT json_agg(t ORDER BY t::text)::text FROM products t),"

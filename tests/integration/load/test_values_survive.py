@@ -10,11 +10,9 @@ from psycopg import sql
 from supplyline.errors import FileNotLoaded
 from supplyline.load.types import remembered, remembered_remarks, restored
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.test_landing_and_load import TABLE, House, house
+from tests.integration.load.house import TABLE, House
 from tests.integration.load.test_repair import check, everything, take_back
 from tests.unit.load.test_kinds import COLUMNS
-
-__all__ = ["house"]
 
 SAMPLES = {
     **{kind: values[0] for values, kind in COLUMNS if kind != "text" and values[0]},

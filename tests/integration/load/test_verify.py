@@ -101,6 +101,8 @@ TAMPERED = {
             f"UPDATE supplyline.certificates SET {name} = 'x' WHERE file_id = 'a'"
         for name in ("table_name", "run_id")
     },
+    "a certificate's column verdict":
+        "UPDATE supplyline.certificates SET verdict = 'partial' WHERE file_id = 'a'",
     **{
         f"{name} of a certificate": "UPDATE supplyline.certificates SET body = jsonb_set(body,"
         f" '{{{name}}}', '{value}') WHERE file_id = 'a'"
@@ -139,6 +141,7 @@ SAID = {
     "a receipt's columns": ["the manifest says columns ['id', 'a'], the receipt ['id']"],
     "a receipt's place": ["the manifest says sequence 2, the receipt 9"],
     "a receipt's run_id": ["a: its receipt was changed since event"],
+    "a certificate's column verdict": ["verdict is 'partial'"],
     "rows_read of a certificate": ["the manifest says rows_read 3, the certificate 77"],
     "inserted of a certificate": ["a: its certificate was changed since event 4: inserted is 77"],
     "checksum_table of a certificate": ["a: its certificate was changed since event"],
