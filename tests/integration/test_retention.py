@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,29 +16,27 @@ from supplyline.cli import cli
 from supplyline.contracts import OrgId, RunRef
 from supplyline.landing import Landing
 from supplyline.settings import Settings
-from supplyline.stages import open_landing, run_ingest, run_load, utc_now
+from supplyline.stages import open_landing, run_load, utc_now
 from supplyline.storage import Storage
 from supplyline.tenancy.connections import connect
 from supplyline.tenancy.names import rows_collection
 from tests.faults.house import start_module
+from tests.integration.ingest.conftest import Shop
 from tests.waiting import wait_stopped
 
 RUN = RunRef(run_id="r")
 TABLE = "sales"
 
 
-@dataclass
-class Shop:
-    org: OrgId
-    settings: Settings
+class Kept(Shop):
+    """An organization whose landed rows may be released."""
 
-    def load(
-        self, file_id: str, text: str, *, now: Callable[[], datetime] = utc_now
-    ) -> dict[str, Any]:
-        storage = Storage(self.settings.storage_url)
-        storage.put(self.org, file_id=file_id, name=f"{file_id}.csv", chunks=[text.encode()])
-        run_ingest(org_id=self.org, table=TABLE, file_id=file_id, run=RUN, settings=self.settings)
-        return run_load(org_id=self.org, table=TABLE, run=RUN, settings=self.settings, now=now)
+    def deliver(self, file_id: str, text: str, *, now: Callable[[], datetime] = utc_now) -> Any:
+        self.put(file_id, text, name=f"{file_id}.csv")
+        self.ingest(file_id)
+        return run_load(
+            org_id=self.org, table=TABLE, run=self.run(), settings=self.settings, now=now
+        )
 
     def call(self, *arguments: str, table: bool = True) -> Any:
         place = ["--org", self.org, *(["--table", TABLE] if table else []), "--json"]
@@ -54,24 +51,19 @@ class Shop:
         with open_landing(self.settings) as landing:
             return landing._db[rows_collection(self.org, TABLE)].count_documents({})
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        with connect(self.org, settings=self.settings) as conn:
-            return conn.execute(f"SELECT * FROM {TABLE} ORDER BY _seq, _row".encode()).fetchall()
-
-    def query(self, text: str) -> list[tuple[Any, ...]]:
-        with connect(self.org, settings=self.settings) as conn:
-            return conn.execute(text.encode()).fetchall()
+    def everything(self) -> list[tuple[Any, ...]]:
+        return self.rows(f"SELECT * FROM {TABLE} ORDER BY _seq, _row")
 
 
 @pytest.fixture
-def shop(new_org: Callable[..., OrgId], engine_settings: Settings) -> Shop:
-    found = Shop(new_org(), engine_settings)
-    found.load("one", "code,qty\na,1\nb,2\n")
-    found.load("two", "code,qty\nb,3\nc,x\n")
+def shop(new_org: Callable[..., OrgId], engine_settings: Settings) -> Kept:
+    found = Kept(new_org(), engine_settings)
+    found.deliver("one", "code,qty\na,1\nb,2\n")
+    found.deliver("two", "code,qty\nb,3\nc,x\n")
     return found
 
 
-def test_rows_are_kept_for_ever_unless_the_organization_decides(shop: Shop) -> None:
+def test_rows_are_kept_for_ever_unless_the_organization_decides(shop: Kept) -> None:
     kept = shop.call("retention", "--release", table=False)
     assert kept == {"landing_days": None, "released": [], "kept": []}
     young = shop.call("retention", "--keep-days", "30", "--release", table=False)
@@ -79,19 +71,19 @@ def test_rows_are_kept_for_ever_unless_the_organization_decides(shop: Shop) -> N
     assert shop.documents() == 4
     assert shop.release("--dry-run")["released"][0]["file_id"] == "one"
     assert shop.documents() == 4
-    (event,) = shop.query(
+    (event,) = shop.rows(
         "SELECT detail FROM supplyline.audit_events WHERE kind = 'retention.set'"
         " ORDER BY seq LIMIT 1"
     )
     assert event == ({"landing_days": 30},)
 
 
-def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: Shop) -> None:
-    before = shop.rows()
+def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: Kept) -> None:
+    before = shop.everything()
     assert [f["file_id"] for f in shop.release()["released"]] == ["one", "two"]
     assert shop.documents() == 0
     today = datetime.now(UTC).date().isoformat()
-    for (body,) in shop.query("SELECT body FROM supplyline.certificates"):
+    for (body,) in shop.rows("SELECT body FROM supplyline.certificates"):
         assert body["landing_released_at"].startswith(today)
         assert body["checksum_file"]
     verified = shop.call("verify")
@@ -107,9 +99,9 @@ def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: 
         "reread": ["one", "two"],
         "left_out": {},
     }
-    assert shop.rows() == before
+    assert shop.everything() == before
     assert shop.call("verify")["holds"]
-    for (body,) in shop.query("SELECT body FROM supplyline.certificates"):
+    for (body,) in shop.rows("SELECT body FROM supplyline.certificates"):
         assert body["landing_released_at"].startswith(today)
     undone = shop.call("undo", "--file", "one", "--replay")
     assert (undone["undone"], undone["replayed"]) == (["one"], ["two"])
@@ -119,8 +111,8 @@ def test_released_rows_are_gone_and_certificate_verify_and_rebuild_say_so(shop: 
 def test_rows_are_kept_from_the_certificate_on_also_of_a_load_that_was_done_again(
     new_org: Callable[..., OrgId], engine_settings: Settings
 ) -> None:
-    shop, long_ago = Shop(new_org(), engine_settings), datetime.now(UTC) - timedelta(days=100)
-    shop.load("one", "code,qty\na,1\nb,2\n", now=lambda: long_ago)
+    shop, long_ago = Kept(new_org(), engine_settings), datetime.now(UTC) - timedelta(days=100)
+    shop.deliver("one", "code,qty\na,1\nb,2\n", now=lambda: long_ago)
     shop.call("retention", "--keep-days", "90", table=False)
 
     def due() -> list[str]:
@@ -129,25 +121,25 @@ def test_rows_are_kept_from_the_certificate_on_also_of_a_load_that_was_done_agai
 
     assert due() == ["one"]
     shop.call("rebuild")
-    assert shop.query("SELECT loaded_at FROM supplyline.loads") == [(long_ago,)]
+    assert shop.rows("SELECT loaded_at FROM supplyline.loads") == [(long_ago,)]
     assert due() == []
 
 
-def test_verify_after_release_still_finds_a_changed_table(shop: Shop) -> None:
+def test_verify_after_release_still_finds_a_changed_table(shop: Kept) -> None:
     shop.release()
     with connect(shop.org, settings=shop.settings) as conn:
         conn.execute(f"UPDATE {TABLE} SET qty = '9' WHERE code = 'a'".encode())
     assert not shop.call("verify")["holds"]
 
 
-def test_without_the_stored_file_verify_says_what_is_kept(shop: Shop) -> None:
+def test_without_the_stored_file_verify_says_what_is_kept(shop: Kept) -> None:
     shop.release()
     Storage(shop.settings.storage_url).delete(shop.org, "one")
     notes = {c["file_id"]: c["note"] for c in shop.call("verify")["certificates"]}
     assert notes["one"].endswith("checksum kept; the stored file is gone too")
 
 
-def test_rows_stay_when_they_are_the_last_that_prove_something(shop: Shop) -> None:
+def test_rows_stay_when_they_are_the_last_that_prove_something(shop: Kept) -> None:
     Storage(shop.settings.storage_url).delete(shop.org, "one")
     with connect(shop.org, settings=shop.settings) as conn:
         conn.execute(f"DELETE FROM {TABLE} WHERE code = 'c'".encode())
@@ -157,45 +149,43 @@ def test_rows_stay_when_they_are_the_last_that_prove_something(shop: Shop) -> No
     assert shop.documents() == 4
 
 
-def test_the_same_content_again_after_its_release(shop: Shop) -> None:
-    before = shop.rows()
+def test_the_same_content_again_after_its_release(shop: Kept) -> None:
+    before = shop.everything()
     shop.release()
-    answer = shop.load("again", "code,qty\na,1\nb,2\n")
+    answer = shop.deliver("again", "code,qty\na,1\nb,2\n")
     assert (answer["landed"], answer["duplicate"], answer["verdict"]) == (2, 0, "success")
-    assert len(shop.rows()) == len(before)
+    assert len(shop.everything()) == len(before)
     assert shop.call("verify")["holds"]
     assert shop.documents() == 2
 
 
-def test_a_file_that_waits_keeps_the_rows_of_its_twin(shop: Shop) -> None:
-    storage = Storage(shop.settings.storage_url)
-    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
-    run_ingest(org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings)
+def test_a_file_that_waits_keeps_the_rows_of_its_twin(shop: Kept) -> None:
+    shop.put("twin", "code,qty\na,1\nb,2\n", name="t.csv")
+    shop.ingest("twin")
     assert [f["file_id"] for f in shop.release()["released"]] == ["two"]
     assert shop.documents() == 2
 
 
 @pytest.mark.parametrize("point", ["release.recorded", "release.begun", "release.deleted"])
 def test_a_release_that_was_killed_is_completed_and_nothing_is_lost(
-    shop: Shop, engine_env: dict[str, str], point: str
+    shop: Kept, engine_env: dict[str, str], point: str
 ) -> None:
-    before = shop.rows()
+    before = shop.everything()
     command = ("retention", "--org", shop.org, "--keep-days", "0", "--release")
     with start_module("supplyline.cli", *command, env=engine_env, fault=f"{point}:1") as killed:
         assert killed.wait(120) == -9
     assert shop.call("verify")["holds"]
     assert shop.call("rebuild")["partial"] == 0
-    assert shop.rows() == before
+    assert shop.everything() == before
     shop.release()
     assert shop.documents() == 0
     assert shop.call("verify")["holds"]
 
 
 def test_a_landing_that_loses_its_twins_rows_meanwhile_does_not_close(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage = Storage(shop.settings.storage_url)
-    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
+    shop.put("twin", "code,qty\na,1\nb,2\n", name="t.csv")
     close = Landing._close
 
     def released_first(self: Landing, *args: Any, **more: Any) -> Any:
@@ -208,51 +198,46 @@ def test_a_landing_that_loses_its_twins_rows_meanwhile_does_not_close(
 
     monkeypatch.setattr(Landing, "_close", released_first)
     with pytest.raises(Exception, match="Landing holds 0 of the file's 2 rows"):
-        run_ingest(org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings)
+        shop.ingest("twin")
     monkeypatch.undo()
-    landed = run_ingest(
-        org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings
-    )
+    landed = shop.ingest("twin")
     assert (landed["state"], landed["landed"]) == ("closed", 2)
 
 
 @pytest.mark.parametrize("point", ["release.recorded", "release.begun"])
 def test_a_twin_that_is_landed_while_its_rows_are_released_is_read_from_storage(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: str
+    shop: Kept, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
-    storage = Storage(shop.settings.storage_url)
-    storage.put(shop.org, file_id="twin", name="t.csv", chunks=[b"code,qty\na,1\nb,2\n"])
+    shop.put("twin", "code,qty\na,1\nb,2\n", name="t.csv")
     landed: list[str] = []
 
     def meanwhile(reached: str) -> None:
         if reached == point and not landed:
             landed.append("twin")
-            run_ingest(
-                org_id=shop.org, table=TABLE, file_id="twin", run=RUN, settings=shop.settings
-            )
+            shop.ingest("twin")
 
     monkeypatch.setattr(retention, "reach", meanwhile)
     shop.release()
     monkeypatch.undo()
     assert landed
     assert shop.documents() == 0
-    answer = run_load(org_id=shop.org, table=TABLE, run=RUN, settings=shop.settings)
+    answer = shop.load()
     assert answer["verdict"] == "success"
     assert shop.call("verify")["holds"]
     shop.call("undo", "--file", "one", "--replay")
-    assert shop.query("SELECT count(*) FROM sales WHERE code = 'a'") == [(1,)]
+    assert shop.rows("SELECT count(*) FROM sales WHERE code = 'a'") == [(1,)]
     assert shop.call("verify")["holds"]
 
 
 def test_of_a_twin_that_was_loaded_while_its_rows_were_released_the_next_release_says_so(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
 
     def meanwhile(reached: str) -> None:
         if reached == "release.recorded" and not loaded:
             loaded.append("twin")
-            shop.load("twin", "code,qty\na,1\nb,2\n")
+            shop.deliver("twin", "code,qty\na,1\nb,2\n")
 
     monkeypatch.setattr(retention, "reach", meanwhile)
     shop.release()
@@ -261,24 +246,21 @@ def test_of_a_twin_that_was_loaded_while_its_rows_were_released_the_next_release
     shop.release()
     assert shop.call("verify")["holds"]
     said = "SELECT count(*) FROM supplyline.audit_events WHERE kind = 'landing.released'"
-    assert shop.query(said) == [(3,)]
+    assert shop.rows(said) == [(3,)]
     shop.release()
-    assert shop.query(said) == [(3,)]
+    assert shop.rows(said) == [(3,)]
 
 
 def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
-    shop: Shop, engine_env: dict[str, str]
+    shop: Kept, engine_env: dict[str, str]
 ) -> None:
-    storage = Storage(shop.settings.storage_url)
-    storage.put(shop.org, file_id="three", name="t.csv", chunks=[b"code,qty\nd,4\n"])
+    shop.put("three", "code,qty\nd,4\n", name="t.csv")
     work = ("tests.faults.worker", "ingest", shop.org, TABLE, "r", "1", "three")
     with start_module(*work, env=engine_env, fault="land.before_batch:1:stop") as frozen:
         try:
             wait_stopped(frozen.pid)
-            run_ingest(
-                org_id=shop.org, table=TABLE, file_id="three", run=RUN, settings=shop.settings
-            )
-            run_load(org_id=shop.org, table=TABLE, run=RUN, settings=shop.settings)
+            shop.ingest("three")
+            shop.load()
             shop.release()
             assert shop.documents() == 0
             frozen.send_signal(signal.SIGCONT)
@@ -289,8 +271,8 @@ def test_an_ingest_that_froze_before_its_file_was_released_brings_no_row_back(
     assert shop.call("verify")["holds"]
 
 
-def test_a_manifest_of_before_there_was_a_release_is_released(shop: Shop) -> None:
-    before = shop.rows()
+def test_a_manifest_of_before_there_was_a_release_is_released(shop: Kept) -> None:
+    before = shop.everything()
     with open_landing(shop.settings) as landing:
         landing._db[f"{shop.org}:manifests"].update_many(
             {}, {"$unset": {"released_at": "", "released": "", "checksum_quarantine": ""}}
@@ -298,5 +280,5 @@ def test_a_manifest_of_before_there_was_a_release_is_released(shop: Shop) -> Non
     assert len(shop.release()["released"]) == 2
     assert shop.documents() == 0
     assert shop.call("rebuild")["reread"] == ["one", "two"]
-    assert shop.rows() == before
+    assert shop.everything() == before
     assert shop.call("verify")["holds"]
