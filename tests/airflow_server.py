@@ -70,6 +70,13 @@ class AirflowServer:
             )
         )
 
+    def set_paused(self, dag_id: str, *, paused: bool) -> bool:
+        """Pauses or releases a DAG, as its operators do; answers what it is now."""
+        with self.client() as client:
+            answer = client._api.send("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+            client._api.raise_for(answer)
+            return bool(answer.json()["is_paused"])
+
     def start(self) -> None:
         """Starts the API server, unless it runs, and waits until workers could speak with it."""
         if self.API_PART in self.running:

@@ -181,14 +181,6 @@ class AirflowClient:
         self._api.raise_for(response)
         return self._api.read(response, parsing.dag)
 
-    def set_paused(self, dag_id: str, *, paused: bool) -> AirflowDag:
-        """Pauses or releases a DAG."""
-        response = self._api.send("PATCH", f"/dags/{_part(dag_id)}", json={"is_paused": paused})
-        if response.status_code == 404:
-            raise self._api.missing_dag(dag_id)
-        self._api.raise_for(response)
-        return self._api.read(response, parsing.dag)
-
     def import_errors(self) -> tuple[DagImportError, ...]:
         """DAG files that Airflow could not import."""
         response = self._api.get("/importErrors", params={"limit": 100})

@@ -103,13 +103,13 @@ def test_nobody_at_the_port_is_unavailable(airflow: AirflowServer) -> None:
 def test_a_paused_dag_takes_a_run_that_stays_queued(airflow: AirflowServer) -> None:
     with airflow.client() as client:
         try:
-            assert client.set_paused(FORECAST, paused=True).is_paused
+            assert airflow.set_paused(FORECAST, paused=True)
             run = client.trigger(
                 FORECAST, run_id=f"forecast__{secrets.token_hex(8)}", conf={"client_id": "org_1"}
             )
             assert run.state == "queued"
         finally:
-            assert not client.set_paused(FORECAST, paused=False).is_paused
+            assert not airflow.set_paused(FORECAST, paused=False)
 
 
 def test_a_run_can_be_ended(airflow: AirflowServer) -> None:

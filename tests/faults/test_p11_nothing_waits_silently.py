@@ -145,14 +145,13 @@ def test_a_paused_dag_is_named_in_the_status(
     for name, value in airflow.variables().items():
         monkeypatch.setenv(name, value)
     supplyline_settings.get.cache_clear()
-    with airflow.client() as client:
-        try:
-            client.set_paused(LOAD, paused=True)
-            told = alice.client.get(f"/api/airflow/status/{LOAD}/{run.dag_run_id}/").json()
-        finally:
-            client.set_paused(LOAD, paused=False)
-            monkeypatch.undo()
-            supplyline_settings.get.cache_clear()
+    try:
+        airflow.set_paused(LOAD, paused=True)
+        told = alice.client.get(f"/api/airflow/status/{LOAD}/{run.dag_run_id}/").json()
+    finally:
+        airflow.set_paused(LOAD, paused=False)
+        monkeypatch.undo()
+        supplyline_settings.get.cache_clear()
     assert told["state"] == "queued"
     assert told["paused"] is True
     assert "unpause" in told["next_step"]
@@ -164,10 +163,10 @@ def test_a_run_that_waits_for_a_paused_dag_says_so_until_it_is_released(
     run, later = delivered(alice, airflow), timezone.now() + timedelta(minutes=1)
     with airflow.client() as client:
         try:
-            client.set_paused(LOAD, paused=True)
+            airflow.set_paused(LOAD, paused=True)
             reconcile(client, settings=engine_settings, now=later)
         finally:
-            client.set_paused(LOAD, paused=False)
+            airflow.set_paused(LOAD, paused=False)
         run.refresh_from_db()
         assert (run.state, run.error_code) == ("queued", "dag_paused")
         stage = alice.client.get("/api/airflow/pipeline-status/").json()["stages"][1]
