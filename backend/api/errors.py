@@ -6,6 +6,9 @@ from typing import Any
 
 from supplyline.errors import Terminal
 
+_NAMED = "Correct what is named; /api/schema/ describes every request."
+"""The next step where no field has an error of its own."""
+
 
 class InvalidPayload(Terminal):
     """`errors` maps each wrong field to its sentences."""
@@ -16,7 +19,7 @@ class InvalidPayload(Terminal):
     def __init__(
         self, detail: str, *, errors: dict[str, Any] | None = None, next_step: str | None = None
     ) -> None:
-        super().__init__(detail, next_step=next_step)
+        super().__init__(detail, next_step=next_step or (None if errors else _NAMED))
         self.errors = errors or {}
 
 

@@ -149,7 +149,10 @@ def append(
         if row.offset != offset:
             raise OffsetConflict(f"The upload is at {row.offset}, not at {offset}.")
         if length is not None and offset + length > row.size:
-            raise FileTooLarge(f"The upload has {row.size:,} bytes, not more.")
+            raise FileTooLarge(
+                f"The upload has {row.size:,} bytes, not more.",
+                next_step="Send the bytes up to its Upload-Length, or begin another upload.",
+            )
         place = _incoming(row, storage)
         place.begin(offset)
         digest = _hashes.take(key, offset)

@@ -45,6 +45,31 @@ def test_problems_are_json_where_answers_are_not(alice: Person, path: str, metho
     assert answer["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "named"),
+    [
+        ("files/tus/", {"Tus-Resumable": "1.0.0", "Upload-Length": "-1"}, "", "Upload-Length"),
+        (
+            "airflow/trigger/forecast-inventory/",
+            {"Idempotency-Key": ""},
+            '{"client_id": "1"}',
+            "Key",
+        ),
+        ("airflow/trigger/forecast-inventory/", {}, "[]", "object"),
+    ],
+)
+def test_errors_that_are_not_there_are_not_spoken_of(
+    alice: Person, path: str, headers: dict[str, str], body: str, named: str
+) -> None:
+    answer = alice.client.generic(
+        "POST", f"/api/{path}", body, content_type="application/json", headers=headers
+    )
+    problem = answer.json()
+    assert (problem["code"], "errors" in problem) == ("invalid_payload", False)
+    assert named in problem["detail"]
+    assert "errors" not in problem["next_step"]
+
+
 def test_json_nested_too_deeply_is_refused(alice: Person) -> None:
     answer = alice.client.generic(
         "POST",
