@@ -15,7 +15,7 @@ from backend.files.errors import EmptyFile, NotReadAnew
 from backend.files.models import Upload
 from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
-from supplyline.contracts import OrgId, ParseOptions, StoredFile
+from supplyline.contracts import OrgId, ParseOptions, StoredFile, file_remarks
 from supplyline.ingest import open_file
 from supplyline.ingest.checks import require_table
 from supplyline.settings import Settings
@@ -206,7 +206,8 @@ def _table_of(
     with storage.open(stored) as source:
         layout = open_file(source, name=stored.name, options=options).layout
     require_table(layout)
+    left_out = file_remarks(layout.as_json(), rows_read=1)  # sheets; rows are not counted yet
     if wanted is not None:
-        return wanted, ["named in the upload"]
+        return wanted, ["named in the upload", *left_out]
     proposal = recognise([c.header for c in layout.columns], file_name=stored.name)
-    return parse_table_name(proposal.table), list(proposal.reasons)
+    return parse_table_name(proposal.table), [*proposal.reasons, *left_out]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from xlsxwriter import Workbook
 
 from backend.files.models import Upload
 from backend.runs.models import Outbox, Run
@@ -60,6 +62,18 @@ def test_the_table_is_proposed_when_it_is_left_out(alice: Person) -> None:
 
     assert body["table"] == "products"
     assert body["table_reasons"]
+
+
+def test_sheets_that_are_not_read_are_named_in_the_answer(alice: Person) -> None:
+    out = io.BytesIO()
+    with Workbook(out) as book:
+        for name, rows in (("Cover", [["Report"]]), ("Data", [["sku", "name"], ["1", "Bolt"]])):
+            sheet = book.add_worksheet(name)
+            for at, row in enumerate(rows):
+                sheet.write_row(at, 0, row)
+    for more in ({}, {"table": "products"}):
+        body = send(alice, out.getvalue(), name="products.xlsx", **more).json()
+        assert "not read: 'Cover'" in body["table_reasons"][-1]
 
 
 def test_the_same_content_again_says_what_it_duplicates(alice: Person) -> None:
