@@ -129,6 +129,8 @@ def _level(plan: dict[str, Any], v: dict[str, Any]) -> str:
     point, expected = plan["reorder_point"], v["mean_over_L_plus_R"]
     if v["level_mean"] <= 0:
         return "nothing is expected to sell, so nothing is held"
+    if not point and any(n.startswith("Not bought") for n in plan["explanation"]["data"]["notes"]):
+        return "it is not bought any more, so nothing is held"
     sign = "-" if v["safety_factor"] < 0 else "+"
     unit = v.get("unit", 1)  # older plans hold none
     steps = "" if unit == 1 else f" to multiples of {_n(unit)}"

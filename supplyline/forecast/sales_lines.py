@@ -33,19 +33,23 @@ def read_lines(
     sales, orders = sources.sales, sources.orders
     table = sql.Identifier(sales.table)
     wanted = ("item", "date", "quantity", "unit_price", "amount", "customer", "name", "order")
-    above = bool(continued(conn, sales))
+    above = ("item",) if sales.headed else OF_ORDERS if continued(conn, sales) else ()
     parts = [
         sql.SQL("{} AS {}").format(_cell(sales, f, above=above), sql.Identifier(f))
         for f in wanted
         if sales.reads(f)
     ]
     heads = () if above else order_heads(conn, sales)
-    parts += _statuses(conn, sales, alias="s", heads=heads, above=above)
+    parts += _statuses(conn, sales, alias="s", heads=heads, above=above == OF_ORDERS)
     parts += [
         sql.SQL("s.{}::text AS {}").format(sql.Identifier(c), sql.Identifier(f"document:{c}"))
         for c in documents
     ]
-    source = _with_heads(sales) if above else sql.SQL("public.{} s").format(table)
+    source = (
+        _with_heads(sales, by="item" if sales.headed else "order")
+        if above
+        else sql.SQL("public.{} s").format(table)
+    )
     if heads:
         source = sql.SQL("{} LEFT JOIN ({}) h ON h.head = s.{}::text").format(
             source, _heads(sales, heads), sql.Identifier(sales.columns["order"])
@@ -67,12 +71,12 @@ def read_lines(
     yield from _copied(conn, query)
 
 
-def _cell(sales: Source, name: str, *, above: bool) -> sql.Composable:
-    """SQL: a field's text; of lines without a code the name of the item, and of lines `above` which
-    their order stands, its own."""
+def _cell(sales: Source, name: str, *, above: tuple[str, ...]) -> sql.Composable:
+    """SQL: a field's text; of lines without a code the name of the item. `above`: fields that stand
+    on the line above."""
     if name not in sales.columns:
         return sql.Identifier("s", MONTHLY[name])
-    if above and name in OF_ORDERS:
+    if name in above:
         return _from_above(sales.columns[name])
     column = sql.SQL("s.{}::text").format(sql.Identifier(sales.columns[name]))
     if name == "item" and sales.columns.get("name") in ITEM_NAMES:
@@ -112,14 +116,14 @@ def continued(conn: Connection, sales: Source) -> int:
     return int(row[0]) if row else 0
 
 
-def _with_heads(sales: Source) -> sql.Composed:
-    """SQL: the lines as `s`, and as `above` the line that names the order of one that does not."""
-    order = sales.columns["order"]
+def _with_heads(sales: Source, *, by: str) -> sql.Composed:
+    """SQL: the lines as `s`, and as `above` the line that names the order (or item) of one that
+    does not."""
     return sql.SQL(
         "(SELECT s.*, max(_row) FILTER (WHERE NOT {named}) OVER (PARTITION BY _file ORDER BY _row)"
         " AS head_row FROM public.{table} s) s LEFT JOIN public.{table} above"
         " ON {named} AND above._file = s._file AND above._row = s.head_row"
-    ).format(named=_empty("s", order), table=sql.Identifier(sales.table))
+    ).format(named=_empty("s", sales.columns[by]), table=sql.Identifier(sales.table))
 
 
 MONTHLY = {"date": "_month", "quantity": "_sold"}

@@ -25,11 +25,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One table and which of its columns is what. `months`: column → month (`2024-01`) of a sheet
-    with a column of quantities for each month, which stands for date and quantity."""
+    with a column of quantities for each month, which stands for date and quantity. `headed`: the
+    item stands in a row of its own above its lines, in a column without a name (QuickBooks)."""
 
     table: str
     columns: Mapping[str, str]
     months: Mapping[str, str] = field(default_factory=dict)
+    headed: bool = False
 
     def has(self, *fields: str) -> bool:
         return all(f in self.columns for f in fields)
@@ -140,7 +142,10 @@ def find(conn: Connection) -> Sources:
             meant = as_stock(meant, table=table)
         sheet = "item" in meant and not {"quantity", "date", "on_hand"} & set(meant)
         months = month_columns(columns) if sheet else {}
-        found.append(Source(table=table, columns=meant, months=months))
+        headed = _is_headed(conn, table, columns, meant)
+        if headed:
+            meant = {**meant, "item": columns[0]}
+        found.append(Source(table=table, columns=meant, months=months, headed=headed))
         if _is_purchase(found[-1], columns) and "date" not in decided:
             purchases.add(table)
     receipts = [s for s in found if _is_receipts(s)]
@@ -219,6 +224,30 @@ def _what_lacks(conn: Connection, found: list[Source]) -> str:
         out += f"; no {', no '.join(lacks)}" if lacks else ", but it is no table of sales"
         out += f" among {', '.join(rest[:TOLD_COLUMNS])}{more}." if lacks and rest else "."
     return out
+
+
+def _is_headed(
+    conn: Connection, table: str, columns: tuple[str, ...], meant: Mapping[str, str]
+) -> bool:
+    """Whether the first column, which has no name, is empty in all lines of sales, and stands in
+    rows that are none."""
+    if "item" in meant or not {"date", "quantity"} <= set(meant) or columns[:1] != ("column_1",):
+        return False
+    if "_row" not in hidden_columns(conn, table):
+        return False
+    row = conn.execute(
+        sql.SQL(
+            "SELECT bool_or(named) AND bool_or(dated) AND NOT bool_or(named AND dated) FROM (SELECT"
+            " btrim(coalesce({}::text, '')) <> '' AS named, {} IS NOT NULL AND {}::text <> '' AS"
+            " dated FROM public.{}) lines"
+        ).format(
+            sql.Identifier(columns[0]),
+            sql.Identifier(meant["date"]),
+            sql.Identifier(meant["date"]),
+            sql.Identifier(table),
+        )
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _is_purchase(source: Source, columns: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from supplyline.contracts import OrgId, RunRef
 from supplyline.errors import NotEnoughHistory
 from supplyline.forecast import explain, masters, run_all, sources
+from supplyline.forecast.explain_text import render
 from supplyline.forecast.options import ForecastSettings
 from tests.integration.forecast.test_masters import NOW
 from tests.integration.forecast.test_sources import put
@@ -195,6 +196,7 @@ def test_what_is_not_bought_any_more_is_not_ordered(
     plan = explain(conn, item="a")["plan"]
     assert (plan["order_quantity"] == 0, plan["lead_time_days"]) == (ended, 14)
     assert any("Not bought any more" in n for n in notes) == ended
+    assert ("not bought any more, so nothing is held" in render(explain(conn, item="a"))) == ended
     assert "14 days are assumed" not in " ".join(notes)
 
 
@@ -230,3 +232,16 @@ def test_other_columns_tell_what_a_mark_in_a_column_of_text_means(
         " VALUES ('other', 'x', 'numeric 1.234,5', '')"
     )
     assert masters.read_facts(conn, sources.find(conn))["a"]["on_hand"] == "7.0"
+
+
+def test_an_item_above_its_lines_is_theirs(org: OrgId, conn: Connection) -> None:
+    rows: list[tuple[Any, ...]] = []
+    for item in ("Tea", "Pot"):
+        rows.append((item, None, None))
+        rows += [(None, day, 2 if item == "Tea" else 1) for day in DAYS]
+        rows.append((f"Total for {item}", None, 56))
+    numbered = [(*row, "f", n) for n, row in enumerate(rows)]
+    columns = "column_1 text, transaction_date date, quantity int, _file text, _row int"
+    put(conn, "sales_detail", columns, *numbered)
+    assert sold(org, conn, "Tea")[0] == 56
+    assert sum(h["demand"] for h in explain(conn, item="Pot")["history"]) == 28
