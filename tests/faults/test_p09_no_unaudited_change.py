@@ -177,6 +177,34 @@ def test_a_tail_that_was_cut_off_is_found(
     assert "cut off" in report.problem
 
 
+def test_the_newest_event_rewritten_is_found_by_the_head(
+    chained: OrgId, engine_settings: Settings, pg: PostgresServer
+) -> None:
+    rewrite(pg, chained, engine_settings, first=10, last=10, with_head=False)
+    report = check(chained, engine_settings)
+    assert (report.first_broken, report.problem) == (10, "the newest event was rewritten")
+
+
+def test_an_event_added_around_the_chain_is_found_by_the_head(
+    chained: OrgId, engine_settings: Settings, pg: PostgresServer
+) -> None:
+    with as_superuser(pg, chained, engine_settings) as conn:
+        newest = from_row(
+            conn.execute(
+                f"SELECT {COLUMNS} FROM supplyline.audit_events WHERE seq = 10".encode()
+            ).fetchone()
+            or ()
+        )
+        added = replace(newest, seq=11, prev_hash=newest.hash)
+        conn.execute(
+            "INSERT INTO supplyline.audit_events SELECT 11, at, org, kind, actor, subject, run_id,"
+            " correlation_id, detail, hash, %s FROM supplyline.audit_events WHERE seq = 10",
+            (hash_of(added),),
+        )
+    report = check(chained, engine_settings)
+    assert (report.first_broken, report.problem) == (11, "events were added around the chain")
+
+
 def test_a_missing_head_and_missing_triggers_are_found(
     chained: OrgId, engine_settings: Settings, pg: PostgresServer
 ) -> None:
@@ -213,7 +241,15 @@ def test_a_tail_cut_off_with_the_head_set_back_is_found_by_an_anchor(
     assert check(chained, engine_settings, anchor=anchor).first_broken == 8
 
 
-def rewrite(pg: PostgresServer, org: OrgId, settings: Settings, *, first: int, last: int) -> None:
+def rewrite(
+    pg: PostgresServer,
+    org: OrgId,
+    settings: Settings,
+    *,
+    first: int,
+    last: int,
+    with_head: bool = True,
+) -> None:
     """Edits event `first` and gives it and its followers up to `last` (and the head) new hashes."""
     with as_superuser(pg, org, settings) as conn:
         rows = conn.execute(
@@ -230,5 +266,5 @@ def rewrite(pg: PostgresServer, org: OrgId, settings: Settings, *, first: int, l
                 " WHERE seq = %s",
                 (actor, edited.prev_hash, prev, event.seq),
             )
-        if last == len(events):
+        if last == len(events) and with_head:
             conn.execute("UPDATE supplyline.audit_head SET hash = %s", (prev,))
