@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from supplyline.contracts import Manifest, TableName
 from supplyline.load import records
@@ -79,3 +80,12 @@ def confirmed_later(conn: Connection, table: TableName, *, sequence: int) -> boo
         (table, sequence),
     ).fetchone()
     return bool(row and row[0])
+
+
+def newest_load(conn: Connection, table: TableName) -> tuple[datetime, ...]:
+    """When the newest of the standing loads was; () when there is none."""
+    row = conn.execute(
+        "SELECT max(loaded_at) FROM supplyline.loads WHERE table_name = %s AND undone_at IS NULL",
+        (table,),
+    ).fetchone()
+    return (row[0],) if row and row[0] else ()

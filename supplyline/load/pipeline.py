@@ -16,7 +16,7 @@ from supplyline.load.ahead import ahead
 from supplyline.load.digests import certificate_digest, manifest_digest, receipt_digests
 from supplyline.load.file_load import FileLoad, KeyCandidates
 from supplyline.load.form import require_whole
-from supplyline.load.order import OutOfOrder, confirmed_later, late
+from supplyline.load.order import OutOfOrder, confirmed_later, late, newest_load
 from supplyline.load.own_fault import own_fault
 from supplyline.tenancy.connections import Connection
 
@@ -111,7 +111,8 @@ def load_within(
     """Loads one file inside the caller's transaction, which holds the table's lock.
 
     `accepted`: the policy under which the file was loaded before; no stricter one refuses it now.
-    `loaded_at`: when that was: its versions are valid since then.
+    `loaded_at`: when that was: its versions are valid since then. Else since `now`, or since the
+    newest load, if the clock went back: no version ends before it began.
     """
     # A few large sorts and joins; compiling them takes longer than it saves.
     tuned = (
@@ -127,7 +128,7 @@ def load_within(
             batches=read,
             run=run,
             now=now,
-            loaded_at=loaded_at or now,
+            loaded_at=loaded_at or max([now, *newest_load(conn, manifest.table)]),
             accepted=accepted,
         ).publish(key_candidates)
         _finish(org, conn=conn, certificate=certificate, manifest=manifest, run=run, now=now)

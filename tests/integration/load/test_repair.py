@@ -443,3 +443,19 @@ def test_a_proposed_key_stays_one_when_its_first_file_is_undone(house: House) ->
     )
     assert verdict == "partial"
     assert "share the proposed key" in differences
+
+
+def test_no_version_ends_before_it_began_when_the_clock_goes_back(house: House) -> None:
+    for n, hours in enumerate((5, 1, 3)):
+        manifest = house.land(["sku", "qty"], [["a", str(n)]])
+        load_files(
+            house.org, conn=house.conn, table=TABLE, manifests=[manifest], run=RUN,
+            stream=lambda m: house.landing.stream(house.org, manifest=m),
+            now=lambda hours=hours: NOW + timedelta(hours=hours),  # type: ignore[misc]
+            key_candidates=lambda _: [("sku",)],
+        )  # fmt: skip
+    house.conn.commit()
+    assert house.rows("SELECT _valid_to - _valid_from FROM products_history") == [
+        (timedelta(0),), (timedelta(0),),
+    ]  # fmt: skip
+    assert check(house, manifest) == ()
