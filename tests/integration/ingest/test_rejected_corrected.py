@@ -222,8 +222,9 @@ def test_a_rebuild_keeps_the_correction_in_its_place(rejected: Shop, widened: bo
             rejected.org, "sales", types={"qty": None}, drift=None, actor="alice",
             settings=rejected.settings,
         )  # fmt: skip
-    rebuild_table(rejected.org, table="sales", user="alice", settings=rejected.settings)
+    done, _ = rebuild_table(rejected.org, table="sales", user="alice", settings=rejected.settings)
 
+    assert [c.verdict for c in done.certificates] == ["success", "success"]
     found = rejected.rows("SELECT line::text, sku, qty::text FROM sales ORDER BY line")
     assert found == [("1", "A", "5"), ("2", "B", "6"), ("3", "=C", "7")]
     first = rejected.certificate("f1")
