@@ -31,7 +31,6 @@ from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 
-
 _ALL = 1_000_000
 
 
