@@ -204,11 +204,17 @@ def _score(
         penalty *= 1 - 0.4 * min(1.0, sum(c.count('"') for r in good for c in r) / marks)
     if quote and _stray(good, quote):
         penalty *= 1 - 0.3 * min(1.0, _stray(good, quote) * 3)
-    if not escape and quote and any("\\" + quote in t for _, t, _ in picked):
+    if not escape and quote and _escapes(picked, delimiter, quote):
         penalty *= 0.99
     if len(delimiter) > 1:
         penalty *= 1.08  # a longer one explains what the shorter one leaves as empty cells
     return pattern * _types(good) * penalty
+
+
+def _escapes(picked: list[tuple[int, str, str]], delimiter: str, quote: str) -> bool:
+    """Whether a backslash stands before a quote that ends no cell; a folder's name ends in one."""
+    inside = re.compile(rf"\\{quote}(?! *(?:{re.escape(delimiter)}|$))")
+    return any(inside.search(t) for _, t, _ in picked)
 
 
 def _swallowed(rows: list[list[str]], widths: Counter[int]) -> float:

@@ -107,3 +107,20 @@ def test_a_cell_of_many_lines_does_not_change_the_delimiter(lines: int) -> None:
     case = Case("", "id,note\n", f'1,"{cell}"\n2,short\n3,short\n', "", ",", ("id", "note"))
     found = cells_of(case)
     assert found == [["1", cell], ["2", "short"], ["3", "short"]]
+
+
+def test_a_backslash_at_the_end_of_a_quoted_cell_escapes_nothing() -> None:
+    text = 'path,n\n"\\\\files\\2024\\","1"\n"\\\\","2"\n"C:\\","3"\n'
+    assert [cells[0] for cells in cells_of(Case("", "", text, "", ",", ()))[1:]] == [
+        "\\\\files\\2024\\",
+        "\\\\",
+        "C:\\",
+    ]
+
+
+def test_a_backslash_before_a_quote_within_a_cell_is_an_escape() -> None:
+    text = 'size,n\n"5\\" wide","1"\n"\\\\","2"\n'
+    assert [cells[0] for cells in cells_of(Case("", "", text, "", ",", ()))[1:]] == [
+        '5" wide',
+        "\\",
+    ]
