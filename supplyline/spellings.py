@@ -169,8 +169,7 @@ _TEXT: dict[str, str] = {
     "unit_cost": """
         unit_cost cost cost_price purchase_price standard_cost einkaufspreis prix_achat costo
         cost_per_item average_cost stprs verpr ek_preis einstandspreis prix_achat_ht cout
-        purchase_rate buying_price purchase_cost last_cost avg_cost standardpreis bewertungspreis
-        gleitender_durchschnittspreis
+        purchase_rate buying_price purchase_cost last_cost avg_cost
         coste precio_compra prezzo_acquisto inkoopprijs custo preco_custo koszt cena_zakupu
         """,
     "lead_time_days": """

@@ -7,7 +7,7 @@ import pytest
 
 from supplyline.forecast import pools
 from supplyline.forecast.backtest import ORIGINS, origins, run_methods
-from supplyline.forecast.methods import level, logs, windows
+from supplyline.forecast.methods import imapa, level, logs, windows
 from supplyline.forecast.methods.panel import panel_of
 from supplyline.forecast.methods.season import profile_of
 from supplyline.forecast.methods.smoothing import smoothing
@@ -98,6 +98,51 @@ def test_evidence_moves_the_weights_of_a_level_that_fell() -> None:
     weights = level.weights(evidence, np.zeros(len(level.CANDIDATES)))
     assert weights.sum() == pytest.approx(1.0)
     assert (weights * found).sum() == pytest.approx(1.0, abs=0.3)
+
+
+def imapa_of(y: np.ndarray) -> float:
+    """One history, from its definition: the longest bucket is the mean interval between sales."""
+    sales = np.flatnonzero(y)
+    longest = min(imapa.MOST, y.size, max(1, round((sales[-1] + 1) / sales.size)))
+    found = []
+    for size in range(1, longest + 1):
+        smoothed = 0.0
+        for k, mean in enumerate(y[y.size % size :].reshape(-1, size).mean(axis=1)):
+            smoothed += max(imapa.SMOOTH, 1 / (k + 1)) * (mean - smoothed)
+        found.append(smoothed)
+    return float(np.mean(found))
+
+
+def test_imapa_is_that_of_each_history_alone() -> None:
+    rng = np.random.default_rng(3)
+    rates = [(n, p) for n in (1, 2, 3, 7, 30, 51, 80) for p in (0.15, 0.3, 0.6)]
+    slow = [np.where(rng.random(n) < p, 1.0 + rng.poisson(2, n), 0.0) for n, p in rates]
+    slow = [np.r_[y, 1.0] for y in slow] + [np.r_[y, 2.0, 0.0, 0.0] for y in slow]
+    panel = panel_of(slow)
+    found = panel.restore(level.levels(panel, 3)[0])[:, level.CANDIDATES.index("imapa")]
+    assert found == pytest.approx([imapa_of(y) for y in slow])
+
+
+def test_imapa_by_hand() -> None:
+    """History 5 0 4 0 0 8, a sale every second period. Means of one period: 5, 5/2, 3, 9/4, 9/5,
+    then 9/5 + (8 - 9/5) / 5 = 3.04; of two: 5/2, then 2 and 4 move it to 9/4 and 17/6."""
+    assert imapa_of(np.array([5.0, 0, 4, 0, 0, 8])) == pytest.approx((3.04 + 17 / 6) / 2)
+
+
+def test_candidates_that_say_the_same_share_one_weight() -> None:
+    count = len(level.CANDIDATES)
+    same = np.r_[np.full(6, 1.0), np.arange(2.0, 2 + count - 6), 0.0][None, :]
+    weights = level.weights(same, np.zeros(count))[0]
+    assert weights[:6].sum() == pytest.approx(weights[6]) == pytest.approx(1 / (count - 5))
+
+
+def test_few_similar_items_count_for_what_they_have_seen() -> None:
+    """One item of five horizons lends no more than these, a thousand lend nearly all they may."""
+    count = len(level.CANDIDATES)
+    one = np.r_[0.0, np.full(count - 1, 1.0), 5.0]
+    assert level.similar_items(one[None, :])[1] * level.SIMILAR == pytest.approx(5, rel=0.03)
+    many = level.similar_items(np.tile(one, (1000, 1)))
+    assert many[1] == pytest.approx(1, rel=0.05)
 
 
 def test_windows_need_two_positive_years() -> None:
