@@ -137,6 +137,17 @@ def test_charlie_sees_nothing_of_alice(alice: Person, charlie: Person) -> None:
     assert Run.objects.filter(org_id=charlie.org).count() == 0
 
 
+def test_only_the_own_organization_is_listed(alice: Person, charlie: Person, person: Any) -> None:
+    def listed(by: Person) -> list[str]:
+        return [one["id"] for one in by.client.get("/api/organizations/").json()]
+
+    assert [listed(alice), listed(charlie)] == [[alice.org], [charlie.org]]
+    staff = person("staff", org=None, is_platform_staff=True)
+    assert {alice.org, charlie.org} <= set(listed(staff))
+    answer = alice.client.post("/api/organizations/", {"id": "another"}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+
+
 def test_an_id_that_exists_elsewhere_is_answered_like_one_that_nobody_has(
     alice: Person, charlie: Person
 ) -> None:

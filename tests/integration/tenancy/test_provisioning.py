@@ -206,18 +206,23 @@ def test_name_that_postgresql_would_truncate_is_refused(engine_settings: Setting
 def test_control_database_is_closed_to_organizations(
     new_org: NewOrg, engine_settings: Settings, pg: PostgresServer
 ) -> None:
+    own = replace(engine_settings, control_db=f"{engine_settings.control_db}_closed")
+    org = new_org(provisioned=False)
+    role = database_name(org, prefix=own.pg_db_prefix)
     with pg.connect(user=pg.app_user) as conn:
-        conn.execute(f'DROP DATABASE IF EXISTS "{engine_settings.control_db}"')
-        conn.execute(f'CREATE DATABASE "{engine_settings.control_db}"')
-    role = database_name(new_org(), prefix=engine_settings.pg_db_prefix)
-    with pytest.raises(psycopg.OperationalError, match="CONNECT"):
-        psycopg.connect(
-            host=engine_settings.pg_host,
-            port=engine_settings.pg_port,
-            dbname=engine_settings.control_db,
-            user=role,
-            password=engine_settings.role_password(role),
-        )
+        conn.execute(f'CREATE DATABASE "{own.control_db}"')
+        try:
+            provisioning.provision(org, settings=own)
+            with pytest.raises(psycopg.OperationalError, match="CONNECT"):
+                psycopg.connect(
+                    host=own.pg_host,
+                    port=own.pg_port,
+                    dbname=own.control_db,
+                    user=role,
+                    password=own.role_password(role),
+                )
+        finally:
+            conn.execute(f'DROP DATABASE "{own.control_db}"')
 
 
 def state_of(pg: PostgresServer, name: str) -> tuple[object, ...] | None:
