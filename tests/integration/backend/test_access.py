@@ -191,8 +191,9 @@ def test_a_user_without_organization_is_told_so(person: Any, orgs: Any) -> None:
 
 def test_a_suspended_organization_is_closed(charlie: Person) -> None:
     Organization.objects.filter(pk=charlie.org).update(state=Organization.State.SUSPENDED)
-    answer = send(charlie, table="products")
-    assert (answer.status_code, answer.json()["code"]) == (403, "org_suspended")
+    reads = ("/api/files/", "/api/airflow/pipeline-status/", "/api/forecast/plan/", "/api/tables/")
+    for answer in (send(charlie, table="products"), *map(charlie.client.get, reads)):
+        assert (answer.status_code, answer.json()["code"]) == (403, "org_suspended")
 
 
 @pytest.mark.parametrize("erased", [False, True])
