@@ -110,12 +110,8 @@ def test_a_cell_of_many_lines_does_not_change_the_delimiter(lines: int) -> None:
 
 
 def test_a_backslash_at_the_end_of_a_quoted_cell_escapes_nothing() -> None:
-    text = 'path,n\n"\\\\files\\2024\\","1"\n"\\\\","2"\n"C:\\","3"\n'
-    assert [cells[0] for cells in cells_of(Case("", "", text, "", ",", ()))] == [
-        "\\\\files\\2024\\",
-        "\\\\",
-        "C:\\",
-    ]
+    text = 'path,n\n"\\","x"\n"\\\\","y"\n'
+    assert [cells[0] for cells in cells_of(Case("", "", text, "", ",", ()))] == ["\\", "\\\\"]
 
 
 def test_a_backslash_before_a_quote_within_a_cell_is_an_escape() -> None:
