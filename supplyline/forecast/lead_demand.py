@@ -20,6 +20,8 @@ from supplyline.forecast.methods import level
 from supplyline.forecast.methods.panel import Panel, down, panel_of
 from supplyline.forecast.series import Floats
 
+UNUSED = "imapa"
+"""It forecasts lower: good for a forecast's error, but more is held at the same fill of parts."""
 ORIGINS = 6
 LEAST = 8
 """Periods of history before an origin."""
@@ -56,6 +58,8 @@ def demand_rates(histories: Sequence[Floats], *, periods: int) -> Floats:
 
 def _rates(panel: Panel, periods: int) -> Floats:
     found, evidence = level.levels(panel, periods)
+    kept = [n for n in range(found.shape[1]) if level.CANDIDATES[n] != UNUSED]
+    found, evidence = found[:, kept], evidence[:, [*kept, -1]]
     weights = level.weights(evidence, level.similar_items(evidence))
     mean = panel.restore((weights * found).sum(axis=1))
     return np.asarray(np.maximum(mean, 0.0), dtype=float)

@@ -88,6 +88,6 @@ def similar_items(evidence: Floats) -> Floats:
     rows = evidence[np.lexsort(evidence.T)]
     seen = down(rows[:, -1])
     if not seen > 0:
-        return np.zeros(len(CANDIDATES))
+        return np.zeros(evidence.shape[1] - 1)
     mean = down(rows[:, :-1] * rows[:, -1:]) / seen
     return np.asarray((mean - mean.min()) * seen / (seen + SIMILAR), dtype=float)
