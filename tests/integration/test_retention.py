@@ -166,6 +166,37 @@ def test_a_file_that_waits_keeps_the_rows_of_its_twin(shop: Kept) -> None:
     assert shop.documents() == 2
 
 
+def test_rows_that_a_twin_landed_after_a_killed_release_are_its_own(
+    shop: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.put("twin", "code,qty\na,1\nb,2\n", name="t.csv")
+
+    def meanwhile(reached: str) -> None:
+        if reached == "release.begun":  # the killed one had deleted, and had not said so yet
+            monkeypatch.undo()
+            with open_landing(shop.settings) as landing:
+                landing._db[rows_collection(shop.org, TABLE)].delete_many({"_file": "one"})
+                landing._db.manifests.update_one({"_id": "one"}, {"$set": {"released": True}})
+            shop.ingest("twin")
+
+    monkeypatch.setattr(retention, "reach", meanwhile)
+    shop.release()
+    assert shop.documents() == 2
+    assert shop.load()["verdict"] == "success"
+    assert shop.call("verify")["holds"]
+
+
+def test_corrections_are_kept_with_the_rows_they_correct(shop: Kept) -> None:
+    shop.agree(rules={"qty": {"type": "integer", "min": 10}})
+    shop.deliver("odd", "code,qty\nd,11\ne,5\n")
+    shop.put("mended", shop.corrected("odd", {2: {"qty": "15"}}), replay_of="odd")
+    shop.ingest("mended")
+    shop.load()
+    why = {one["file_id"]: one["why"] for one in shop.release()["kept"]}
+    assert why == {"mended": "corrections of other rows are kept with them"}
+    assert shop.call("verify")["holds"]
+
+
 @pytest.mark.parametrize("point", ["release.recorded", "release.begun", "release.deleted"])
 def test_a_release_that_was_killed_is_completed_and_nothing_is_lost(
     shop: Kept, engine_env: dict[str, str], point: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from supplyline.contracts import Certificate, OrgId, ParseOptions, QuarantinedRow, RunRef
+from supplyline.ingest import corrections
 from supplyline.load import certificates
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, run_ingest, run_load
@@ -59,6 +62,22 @@ class Shop:
     def certificate(self, file_id: str) -> Certificate:
         with session(self.org, settings=self.settings) as conn:
             return certificates(conn, file_id=file_id)[0]
+
+    def corrected(self, file_id: str, changes: dict[int, dict[str, str]]) -> str:
+        """The quarantine as it is downloaded, some cells changed, as a spreadsheet saves it."""
+        with open_landing(self.settings) as landing:
+            manifest = landing.manifest(self.org, file_id)
+            rows = list(landing.quarantined(self.org, file_id=file_id, open_only=True))
+        assert manifest is not None
+        names = corrections.header([c["name"] for c in manifest.layout["columns"]])
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=";")
+        writer.writerow(names)
+        for row in rows:
+            line = dict(zip(names, corrections.line(row, layout=manifest.layout), strict=True))
+            line.update(changes.get(row.row, {}))
+            writer.writerow(line.values())
+        return out.getvalue()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with session(self.org, settings=self.settings) as conn:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 from click.testing import CliRunner
 
 from supplyline.contracts import ParseOptions
 from supplyline.errors import SchemaDrift, UnreadableFile
-from supplyline.ingest import corrections
 from supplyline.operations import undo as undo_command
 from supplyline.overview import organization_overview
 from supplyline.stages import open_landing
@@ -28,23 +24,6 @@ RULES = {
     "day": {"type": "date"},
     "sku": {"required": True},
 }
-
-
-def corrected(shop: Shop, file_id: str, changes: dict[int, dict[str, str]]) -> str:
-    """The quarantine as it is downloaded, with some cells changed, as a spreadsheet saves it."""
-    with open_landing(shop.settings) as landing:
-        manifest = landing.manifest(shop.org, file_id)
-        rows = list(landing.quarantined(shop.org, file_id=file_id, open_only=True))
-    assert manifest is not None
-    names = corrections.header([c["name"] for c in manifest.layout["columns"]])
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";")
-    writer.writerow(names)
-    for row in rows:
-        line = dict(zip(names, corrections.line(row, layout=manifest.layout), strict=True))
-        line.update(changes.get(row.row, {}))
-        writer.writerow(line.values())
-    return out.getvalue()
 
 
 def test_rows_against_the_contract_are_set_aside_with_column_reason_and_raw_text(
@@ -97,7 +76,7 @@ def test_corrected_rows_are_replayed_linked_and_close_the_certificate(shop: Shop
     shop.put("f1", SALES)
     shop.ingest("f1")
     shop.load()
-    mended = corrected(shop, "f1", {2: {"qty": "6"}, 3: {"sku": "C", "day": "2024-02-29"}})
+    mended = shop.corrected("f1", {2: {"qty": "6"}, 3: {"sku": "C", "day": "2024-02-29"}})
     shop.put("r1", mended, name="mended.csv", replay_of="f1")
 
     answer = shop.ingest("r1")
@@ -124,7 +103,7 @@ def test_what_is_still_wrong_stays_open_and_a_second_replay_closes_it(shop: Shop
     shop.put("f1", SALES)
     shop.ingest("f1")
     shop.load()
-    shop.put("r1", corrected(shop, "f1", {2: {"qty": "6"}}), replay_of="f1")
+    shop.put("r1", shop.corrected("f1", {2: {"qty": "6"}}), replay_of="f1")
     first = shop.ingest("r1")
     shop.load()
 
@@ -134,7 +113,7 @@ def test_what_is_still_wrong_stays_open_and_a_second_replay_closes_it(shop: Shop
     assert (half.replayed, half.verdict) == (1, "partial")
     assert half.differences == ("1 rows are in quarantine",)
 
-    shop.put("r2", corrected(shop, "f1", {3: {"sku": "C", "day": ""}}), replay_of="f1")
+    shop.put("r2", shop.corrected("f1", {3: {"sku": "C", "day": ""}}), replay_of="f1")
     shop.ingest("r2")
     shop.load()
 
@@ -182,7 +161,7 @@ def test_a_correction_does_not_win_over_a_later_file(shop: Shop) -> None:
     shop.put("f2", "line,sku,qty,day\n2,B,60,2024-03-01\n", name="march.csv")
     shop.ingest("f2")
     shop.load()
-    shop.put("r1", corrected(shop, "f1", {2: {"qty": "6"}}), replay_of="f1")
+    shop.put("r1", shop.corrected("f1", {2: {"qty": "6"}}), replay_of="f1")
     shop.ingest("r1")
     shop.load()
 
@@ -195,7 +174,7 @@ def test_undoing_a_replay_opens_the_certificate_again(shop: Shop) -> None:
     shop.put("f1", SALES)
     shop.ingest("f1")
     shop.load()
-    mended = corrected(shop, "f1", {2: {"qty": "6"}, 3: {"sku": "C", "day": ""}})
+    mended = shop.corrected("f1", {2: {"qty": "6"}, 3: {"sku": "C", "day": ""}})
     shop.put("r1", mended, replay_of="f1")
     shop.ingest("r1")
     shop.load()
