@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,7 +23,8 @@ from supplyline.contracts import (
     StoredFile,
 )
 from supplyline.landing import Landing
-from supplyline.load import load_files, pending
+from supplyline.load import Landed, load_files, pending, undo, verify
+from supplyline.load.undo import Later
 from supplyline.tenancy.connections import Connection
 from supplyline.tenancy.names import parse_table_name
 
@@ -124,3 +126,54 @@ def batch_of(
     arrays += [pa.array([r[i] for r in rows], pa.string()) for i in range(len(columns))]
     arrays.append(pa.array([(extra or {}).get(n) for n in numbers], pa.list_(pa.string())))
     return pa.RecordBatch.from_arrays(arrays, names=["_row", "_line", *columns, "_extra"])
+
+
+STATE = (
+    "SELECT (SELECT json_agg(t ORDER BY t::text)::text FROM products t),"
+    " (SELECT json_agg(h ORDER BY h::text)::text FROM products_history h)"
+)
+
+
+def check(house: House, manifest: Manifest) -> tuple[str, ...]:
+    found = verify(
+        house.conn,
+        manifest=manifest,
+        stream=lambda m: house.landing.stream(house.org, manifest=m),
+    )
+    house.conn.commit()
+    return found.differences
+
+
+def take_back(house: House, file_id: str, later: Later = "refuse") -> dict[str, Any]:
+    manifests = {m.file_id: m for m in house.landing.manifests(house.org, table=TABLE)}
+    done = undo(
+        house.org, conn=house.conn, table=TABLE, file_id=file_id, run=RUN, later=later,
+        now=NOW + timedelta(hours=1),
+        landed=Landed(
+            manifests=manifests, stream=lambda m: house.landing.stream(house.org, manifest=m)
+        ),
+    )  # fmt: skip
+    house.conn.commit()
+    return done
+
+
+SHAPE = (
+    "SELECT c.relname, a.attname, a.atttypid::regtype::text, k.type, k.remark FROM pg_class c"
+    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " LEFT JOIN supplyline.column_types k ON k.column_name = a.attname"
+    " AND k.table_name = replace(c.relname, '_history', '')"
+    " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' ORDER BY 1, a.attnum"
+)
+
+
+def everything(house: House) -> tuple[list[tuple[object, ...]], ...]:
+    """All rows of table and history as text, their shape, and the certificates' fates."""
+    rows = [
+        house.rows(f"SELECT {r}::text FROM {r} ORDER BY 1")
+        for r in ("products", "products_history")
+    ]
+    fates = house.rows(
+        "SELECT l.file_id, c.body - 'issued_at' - 'run_id' FROM supplyline.loads l"
+        " JOIN supplyline.certificates c USING (load_id) WHERE undone_at IS NULL ORDER BY ordinal"
+    )
+    return (*rows, house.rows(SHAPE), fates)

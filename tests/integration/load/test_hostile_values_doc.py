@@ -16,8 +16,7 @@ from supplyline.contracts import OrgId, TableSettings
 from supplyline.load.types import remembered, restored
 from supplyline.tenancy.catalog import save_table_settings
 from supplyline.tenancy.connections import connect
-from tests.integration.load.house import TABLE, House
-from tests.integration.load.test_repair import check
+from tests.integration.load.house import TABLE, House, check
 
 DOC = Path(__file__).resolve().parents[3] / "docs" / "hostile-values.md"
 HEAD = """# Hostile values

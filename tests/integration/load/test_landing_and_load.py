@@ -11,7 +11,7 @@ from supplyline.errors import FileNotLoaded, SchemaDrift, StaleWorker
 from supplyline.landing import wire
 from supplyline.load import certificates, claim_attempt
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.house import TABLE, House
+from tests.integration.load.house import TABLE, House, check
 
 
 def test_every_row_of_a_file_is_in_the_table_and_the_certificate_closes(house: House) -> None:
@@ -206,3 +206,21 @@ def test_a_row_changed_in_mongodb_is_found(house: House) -> None:
     (certificate,) = house.load()
     assert certificate.verdict == "partial"
     assert "MongoDB" in certificate.differences[0]
+
+
+def test_verify_holds_for_every_file_also_after_later_ones(house: House) -> None:
+    files = [
+        house.land(["sku", "qty"], rows)
+        for rows in ([["a", "1"], ["b", "2"]], [["a", "7"], ["c", ""]], [["b", "x"], ["b", "y"]])
+    ]
+    house.load(keys=[("sku",)])
+    assert [check(house, m) for m in files] == [(), (), ()]
+
+
+def test_verify_sees_a_value_that_was_changed_by_hand(house: House) -> None:
+    file = house.land(["sku", "qty"], [["a", "1"], ["b", "2"]])
+    house.load(keys=[("sku",)])
+    house.rows("UPDATE products SET qty = 5 WHERE sku = 'a' RETURNING 1")
+    assert check(house, file) == ("1 rows were changed without a load",)
+    house.rows("DELETE FROM products WHERE sku = 'b' RETURNING 1")
+    assert any("neither in the table" in d for d in check(house, file))

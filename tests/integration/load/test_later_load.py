@@ -10,8 +10,7 @@ import pytest
 
 from supplyline.errors import DatabaseUnavailable
 from supplyline.load import later, schema
-from tests.integration.load.house import House
-from tests.integration.load.test_repair import take_back
+from tests.integration.load.house import House, take_back
 
 Rows = list[list[str | None]]
 

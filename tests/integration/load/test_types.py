@@ -14,8 +14,7 @@ from supplyline.load.types import remembered
 from supplyline.quality.profile import profile
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
-from tests.integration.load.house import TABLE, House
-from tests.integration.load.test_repair import check, take_back
+from tests.integration.load.house import TABLE, House, check, take_back
 from tests.unit.load.test_kinds import COLUMNS
 
 BY_HAND = ("boolean Y/N", "date DD.MM.(20)YY", "date (19)YY-MM-DD", "date YYYYMMDD",

@@ -10,8 +10,7 @@ from psycopg import sql
 from supplyline.errors import FileNotLoaded
 from supplyline.load.types import remembered, remembered_remarks, restored
 from supplyline.tenancy.catalog import save_table_settings, table_settings
-from tests.integration.load.house import TABLE, House
-from tests.integration.load.test_repair import check, everything, take_back
+from tests.integration.load.house import TABLE, House, check, everything, take_back
 from tests.unit.load.test_kinds import COLUMNS
 
 SAMPLES = {
