@@ -46,29 +46,34 @@ def signing_in(status: int) -> Answer:
     return lambda _method, _path: (status, b"<html>sign in</html>")
 
 
+class _Answering(BaseHTTPRequestHandler):
+    def give(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
 @contextmanager
 def something_else(answer: Answer, *, headers: Mapping[str, str] | None = None) -> Iterator[int]:
     """Its port: gives a token as Airflow does, and answers everything else as it likes."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Answering):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             token = self.path == "/auth/token"
             status, body = (
                 (201, b'{"access_token": "a.b.c"}') if token else answer(self.command, self.path)
             )
-            self.send_response(status)
-            self.send_header("Location", "/login")
-            for name, value in ({} if token or not headers else headers).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            more = {} if token or not headers else headers
+            self.give(status, body, {"Location": "/login", **more})
 
         do_GET = do_PATCH = do_POST  # noqa: N815 - the base class looks for these names
-
-        def log_message(self, *_: object) -> None:
-            return
 
     with _served(Handler) as own:
         yield own
@@ -151,7 +156,7 @@ FATES: Mapping[str, tuple[int, bytes]] = {
 def moody(port: int, rng: random.Random) -> Iterator[int]:
     """A proxy before an Airflow that answers half of all requests about runs as it likes."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Answering):
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fate = rng.choice(list(FATES)) if "/dagRuns" in self.path else ""
@@ -167,16 +172,9 @@ def moody(port: int, rng: random.Random) -> Iterator[int]:
             if fate == "lost after" or not status:
                 self.close_connection = True
                 return
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.give(status, body, {"Content-Type": "application/json"})
 
         do_GET = do_PATCH = do_POST  # noqa: N815 - the base class looks for these names
-
-        def log_message(self, *_: object) -> None:
-            return
 
     with _served(Handler) as own:
         yield own

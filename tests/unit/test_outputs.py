@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from supplyline.cli import cli
 from supplyline.errors import UnwritableOutput
 from supplyline.outputs import written
+from tests.users import ordinary_user
 
 
 def test_parse_may_write_over_the_file_that_it_reads(tmp_path: Path) -> None:
@@ -44,22 +45,18 @@ def test_an_error_of_the_callers_own_is_not_said_of_the_file(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="another user has to be taken on")
-def test_a_file_that_may_be_written_is_in_a_folder_that_may_not(tmp_path: Path) -> None:
+def test_a_file_that_may_be_written_is_in_a_folder_that_may_not() -> None:
     with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
         target = Path(folder) / "out.csv"
         target.write_text("before, and longer")
-        os.chown(target, 65534, 65534)
-        os.setresuid(65534, 65534, 0)
-        try:
+        with ordinary_user(Path(folder), target):
+            Path(folder).chmod(0o555)
             with written(target) as out:
                 out.write("rows")
                 assert target.read_text() == "before, and longer"
             with pytest.raises(UnwritableOutput, match="denied"), written(target.with_name("new")):
                 pass
-        finally:
-            os.setresuid(0, 0, 0)
+            Path(folder).chmod(0o755)
         assert (target.read_text(), list(Path(folder).iterdir())) == ("rows", [target])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import stat
@@ -14,6 +13,7 @@ from supplyline.errors import ServiceFailed
 from supplyline.local import control
 from supplyline.local import home as homes
 from supplyline.local.home import Home
+from tests.users import ordinary_user
 
 
 def test_secrets_are_readable_by_their_owner_only(home):
@@ -92,17 +92,21 @@ def test_the_variables_in_a_copy_are_the_originals_and_not_taken(
     assert homes.read_environment(copy) == {}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 def test_another_users_instance_is_told_in_a_sentence(home: Home) -> None:
     homes.load_ports(home)
-    os.seteuid(65534)
+    homes.write_json(home.state, {})
+    closed = [home.state, home.ports, home.path]
+    for path in closed:
+        path.chmod(0)
     try:
-        for ask in (
-            lambda: control.status(home),
-            lambda: control.down(home),
-            lambda: homes.make(home),
-        ):
-            with pytest.raises(homes.HomeOfAnother, match="as the user who started"):
-                ask()
+        with ordinary_user():
+            for ask in (
+                lambda: control.status(home),
+                lambda: control.down(home),
+                lambda: homes.make(Home(path=home.path / "within")),
+            ):
+                with pytest.raises(homes.HomeOfAnother, match="as the user who started"):
+                    ask()
     finally:
-        os.seteuid(0)
+        for path in reversed(closed):
+            path.chmod(0o700)
