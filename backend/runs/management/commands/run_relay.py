@@ -41,39 +41,44 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        stop = threading.Event()
+        stop, news = threading.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         settings = supplyline_settings.get()
-        looking = threading.Thread(target=_reconcile_forever, args=(stop,), daemon=True)
+        looking = threading.Thread(target=_reconcile_forever, args=(stop, news), daemon=True)
         looking.start()
         with AirflowClient.of(settings) as client:
             while not stop.is_set():
                 try:
-                    _listen_and_deliver(client, stop)
+                    _listen_and_deliver(client, stop, news)
                 except _AWAY as error:
                     log.warning("control database away", extra={"error": type(error).__name__})
                     connection.close()
                     stop.wait(1.0)
         stop.set()
+        news.set()
         looking.join(timeout=5)
 
 
-def _listen_and_deliver(client: AirflowClient, stop: threading.Event) -> None:
-    """Delivers at once when an intent commits (NOTIFY); looks for due retries twice a second."""
+def _listen_and_deliver(
+    client: AirflowClient, stop: threading.Event, news: threading.Event
+) -> None:
+    """Delivers at once when an intent commits (NOTIFY); looks for due retries twice a second.
+    `news`: set when there is a run to look after."""
     connection.ensure_connection()
     with connection.cursor() as cursor:
         cursor.execute(f"LISTEN {CHANNEL}")
     while not stop.is_set():
         beat(DELIVER)
         while deliver_due(client, now=timezone.now(), limit=AT_A_TIME):
+            news.set()
             beat(DELIVER)
         raw: Any = connection.connection
         for _ in raw.notifies(timeout=0.5, stop_after=1):
             break
 
 
-def _reconcile_forever(stop: threading.Event) -> None:
+def _reconcile_forever(stop: threading.Event, news: threading.Event) -> None:
     settings, deep = supplyline_settings.get(), True  # after an absence, look back further
     with AirflowClient.of(settings) as client:
         while not stop.is_set():
@@ -88,7 +93,10 @@ def _reconcile_forever(stop: threading.Event) -> None:
                 beat(RECONCILE)
             deep = not told
             # never busier than half the time, however slow Airflow answers
-            stop.wait(max(wait, time.monotonic() - began))
+            least = max(POLL_BUSY.total_seconds(), time.monotonic() - began)
+            stop.wait(least)
+            news.wait(max(0.0, wait - least))
+            news.clear()
 
 
 @contextmanager
