@@ -46,7 +46,7 @@ def written(path: Path) -> Iterator[TextIO]:
                 else:
                     part.replace(target)
         finally:
-            with suppress(OSError):
+            with suppress(OSError):  # it is gone, or its folder said already why it cannot be used
                 part.unlink()
 
 

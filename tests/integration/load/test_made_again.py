@@ -40,7 +40,7 @@ def test_after_undo_replay_rebuild_and_a_late_file_everything_holds(fresh: Books
     fresh.deliver("d", FILES["d"])
     assert said(fresh.verify(anew=True)) == ""
     for later, file_id in (("replay", "b"), ("refuse", "d")):
-        fresh.undo(file_id, later=later)  # type: ignore[arg-type]  # fmt: skip
+        fresh.undo(file_id, later=later)
         assert said(fresh.verify(anew=True)) == ""
     fresh.rebuild()
     assert said(fresh.verify(anew=True)) == ""

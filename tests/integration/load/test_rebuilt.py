@@ -185,7 +185,7 @@ def test_no_version_ends_before_it_began_when_the_clock_goes_back(house: House) 
         load_files(
             house.org, conn=house.conn, table=TABLE, manifests=[manifest], run=RUN,
             stream=lambda m: house.landing.stream(house.org, manifest=m),
-            now=lambda hours=hours: NOW + timedelta(hours=hours),  # type: ignore[misc]
+            now=lambda hours=hours: NOW + timedelta(hours=hours),
             key_candidates=lambda _: [("sku",)],
         )  # fmt: skip
     house.conn.commit()
