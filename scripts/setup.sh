@@ -97,9 +97,27 @@ environment() { # folder, requirements file, "project" to make our commands avai
   fi
 }
 
+inner_loops() { # compiled with the machine's compiler, or with one that is fetched, used and removed
+  local code=0
+  .venv/bin/python -m supplyline.native.build 2>/dev/null || code=$?
+  [ "$code" = 3 ] || return 0
+  say "compiling inner loops (no C compiler here: fetching one)"
+  find_uv
+  configure_uv
+  local folder=$tools/compiler
+  rm -rf "$folder"
+  if ! { "$uv" venv -q --python python3 "$folder" &&
+    "$uv" pip sync -q --python "$folder/bin/python" --require-hashes requirements/build.txt &&
+    ZIG_GLOBAL_CACHE_DIR=$folder/cache .venv/bin/python -m supplyline.native.build \
+      --compiler "$folder/bin/python -m ziglang cc"; }; then
+    say "the inner loops were not compiled; all works without them, slower"
+  fi
+  rm -rf "$folder"
+}
+
 for what in ${@:-app airflow services}; do
   case $what in
-    app) environment .venv requirements/dev.txt project ;;
+    app) environment .venv requirements/dev.txt project; inner_loops ;;
     airflow) environment .venv-airflow requirements/airflow.txt project ;;
     services) environment .venv-services requirements/services.txt ;;
     airflow2) environment .venv-airflow2 requirements/airflow2.txt project ;;

@@ -5,9 +5,12 @@ After hash_bytes_extended in PostgreSQL's hashfn.c (little-endian machines).
 
 from __future__ import annotations
 
+from ctypes import c_int64, c_void_p
+
 import numpy as np
 import numpy.typing as npt
 
+from supplyline import native
 from supplyline.packing import Block, windows
 
 SEEDS = (0x5355_504C_594C_494E, 0x1F83_D9AB_FB41_BD6B)
@@ -72,7 +75,29 @@ def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:
 
 
 def hash_block(block: Block) -> U64:
-    """Hashes of a block's rows: shape (2, rows), one line for each seed.
+    """Hashes of a block's rows: shape (2, rows), one line for each seed."""
+    library = native.library()
+    if library is None:
+        return _hash_arrays(block)
+    data = np.ascontiguousarray(block.data)
+    starts, lengths = (
+        np.ascontiguousarray(a, dtype=np.int64) for a in (block.starts, block.lengths)
+    )
+    seeds = np.array(SEEDS, dtype=np.uint64)
+    out: U64 = np.empty((2, len(lengths)), dtype=np.uint64)
+    call = library.supplyline_hash_rows
+    call.argtypes = [c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
+    call.restype = c_int64
+    if call(
+        data.ctypes.data, data.size, starts.ctypes.data, lengths.ctypes.data, len(lengths),
+        seeds.ctypes.data, out.ctypes.data,
+    ):  # fmt: skip
+        raise ValueError("rows beyond the end of their block")
+    return out
+
+
+def _hash_arrays(block: Block) -> U64:
+    """As `hash_block`, with arrays alone.
 
     The longest come first, so that those still at work are a prefix of all.
     """
