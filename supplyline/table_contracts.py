@@ -210,12 +210,12 @@ def _columns(
 
 
 def _check_key(conn: Connection, wanted: TableSettings, given: Mapping[str, Any]) -> None:
-    from supplyline.load.keys import actual_key
+    from supplyline.load.keys import actual_key, is_open
 
     if "key" not in given or wanted.table not in tables(conn):
         return
     actual = actual_key(conn, wanted.table)
-    if wanted.key != actual:
+    if wanted.key != actual and not is_open(conn, wanted, actual):
         raise SchemaDrift(
             f"{wanted.table} is keyed by {', '.join(actual) or 'file and row'} and is loaded.",
             next_step="Make the table again with the other key: `supplyline rebuild --key`.",

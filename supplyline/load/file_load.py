@@ -22,7 +22,7 @@ from supplyline.load import merge, planning, records, schema, sums, types
 from supplyline.load.certify import Key, draft, judge
 from supplyline.load.corrected import any_corrected, set_aside_corrected
 from supplyline.load.direct import FirstLoad
-from supplyline.load.keys import actual_key, disagreement, is_key
+from supplyline.load.keys import actual_key, disagreement, is_key, is_open
 from supplyline.load.kinds import TEXT
 from supplyline.load.later import LaterLoad
 from supplyline.load.quarantine import set_aside_misfits
@@ -31,14 +31,16 @@ from supplyline.load.staging import Incoming, create_staging, fill_staging
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
 
+UNDECIDED = ""
+"""The source of the key of a table that no file had a row for."""
 KeyCandidates = Callable[[Sequence[str]], Sequence[tuple[str, ...]]]
 """For the columns of a new table, business keys worth testing."""
 
 
 def _no_key_yet(table: str) -> str:
     return (
-        "the file has no row to propose a key from, so that the table has none and later files are"
-        f" added to it: undo this load, or run `supplyline rebuild --table {table} --key COLUMN`"
+        "the file has no row to propose a key from: the next file with rows proposes it (or set"
+        f" `key` in the contract of {table} before)"
     )
 
 
@@ -134,8 +136,8 @@ class FileLoad:
         fill_staging(conn, self.incoming)
         reach("load.staged")
         # 2. decide
-        key = self._choose_key(candidates)
-        plan = self._plan(key.columns)
+        key, rekeyed = self._choose_key(candidates)
+        plan = self._plan(key.columns, rekeyed=rekeyed)
         schema.apply(conn, plan)
         # 3. publish; rejected rows refer to the receipt
         target = self._target(plan)
@@ -154,8 +156,7 @@ class FileLoad:
         )
         fates = replace(fates, deleted=replaced.rows)
         remarks = (*certificate.remarks, *replaced.remarks)
-        unkeyed = plan.created and self.settings.key is None
-        if unkeyed and candidates and not self.incoming.checksum.rows:
+        if key.source == UNDECIDED and candidates:
             remarks = (*remarks, _no_key_yet(manifest.table))
         certificate = replace(certificate, remarks=remarks)
         reach("load.published")
@@ -165,7 +166,9 @@ class FileLoad:
             certificate, fates, self._sum(found), key, misfits=misfits, corrected=corrected
         )
 
-    def _plan(self, key: tuple[str, ...], *, created: bool | None = None) -> schema.Plan:
+    def _plan(
+        self, key: tuple[str, ...], *, created: bool | None = None, rekeyed: bool = False
+    ) -> schema.Plan:
         """What the file does to its table. Where the table is not left to evolve, the policy of
         the day on which the file was accepted holds for it, and not one that came since."""
         settings = self.settings
@@ -179,6 +182,7 @@ class FileLoad:
             settings=settings,
             key=key,
             created=created,
+            rekeyed=rekeyed,
             replay=bool(self.manifest.replay_of),
             accepted=self.accepted is not None,
         )
@@ -213,10 +217,12 @@ class FileLoad:
         )  # fmt: skip
         return certificate
 
-    def _choose_key(self, candidates: Sequence[tuple[str, ...]]) -> Key:
+    def _choose_key(self, candidates: Sequence[tuple[str, ...]]) -> tuple[Key, bool]:
+        """The key, and whether it takes the place of the one of a table that has no row."""
         conn, table, settings = self.conn, self.manifest.table, self.settings
-        if schema.exists(conn, table):
-            actual = actual_key(conn, table)
+        there = schema.exists(conn, table)
+        actual = actual_key(conn, table) if there else ()
+        if there and not is_open(conn, settings, actual):
             if differs := disagreement(settings, actual):
                 raise SchemaDrift(
                     differs,
@@ -226,6 +232,8 @@ class FileLoad:
             key = Key(columns=actual, source=settings.key_source or "none")
         elif settings.key is not None:
             key = Key(columns=settings.key, source=settings.key_source or "configured")
+        elif not self.incoming.checksum.rows:
+            key = Key(columns=actual, source=UNDECIDED)
         else:
             key = self._propose(next((k for k in candidates if is_key(conn, k)), ()))
         for column in key.columns:
@@ -237,7 +245,7 @@ class FileLoad:
                     " table's contract (PUT /api/tables/<table>/contract/), then ingest it again.",
                     table=table,
                 )
-        return key
+        return key, there and key.columns != actual
 
     def _propose(self, columns: tuple[str, ...]) -> Key:
         key = Key(columns=tuple(columns), source="proposed" if columns else "none")

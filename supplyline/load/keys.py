@@ -10,20 +10,42 @@ from supplyline.contracts import TableName, TableSettings
 from supplyline.load.staging import STAGING
 from supplyline.tenancy.connections import Connection
 
+ROW_OF_FILE = ("_file", "_row")
+"""What identifies a row of a table without business key."""
 MOST_BYTES = 2_600
 """Of a key that is proposed: PostgreSQL's index takes a third of a page."""
 
 
-def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
+def primary_key(conn: Connection, table: TableName) -> tuple[str, tuple[str, ...]]:
+    """Name and columns of a table's primary key; ("", ()) when there is none."""
     rows = conn.execute(
-        "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY"
-        " k(n, o) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
+        "SELECT a.attname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, o)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
         " WHERE i.indisprimary AND i.indrelid = to_regclass(format('public.%%I', %s::text))"
         " ORDER BY k.o",
         (table,),
     ).fetchall()
-    names = tuple(r[0] for r in rows)
-    return () if names == ("_file", "_row") else names
+    return (rows[0][1] if rows else ""), tuple(name for name, _ in rows)
+
+
+def actual_key(conn: Connection, table: TableName) -> tuple[str, ...]:
+    """The business key that a table has; () when a row is identified by file and number."""
+    _, names = primary_key(conn, table)
+    return () if names == ROW_OF_FILE else names
+
+
+def is_open(conn: Connection, settings: TableSettings, actual: tuple[str, ...]) -> bool:
+    """Whether a table that is keyed so takes its key from the next rows: it holds none, and the
+    settings say nothing of a key, or another one."""
+    if settings.key == actual:
+        return False
+    held = sql.SQL(" OR ").join(
+        sql.SQL("EXISTS (SELECT FROM {})").format(sql.Identifier("public", relation))
+        for relation in (settings.table, f"{settings.table}_history")
+    )
+    row = conn.execute(sql.SQL("SELECT NOT ({})").format(held)).fetchone()
+    return bool(row and row[0])
 
 
 def disagreement(settings: TableSettings, actual: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from psycopg import sql
 
 from supplyline.contracts import TableName, TableSettings
+from supplyline.load.keys import primary_key
 from supplyline.load.kinds import TEXT, kind_of
 from supplyline.load.schema import Plan, exists
 from supplyline.load.types import (
@@ -46,12 +47,14 @@ def plan(
     settings: TableSettings,
     key: Sequence[str],
     created: bool | None = None,
+    rekeyed: bool = False,
     replay: bool = False,
     accepted: bool = False,
 ) -> Plan:
     """What a file with this evidence would do to the table. Reads only.
 
-    `created`: whether the table is made for this file, if that is known. `replay`: it holds
+    `created`: whether the table is made for this file, if that is known. `rekeyed`: the table is
+    there without a row, and `key` takes the place of the one that it has. `replay`: it holds
     corrected rows of a file that was accepted, and may lack the columns that came since.
     `accepted`: the file itself was, under the policy in `settings`, which does not refuse it now.
     """
@@ -71,7 +74,7 @@ def plan(
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
         remarks_before=remembered_remarks(conn, table),
         strict=tuple(work.strict), barred=tuple(work.barred), refusal=work.refusal or drift,
-        policy=settings.drift,
+        policy=settings.drift, key_before=primary_key(conn, table) if rekeyed else None,
     )  # fmt: skip
 
 
@@ -149,7 +152,7 @@ class _Planning:
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
         # Text takes every value, so that a frozen table has nothing to change.
         frozen = self.settings.drift == "freeze"
-        if before == TEXT and fitting and column not in self.key and not frozen:
+        if before == TEXT and fitting and not frozen:
             choice = self.evidence.choice(column)
             if choice.kind != TEXT and self._convertible(column, TEXT, choice.kind, empty=True):
                 self._remark(column, choice.remark)  # nothing but empty cells until now

@@ -13,7 +13,7 @@ import pyarrow as pa
 from supplyline.contracts import Json, Manifest
 from supplyline.load import planning, schema
 from supplyline.load.form import require_whole
-from supplyline.load.keys import actual_key, disagreement, is_key
+from supplyline.load.keys import actual_key, disagreement, is_key, is_open
 from supplyline.load.quarantine import misfits_by_reason
 from supplyline.load.staging import stage
 from supplyline.load.types import Evidence, remembered
@@ -39,17 +39,19 @@ def preview(
         evidence = Evidence(columns)
         staged = stage(conn, columns=columns, batches=batches, evidence=evidence)
         settings, differs = table_settings(conn, manifest.table), ""
+        actual: tuple[str, ...] | None = None
         if schema.exists(conn, manifest.table):
-            key = actual_key(conn, manifest.table)
+            actual = actual_key(conn, manifest.table)
             known = remembered(conn, manifest.table)
-            differs = disagreement(settings, key)
         else:
             known = {}
-            key = (
-                settings.key
-                if settings.key is not None
-                else _proposed(conn, key_candidates(columns))
-            )
+        if actual is not None and not is_open(conn, settings, actual):
+            key = actual
+            differs = disagreement(settings, key)
+        elif settings.key is not None:
+            key = settings.key
+        else:
+            key = _proposed(conn, key_candidates(columns)) or actual or ()
         lacking = [c for c in key if c not in columns]
         plan = planning.plan(
             conn,
@@ -58,6 +60,7 @@ def preview(
             evidence=evidence,
             settings=settings,
             key=[c for c in key if c in columns],
+            rekeyed=actual is not None and key != actual,
             replay=bool(manifest.replay_of),
         )
         reasons = misfits_by_reason(conn, plan)

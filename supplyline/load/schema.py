@@ -21,10 +21,9 @@ from supplyline.contracts import Json, TableName
 from supplyline.errors import SchemaDrift
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
+from supplyline.load.keys import ROW_OF_FILE
 from supplyline.load.kinds import TEXT, kind_of, read_alike, sql_type
-from supplyline.load.types import (
-    remember,
-)
+from supplyline.load.types import remember
 from supplyline.tenancy.connections import Connection
 
 HIDDEN = ("_file", "_row", "_seq", "_load", "_raw")
@@ -42,6 +41,7 @@ class Plan:
     kind before and after. `strict`: columns whose values that do not fit are set aside with their
     row. `barred`: columns of the file that the table does not take; rows with a value there are
     set aside. `refusal`: why the file cannot be loaded at all, or ''. `policy`: that of the table.
+    `key_before`: name and columns of the primary key that `key` replaces, of a table without rows.
     """
 
     table: TableName
@@ -56,6 +56,7 @@ class Plan:
     barred: tuple[str, ...] = ()
     refusal: str = ""
     policy: str = "evolve"
+    key_before: tuple[str, tuple[str, ...]] | None = None
 
     def shape(self) -> Json:
         """What is to be taken back with the load; kept in its receipt."""
@@ -67,6 +68,7 @@ class Plan:
                 for c, (before, after) in self.changed.items()
             },
             "barred": list(self.barred),
+            "key_before": self.key_before and list(self.key_before[1]),
             "policy": self.policy,
         }
 
@@ -87,6 +89,7 @@ class Plan:
                 for c, (before, after) in self.changed.items()
                 if not read_alike(before, after)
             ),
+            *(rekey(self.table, self.key_before[0], self.key) if self.key_before else ()),
         ]
 
     def tables(self) -> list[sql.Composed]:
@@ -96,9 +99,8 @@ class Plan:
     def indexes(self) -> list[sql.Composed]:
         """DDL: the key of the table that is created, and what finds a load's rows."""
         table = sql.Identifier("public", self.table)
-        key = sql.SQL(", ").join(map(sql.Identifier, self.key or ("_file", "_row")))
         return [
-            sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(table, key),
+            _add_key(self.table, self.key),
             sql.SQL("CREATE INDEX ON {} USING brin (_load text_bloom_ops)").format(table),
         ]
 
@@ -141,6 +143,21 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
     changed = {c: after for c, (_, after) in plan.changed.items()}
     new = dict(plan.types) if plan.created else dict(plan.added)
     remember(conn, plan.table, {**new, **changed}, plan.remarks)
+
+
+def rekey(table: TableName, name: str, key: tuple[str, ...]) -> list[sql.Composed]:
+    """DDL: `key` in the place of the primary key of that name ('' for none)."""
+    drop = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+        sql.Identifier("public", table), sql.Identifier(name)
+    )
+    return [*([drop] if name else []), _add_key(table, key)]
+
+
+def _add_key(table: TableName, key: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
+        sql.Identifier("public", table),
+        sql.SQL(", ").join(map(sql.Identifier, key or ROW_OF_FILE)),
+    )
 
 
 def _create(table: TableName, types: Mapping[str, str]) -> list[sql.Composed]:

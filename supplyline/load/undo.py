@@ -25,6 +25,7 @@ from supplyline.load.again import require_same_rows, standing_loads, times
 from supplyline.load.empties import restore_empties
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
+from supplyline.load.keys import ROW_OF_FILE, primary_key
 from supplyline.load.kinds import TEXT, read_alike
 from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.load.schema import HIDDEN
@@ -74,6 +75,8 @@ def undo(
             _require_landed(after, landed)
         require_whole(conn, table)
         before = standing_loads(conn, table)
+        shapes = [records.shape(conn, load_id) for load_id, _ in chain]
+        rekeyed = any(shape.get("key_before") is not None for shape in shapes)
         counts: Json = {"removed": 0, "restored": 0, "kept": []}
         for load_id, _ in chain:  # the newest first
             for name, value in _take_back(conn, table, load_id).items():
@@ -84,7 +87,7 @@ def undo(
         for load_id, one in chain:
             if one in undone:
                 records.mark_undone(conn, load_id, now)
-        if not replayed and not schema.exists(conn, table):
+        if not replayed and (rekeyed or not schema.exists(conn, table)):
             _forget_proposed_key(conn, table, run, now)
         answer = {"table": table, "file_id": file_id, "undone": undone, "replayed": replayed}
         events.append(
@@ -169,7 +172,8 @@ def _take_back(conn: Connection, table: TableName, load_id: str) -> Json:
 def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
     """Takes back what a load did to the table's shape; answers what had to stay, and why."""
     relations, kept = (table, f"{table}_history"), []
-    if any(shape.get(what) for what in ("created", "added", "changed")):
+    before = shape.get("key_before")
+    if before is not None or any(shape.get(what) for what in ("created", "added", "changed")):
         take_exclusively(conn, relations)
     if shape.get("created"):
         if _tried(conn, [_drop(relation) for relation in relations]):
@@ -177,6 +181,8 @@ def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
         else:
             kept.append(f"table {table}: something else rests on it")
         return kept
+    if before is not None and not _tried(conn, _key_back(conn, table, tuple(before))):
+        kept.append("the key: something else rests on it")
     for column in shape.get("added", {}):
         if _tried(conn, [_drop_column(relation, column) for relation in relations]):
             conn.execute(
@@ -194,6 +200,20 @@ def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
             restore_empties(conn, table, column)
         types.remember(conn, table, {column: before}, {column: remark})
     return kept
+
+
+def _key_back(conn: Connection, table: TableName, before: tuple[str, ...]) -> list[sql.Composed]:
+    """DDL: the primary key that a table without rows had before; columns may be empty again."""
+    name, columns = primary_key(conn, table)
+    drop, add = schema.rekey(table, name, before)
+    nullable = [
+        sql.SQL("ALTER TABLE {} ALTER {} DROP NOT NULL").format(
+            sql.Identifier("public", table), sql.Identifier(column)
+        )
+        for column in columns
+        if column not in ROW_OF_FILE
+    ]
+    return [drop, *nullable, add]
 
 
 def _tried(conn: Connection, statements: Sequence[sql.Composed]) -> bool:

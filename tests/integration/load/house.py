@@ -103,7 +103,7 @@ class House:
             stream=lambda m: self.landing.stream(self.org, manifest=m, batch_rows=batch_rows),
             run=run,
             now=lambda: NOW,
-            key_candidates=lambda _: keys,
+            key_candidates=lambda columns: [k for k in keys if {*k} <= {*columns}],
         )
         self.conn.commit()
         return done

@@ -111,12 +111,6 @@ def test_later_files_find_the_table_as_any_other(house: House) -> None:
     ]  # fmt: skip
 
 
-def test_a_file_without_rows_says_that_it_gives_the_table_no_key(house: House) -> None:
-    house.land(["sku", "n"], [])
-    (certificate,) = house.load(keys=[("sku",)])
-    assert "no row to propose a key from" in " ".join(certificate.remarks)
-
-
 LONG = "".join(chr(random.Random(n).randrange(0x4E00, 0x9000)) for n in range(3000))
 
 
