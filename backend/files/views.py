@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -25,6 +26,7 @@ from backend.api.requests import (
 from backend.files.forms import OptionsForm, options_among
 from backend.files.models import Upload
 from backend.files.receiving import received
+from backend.files.selectors import twins_of
 from backend.files.services import accept_upload
 from backend.runs.selectors import status_url
 from supplyline import overview
@@ -36,21 +38,17 @@ from supplyline.storage import Storage
 
 def describe(upload: Upload) -> dict[str, Any]:
     """An upload as the API tells of it."""
+    return describe_all([upload])[0]
+
+
+def describe_all(uploads: Sequence[Upload]) -> list[dict[str, Any]]:
+    """Uploads as the API tells of them; asks once for all which bytes came before."""
+    twins = twins_of(uploads)
+    return [_described(upload, twins.get(upload.pk)) for upload in uploads]
+
+
+def _described(upload: Upload, twin: str | None) -> dict[str, Any]:
     run = upload.run
-    twin = (
-        Upload.objects.filter(
-            org_id=upload.org_id,
-            sha256=upload.sha256,
-            table=upload.table,
-            origin="",
-            replay_of="",
-            created_at__lt=upload.created_at,
-        )
-        .order_by("created_at")
-        .first()
-        if not upload.origin and not upload.replay_of
-        else None
-    )
     return {
         "file_id": upload.file_id,
         "name": upload.name,
@@ -61,7 +59,7 @@ def describe(upload: Upload) -> dict[str, Any]:
         "options": upload.options,
         "reading_of": upload.origin or None,
         "replay_of": upload.replay_of or None,
-        "duplicate_of": twin.file_id if twin else None,
+        "duplicate_of": twin,
         "uploaded_at": upload.created_at.isoformat(),
         "user_id": upload.user_id_text,
         "dag_id": run.dag_id if run else None,
@@ -138,8 +136,8 @@ class FilesView(APIView):
         )
         if "table" in asked:
             rows = rows.filter(table=asked["table"])
-        page = rows.select_related("run")[asked["offset"] : asked["offset"] + asked["limit"]]
-        return Response({"results": [describe(u) for u in page], "count": rows.count()})
+        page = list(rows[asked["offset"] : asked["offset"] + asked["limit"]])
+        return Response({"results": describe_all(page), "count": rows.count()})
 
 
 class FileView(APIView):

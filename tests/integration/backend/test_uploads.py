@@ -10,6 +10,8 @@ from urllib.parse import urlparse
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from xlsxwriter import Workbook
 
 from backend.files.models import Upload
@@ -82,6 +84,20 @@ def test_the_same_content_again_says_what_it_duplicates(alice: Person) -> None:
 
     assert first["duplicate_of"] is None
     assert second["duplicate_of"] == first["file_id"]
+
+
+def test_the_list_says_it_too_and_asks_the_database_no_more_often_for_more_files(
+    alice: Person, django_assert_num_queries: Any
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        alice.client.get("/api/files/")
+    few = len(asked)
+    ids = [send(alice, name=f"{n}.csv", table="products").json()["file_id"] for n in range(4)]
+    other = send(alice, table="sales").json()["file_id"]
+    with django_assert_num_queries(few + 1):  # the one for what was sent twice
+        listed = alice.client.get("/api/files/").json()["results"]
+    twins = {one["file_id"]: one["duplicate_of"] for one in listed}
+    assert twins == {ids[0]: None, other: None} | dict.fromkeys(ids[1:], ids[0])
 
 
 def test_a_repeated_upload_with_its_key_is_one_file_and_one_run(
