@@ -10,14 +10,14 @@ from django.utils import timezone
 from backend.accounts.access import existing_org
 from backend.accounts.models import Organization
 from backend.airflow_client import AirflowClient, Exchange
-from backend.files.models import Upload
+from backend.files.services import require_upload
 from backend.runs import selectors
 from backend.runs.beat import NEXT_STEP, is_silent
 from backend.runs.models import Run
 from backend.runs.services import FORECAST, INGEST, LOAD, request_run
 from supplyline import overview
 from supplyline import settings as supplyline_settings
-from supplyline.errors import FileNotStored, SupplylineError
+from supplyline.errors import SupplylineError
 from supplyline.settings import Settings
 from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
 
@@ -50,13 +50,15 @@ class DataPipelineManager:
         triggered_by: str = "command",
         idempotency_key: str | None = None,
     ) -> dict[str, Any]:
-        """Starts the ingest of an uploaded file. Raises FileNotStored, OrganizationNotFound."""
-        org = existing_org(org_id)
-        if not Upload.objects.filter(org_id=org, file_id=file_id).exists():
-            raise FileNotStored(f"Organization {org} has no file {file_id}.")
+        """Starts the ingest of an uploaded file into the table that it was uploaded for.
+
+        Raises FileNotStored, InvalidPayload, OrganizationNotFound.
+        """
+        org, name = existing_org(org_id), parse_table_name(table)
+        require_upload(org, file_id=file_id, table=name)
         conf = {
             "org_id": str(org),
-            "table": str(parse_table_name(table)),
+            "table": str(name),
             "file_id": file_id,
             "user_id": user_id,
             "triggered_by": triggered_by,

@@ -11,11 +11,13 @@ from django.db import IntegrityError, transaction
 
 from backend.accounts.access import hold_open
 from backend.accounts.models import User
+from backend.api.errors import InvalidPayload
 from backend.files.errors import EmptyFile, NotReadAnew
 from backend.files.models import Upload
 from backend.runs.models import Run
 from backend.runs.services import INGEST, request_run
 from supplyline.contracts import OrgId, ParseOptions, StoredFile, file_remarks
+from supplyline.errors import FileNotStored
 from supplyline.ingest import open_file
 from supplyline.ingest.checks import require_table
 from supplyline.settings import Settings
@@ -185,6 +187,22 @@ def _record(
         raise FileIdTaken(f"There is a file {stored.file_id} already.") from None
     keep()
     return upload
+
+
+def require_upload(org: OrgId, *, file_id: str, table: str) -> None:
+    """Raises FileNotStored, and InvalidPayload where the file was uploaded for another table: its
+    rows are landed there, or were refused there."""
+    known = Upload.objects.filter(org_id=org, file_id=file_id).values_list("table", flat=True)
+    if not known:
+        raise FileNotStored(f"There is no file {file_id}.")
+    if known[0] != table:
+        said = f"The file {file_id} was uploaded for the table {known[0]}, not for {table}."
+        raise InvalidPayload(
+            said,
+            errors={"table": [said]},
+            next_step=f"Trigger it with `table`: {known[0]}. If its rows belong to {table}, upload"
+            f" the file again with `table`: {table}.",
+        )
 
 
 def ingest_conf(org: OrgId, *, upload: Upload, triggered_by: str) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from backend.accounts.models import Role, User
 from backend.airflow_client.client import AirflowClient
 from backend.api.errors import InvalidPayload
 from backend.api.requests import IDEMPOTENCY, PageQuery, caller, idempotency_key, payload, query
-from backend.files.models import Upload
+from backend.files.services import require_upload
 from backend.runs import selectors
 from backend.runs.services import FORECAST, INGEST, LOAD, request_run
 from supplyline import settings as supplyline_settings
 from supplyline.contracts import OrgId
-from supplyline.errors import FileNotStored, InvalidName
+from supplyline.errors import InvalidName
 from supplyline.tenancy.names import parse_client_id, parse_org_id, parse_table_name
 
 
@@ -106,8 +106,7 @@ class EnhancedIngestDAGView(APIView):
         named = given.get("user_id") or user.pk
         if named != user.pk and not user.is_platform_staff:
             raise OtherUserNamed("user_id names somebody else.")
-        if not Upload.objects.filter(org_id=org, file_id=given["file_id"]).exists():
-            raise FileNotStored(f"There is no file {given['file_id']}.")
+        require_upload(org, file_id=given["file_id"], table=table)
         conf = {
             "org_id": str(org),
             "table": str(table),

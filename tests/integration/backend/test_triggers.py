@@ -9,6 +9,8 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from backend.api.errors import InvalidPayload
+from backend.backend_scripts.data_pipeline_manager import DataPipelineManager
 from backend.runs.models import Outbox, Run
 from backend.runs.services import FORECAST, INGEST, LOAD
 from tests.integration.backend.conftest import Person
@@ -116,6 +118,19 @@ def test_what_cannot_be_run_is_a_problem_with_a_next_step(
     assert answer["Content-Type"] == "application/problem+json"
     assert set(told) >= {"type", "title", "status", "detail", "code", "next_step"}
     assert not Run.objects.exists()
+
+
+def test_an_ingest_into_another_table_than_the_files_is_refused_at_once(alice: Person) -> None:
+    file_id = send(alice, table="products").json()["file_id"]
+    before = Run.objects.count()
+    answer = post(alice, "enhanced-ingest", {"org_id": "1", "table": "product", "file_id": file_id})
+    told = answer.json()
+    assert (answer.status_code, told["code"]) == (400, "invalid_payload"), told
+    assert "products" in told["errors"]["table"][0]
+    assert "`table`: products" in told["next_step"]
+    with pytest.raises(InvalidPayload, match="was uploaded for the table products"):
+        DataPipelineManager().trigger_enhanced_ingest_dag("1", table="product", file_id=file_id)
+    assert Run.objects.count() == before
 
 
 def test_malformed_json_is_a_problem(alice: Person) -> None:
