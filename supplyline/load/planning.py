@@ -15,7 +15,7 @@ from psycopg import sql
 from supplyline.contracts import TableName, TableSettings
 from supplyline.load.keys import primary_key
 from supplyline.load.kinds import TEXT, kind_of
-from supplyline.load.schema import Plan, exists
+from supplyline.load.schema import Plan, Refusal, exists
 from supplyline.load.types import (
     Evidence,
     choose,
@@ -68,7 +68,7 @@ def plan(
         else:
             work.new_column(column, created=created)
     work.lacking([c for c in known if c not in columns])
-    drift = "" if created or accepted else work.drift(may_lack=replay)
+    drift = None if created or accepted else work.drift(may_lack=replay)
     return Plan(
         table=table, key=tuple(key), created=created, types=work.types,
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
@@ -97,7 +97,7 @@ class _Planning:
         self.remarks: dict[str, str] = {}
         self.strict: list[str] = []
         self.barred: list[str] = []
-        self.refusal = ""
+        self.refusal: Refusal | None = None
         self.lacks: list[str] = []
 
     def new_column(self, column: str, *, created: bool) -> None:
@@ -128,8 +128,11 @@ class _Planning:
         if wanted is not None:
             kind = self._set_by_hand(column, wanted, before)
             if kind != before and not self._convertible(column, before, kind):
-                self.refusal = (
-                    f"{self.table}.{column} is to be {kind}, but holds values that do not fit."
+                self.refusal = Refusal(
+                    detail=f"{self.table}.{column} is to be {kind}, but holds values that do not"
+                    " fit.",
+                    of_file=False,
+                    next_step="Run `supplyline rebuild`: rows that do not fit are then set aside.",
                 )
         elif self.settings.drift == "quarantine":
             self.types[column] = before
@@ -220,12 +223,12 @@ class _Planning:
                     said += " contract join them"
                     self._remark(new, "; ".join(filter(None, (self.remarks.get(new), said))))
 
-    def drift(self, *, may_lack: bool) -> str:
-        """Why a frozen table refuses the file, or ''. What the organization set is no drift."""
+    def drift(self, *, may_lack: bool) -> Refusal | None:
+        """Why a frozen table refuses the file, if it does. What the organization set is no drift."""
         added = sorted(c for c in self.added if c not in self.settings.types)
         changed = {c: k[1] for c, k in self.changed.items() if c not in self.settings.types}
         if self.settings.drift != "freeze":
-            return ""
+            return None
         said = []
         if self.lacks and not may_lack:
             said.append(f"The file lacks the columns {self.lacks} of table {self.table}")
@@ -234,4 +237,4 @@ class _Planning:
                 f"The file would change table {self.table}: new columns {added},"
                 f" changed types {changed}"
             )
-        return f"{'. '.join(said)}; its policy is freeze." if said else ""
+        return Refusal(detail=f"{'. '.join(said)}; its policy is freeze.") if said else None

@@ -64,7 +64,7 @@ def preview(
             replay=bool(manifest.replay_of),
         )
         reasons = misfits_by_reason(conn, plan)
-        refused = differs or plan.refusal
+        refused = differs or (plan.refusal.detail if plan.refusal else "")
         if lacking and not refused:
             refused = f"The key column {lacking[0]} is missing."
         return {

@@ -34,13 +34,23 @@ _HIDDEN_DDL: LiteralString = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a file cannot be loaded. `of_file`: the table's other files can; `next_step`: None for
+    the one of SchemaDrift."""
+
+    detail: str
+    of_file: bool = True
+    next_step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a file does to its table.
 
     `types`: the kinds of the file's columns that the table has afterwards. `changed`: column →
     kind before and after. `strict`: columns whose values that do not fit are set aside with their
     row. `barred`: columns of the file that the table does not take; rows with a value there are
-    set aside. `refusal`: why the file cannot be loaded at all, or ''. `policy`: that of the table.
+    set aside. `refusal`: why the file cannot be loaded at all, or None. `policy`: the table's.
     `key_before`: name and columns of the primary key that `key` replaces, of a table without rows.
     """
 
@@ -54,7 +64,7 @@ class Plan:
     remarks_before: Mapping[str, str] = field(default_factory=dict)
     strict: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
-    refusal: str = ""
+    refusal: Refusal | None = None
     policy: str = "evolve"
     key_before: tuple[str, tuple[str, ...]] | None = None
 
@@ -116,12 +126,10 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
     `filled`: the plan's table was created before, and only has to be remembered.
     """
     if plan.refusal:
-        step = "Run `supplyline rebuild`: rows that do not fit are then set aside."
-        by_hand = "is to be" in plan.refusal
         raise SchemaDrift(
-            plan.refusal,
-            of_file=not by_hand,
-            next_step=step if by_hand else None,
+            plan.refusal.detail,
+            of_file=plan.refusal.of_file,
+            next_step=plan.refusal.next_step,
             table=plan.table,
         )
     statements = [] if filled else plan.statements()

@@ -139,8 +139,10 @@ def test_a_kind_set_by_hand_waits_for_a_file_that_has_its_column(shop: Shop) -> 
 
     shop.put("f3", files[3])
     shop.ingest("f3")
-    with pytest.raises(SchemaDrift, match="is to be boolean Yes/No"):
+    with pytest.raises(SchemaDrift, match="is to be boolean Yes/No") as refused:
         shop.load()
+    assert (refused.value.of_file, refused.value.reasons) == (False, {})
+    assert "supplyline rebuild" in refused.value.advice
 
     rebuild_table(shop.org, table=table, user="a", settings=shop.settings)
     assert shop.rows("SELECT id, a FROM sales ORDER BY id") == [
