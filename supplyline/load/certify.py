@@ -7,7 +7,15 @@ from datetime import datetime
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Manifest, RunRef
-from supplyline.load import records
+from supplyline.load.counted import (
+    AWAITED,
+    FATE,
+    IN_QUARANTINE,
+    MISFITS,
+    NO_KEY,
+    REPLACED,
+    SHARED,
+)
 from supplyline.load.merge import Fates
 
 
@@ -75,30 +83,31 @@ def judge(
         )
     fate_sum = c.inserted + c.updated + c.unchanged + c.superseded + c.rejected
     if c.landed + c.duplicate != fate_sum:
-        out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {fate_sum} rows have a fate")
+        out.append(f"landed {c.landed} + duplicate {c.duplicate}, but {FATE.of(fate_sum)}")
     if c.checksum_file != c.checksum_landing:
         out.append(f"the rows in {source} are not the rows of the file (checksum)")
     if c.checksum_landing != c.checksum_table:
         out.append(f"the rows in PostgreSQL are not the rows of {source} (checksum)")
     if c.quarantined:
-        out.append(f"{c.quarantined}{records.IN_QUARANTINE}")
+        out.append(IN_QUARANTINE.of(c.quarantined))
     if misfits:
-        out.append(f"{misfits}{records.MISFITS}")
+        out.append(MISFITS.of(misfits))
     if fates.rejected:
-        out.append(f"{fates.rejected}{records.NO_KEY} {', '.join(key.columns)} is empty")
+        out.append(NO_KEY.of(fates.rejected, f" {', '.join(key.columns)} is empty"))
     if corrected:
-        out.append(f"{corrected}{records.AWAITED}")
+        out.append(AWAITED.of(corrected))
     if c.superseded and key.source == "proposed":
         out.append(
-            f"{c.superseded} rows share the proposed key {', '.join(key.columns)} with a later"
-            " row; if they are lines of their own, set another key and rebuild"
+            SHARED.of(c.superseded)
+            + f" the proposed key {', '.join(key.columns)} with a later row; if they are lines of"
+            " their own, set another key and rebuild"
         )
     if c.updated and key.source == "proposed":
         said = (
-            f"{c.updated} rows took the place of rows of earlier files with the same"
-            f" {', '.join(key.columns)}, a key that was proposed and not confirmed; the earlier"
-            " ones are in history. If they are lines of their own, run `supplyline rebuild"
-            " --no-key`; if the key is right, say so in the table's contract"
+            REPLACED.of(c.updated) + f" with the same {', '.join(key.columns)}, a key that was"
+            " proposed and not confirmed; what was there is in history. If they are lines of their"
+            " own, run `supplyline rebuild --no-key`; if the key is right, say so in the table's"
+            " contract"
         )
         c = replace(c, remarks=(*c.remarks, said))
     return replace(c, differences=tuple(out), verdict="partial" if out else "success")

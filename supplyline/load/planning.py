@@ -224,7 +224,7 @@ class _Planning:
                     self._remark(new, "; ".join(filter(None, (self.remarks.get(new), said))))
 
     def drift(self, *, may_lack: bool) -> Refusal | None:
-        """Why a frozen table refuses the file, if it does. What the organization set is no drift."""
+        """Why a frozen table refuses the file, if it does. What is set by hand is no drift."""
         added = sorted(c for c in self.added if c not in self.settings.types)
         changed = {c: k[1] for c, k in self.changed.items() if c not in self.settings.types}
         if self.settings.drift != "freeze":

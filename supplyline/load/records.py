@@ -13,6 +13,7 @@ from psycopg import sql
 from supplyline.contracts import Certificate, Json, Manifest, RunRef, TableName
 from supplyline.errors import StaleWorker
 from supplyline.load import corrected
+from supplyline.load.counted import AWAITED, IN_QUARANTINE, MISFITS, NO_KEY
 from supplyline.tenancy.connections import Connection
 
 
@@ -244,10 +245,6 @@ def certificates(
     ]
 
 
-IN_QUARANTINE = " rows are in quarantine"
-MISFITS = " rows do not fit the table's columns and were set aside"
-NO_KEY = " rows were rejected: their key"
-AWAITED = " rows wait for their correction, whose load was undone"
 _SET_ASIDE = {
     MISFITS: (corrected.WRONG_KIND, corrected.NO_COLUMN),
     NO_KEY: (corrected.EMPTY_KEY,),
@@ -272,13 +269,12 @@ def closed(
     }
     differences = []
     for difference in certificate.differences:
-        number = difference.split(" ", 1)[0]
-        rest = difference[len(number) :]
-        off = next((n for sentence, n in done.items() if rest.startswith(sentence)), None)
-        if off is None:
+        known = next((s for s in done if s.read(difference)), None)
+        count, rest = (known and known.read(difference)) or (0, "")
+        if known is None:
             differences.append(difference)
-        elif int(number) > off:
-            differences.append(f"{int(number) - off}{rest}")
+        elif count > done[known]:
+            differences.append(known.of(count - done[known], rest))
     return replace(
         certificate,
         replayed=replayed,

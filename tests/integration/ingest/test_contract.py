@@ -111,7 +111,7 @@ def test_what_is_still_wrong_stays_open_and_a_second_replay_closes_it(shop: Shop
     assert [q.row for q in shop.quarantine("f1")] == [3]
     half = shop.certificate("f1")
     assert (half.replayed, half.verdict) == (1, "partial")
-    assert half.differences == ("1 rows are in quarantine",)
+    assert half.differences == ("1 row is in quarantine",)
 
     shop.put("r2", shop.corrected("f1", {3: {"sku": "C", "day": ""}}), replay_of="f1")
     shop.ingest("r2")

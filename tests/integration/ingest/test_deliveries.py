@@ -43,7 +43,7 @@ def test_what_a_proposed_key_replaces_is_said(shop: Shop) -> None:
     text = "order_id,line_no,sku,qty\n1,1,A,5\n1,2,B,3\n"
     found = deliver(shop, text, text.replace("A,5", "C,9"))
     assert (found.updated, found.verdict) == (1, "success")
-    assert "1 rows took the place" in found.remarks[-1]
+    assert "1 row took the place of a row of an earlier file" in found.remarks[-1]
     assert "order_id, line_no" in found.remarks[-1]
     shop.agree(key=("order_id", "line_no"), key_source="configured")
     assert not any("took the place" in r for r in deliver(shop, text.replace("A,5", "D,1")).remarks)

@@ -89,7 +89,7 @@ def test_what_does_not_fit_again_stays_open_and_a_second_replay_closes_it(reject
 
     half = rejected.certificate("f1")
     assert (half.replayed, half.verdict) == (1, "partial")
-    assert half.differences == ("1 rows do not fit the table's columns and were set aside",)
+    assert half.differences == ("1 row does not fit the table's columns and was set aside",)
     assert [row["row"] for row in download(rejected, "f1")] == ["3"]
 
     replay(rejected, "r2", mended(rejected, "f1", {"3": {"qty": "7"}}))

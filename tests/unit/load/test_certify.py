@@ -12,6 +12,7 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, OrgId, TableName
 from supplyline.load.certify import Key, judge
 from supplyline.load.merge import Fates
+from supplyline.load.records import closed
 
 ROWS = Checksum.over(["a"]).merged(rows=10, high=11, low=12)
 OTHERS = Checksum.over(["a"]).merged(rows=10, high=11, low=13)
@@ -43,10 +44,10 @@ def test_where_everything_adds_up_nothing_differs() -> None:
         ({"checksum_file": OTHERS.text, "landing_released_at": "2024"}, {}, ROWS, {},
          "in the stored file are not the rows of the file"),
         ({}, {}, OTHERS, {}, "in PostgreSQL are not the rows of MongoDB"),
-        ({"rows_read": 11, "quarantined": 1}, {}, ROWS, {}, "1 rows are in quarantine"),
-        ({}, {"inserted": 3}, ROWS, {"misfits": 1}, "1 rows do not fit the table's columns"),
-        ({}, {"inserted": 3, "rejected": 1}, ROWS, {}, "their key a is empty"),
-        ({}, {"inserted": 3}, ROWS, {"corrected": 1}, "1 rows wait for their correction"),
+        ({"rows_read": 11, "quarantined": 1}, {}, ROWS, {}, "1 row is in quarantine"),
+        ({}, {"inserted": 3}, ROWS, {"misfits": 1}, "1 row does not fit the table's columns"),
+        ({}, {"inserted": 3, "rejected": 1}, ROWS, {}, "1 row was rejected: its key a is empty"),
+        ({}, {"inserted": 3}, ROWS, {"corrected": 1}, "1 row waits for its correction"),
     ],
 )  # fmt: skip
 def test_whatever_does_not_add_up_makes_it_partial_and_is_said(
@@ -61,5 +62,43 @@ def test_whatever_does_not_add_up_makes_it_partial_and_is_said(
 def test_rows_that_share_a_key_nobody_confirmed_are_a_difference() -> None:
     proposed = judge(DRAFT, FATES, ROWS, Key(columns=("a",), source="proposed"))
     assert proposed.verdict == "partial"
-    assert "1 rows share the proposed key a" in proposed.differences[0]
+    assert "1 row shares the proposed key a" in proposed.differences[0]
     assert "3 rows took the place of rows of earlier files" in proposed.remarks[0]
+
+
+def test_several_are_said_as_several() -> None:
+    draft = replace(DRAFT, rows_read=12, quarantined=2)
+    more = {"misfits": 2, "corrected": 3}
+    judged = judge(draft, replace(FATES, inserted=0, updated=0, rejected=2), ROWS, KEY, **more)
+    assert judged.differences == (
+        "2 rows are in quarantine",
+        "2 rows do not fit the table's columns and were set aside",
+        "2 rows were rejected: their key a is empty",
+        "3 rows wait for their correction, whose load was undone",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (("3 rows are in quarantine",), ("2 rows are in quarantine",)),
+        (("2 rows are in quarantine", "x"), ("1 row is in quarantine", "x")),
+        (("1 row is in quarantine",), ()),
+        (("1 rows are in quarantine",), ()),  # as it was said once
+        (
+            ("1 rows are in quarantine", "2 rows were rejected: their key a, b is empty"),
+            ("1 row was rejected: its key a, b is empty",),
+        ),
+        (
+            ("2 rows do not fit the table's columns and were set aside",),
+            ("2 rows do not fit the table's columns and were set aside",),
+        ),
+    ],
+)
+def test_what_was_corrected_since_is_taken_off(
+    said: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    certificate = replace(DRAFT, differences=said, verdict="partial")
+    found = closed(certificate, quarantined=1, rejected={"empty_key": 1})
+    assert (found.differences, found.verdict) == (left, "partial" if left else "success")
+    assert closed(certificate, quarantined=0, rejected={}) == certificate
