@@ -76,18 +76,18 @@ def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:
 
 def hash_block(block: Block) -> U64:
     """Hashes of a block's rows: shape (2, rows), one line for each seed."""
-    library = native.library()
-    if library is None:
-        return _hash_arrays(block)
+    call = native.function(
+        "supplyline_hash_rows",
+        c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_void_p,
+    )  # fmt: skip
+    if call is None:
+        return hash_arrays(block)
     data = np.ascontiguousarray(block.data)
     starts, lengths = (
         np.ascontiguousarray(a, dtype=np.int64) for a in (block.starts, block.lengths)
     )
     seeds = np.array(SEEDS, dtype=np.uint64)
     out: U64 = np.empty((2, len(lengths)), dtype=np.uint64)
-    call = library.supplyline_hash_rows
-    call.argtypes = [c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
-    call.restype = c_int64
     if call(
         data.ctypes.data, data.size, starts.ctypes.data, lengths.ctypes.data, len(lengths),
         seeds.ctypes.data, out.ctypes.data,
@@ -96,7 +96,7 @@ def hash_block(block: Block) -> U64:
     return out
 
 
-def _hash_arrays(block: Block) -> U64:
+def hash_arrays(block: Block) -> U64:
     """As `hash_block`, with arrays alone.
 
     The longest come first, so that those still at work are a prefix of all.

@@ -4,6 +4,8 @@ All documents of a wire batch are read at once, field by field, in the order in 
 writes them; a field that is not where it should be is absent. A document that does not end where
 its fields do (cells in excess, fields in another order, something written by another hand) is
 decoded singly by `bson`.
+
+There are two ways that do the same: compiled (`compiled.read`), and with arrays (`read_arrays`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import pyarrow as pa
 
 from supplyline.arrays import integers
 from supplyline.contracts import EXTRA, LINE, ROW
+from supplyline.landing import compiled
+from supplyline.landing.cells import LIES, LONGEST, PASSED, Cells
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -38,20 +42,31 @@ def to_batch(wire: bytes | memoryview, *, columns: Sequence[str]) -> pa.RecordBa
 
     A field that holds no text counts as absent. Raises bson.errors.InvalidBSON.
     """
+    cells = compiled.read(wire, columns=columns)
+    return completed(cells if cells is not None else read_arrays(wire, columns=columns))
+
+
+def read_arrays(wire: bytes | memoryview, *, columns: Sequence[str]) -> Cells:
+    """What `to_batch` reads field by field. Raises bson.errors.InvalidBSON."""
     documents = _Documents(wire)
-    for name in ("_id", "_key", "_file"):
+    for name in PASSED:
         documents.text(name)
     arrays = {name: documents.long(name) for name in (ROW, LINE)}
     arrays |= {name: documents.text(name).array() for name in columns}
-    arrays[EXTRA] = pa.nulls(documents.count, pa.list_(pa.string()))
     odd = np.flatnonzero(documents.odd())
-    if len(odd):
-        found = documents.decoded(odd)
-        order = np.arange(documents.count)
-        order[odd] = documents.count + np.arange(len(odd))
+    return Cells(documents.count, arrays, odd, documents.encoded(odd))
+
+
+def completed(cells: Cells) -> pa.RecordBatch:
+    """The batch, with those documents that have to be decoded singly."""
+    arrays = cells.arrays | {EXTRA: pa.nulls(cells.count, pa.list_(pa.string()))}
+    if len(cells.odd):
+        found = [bson.decode(document) for document in cells.documents]
+        order = np.arange(cells.count)
+        order[cells.odd] = cells.count + np.arange(len(found))
         for name, array in arrays.items():
-            cells = pa.array([_as(array.type, d.get(name)) for d in found], array.type)
-            arrays[name] = pa.concat_arrays([array, cells]).take(integers(order))
+            singly = pa.array([_as(array.type, d.get(name)) for d in found], array.type)
+            arrays[name] = pa.concat_arrays([array, singly]).take(integers(order))
     return pa.RecordBatch.from_pydict(arrays)
 
 
@@ -70,9 +85,9 @@ def _places(wire: bytes | memoryview) -> tuple[list[int], list[int]]:
     at, last, before, more = 4, len(wire) - 1, 3, 10
     while at < last:
         at += before  # type, name, NUL
-        (size,) = read(wire, at)
+        size = read(wire, at)[0] if at + _SMALLEST <= last <= LONGEST else 0
         if size < _SMALLEST or at + size > last:
-            raise bson.errors.InvalidBSON("a batch of documents whose lengths lie")
+            raise bson.errors.InvalidBSON(LIES)
         starts.append(at)
         sizes.append(size)
         at += size
@@ -93,6 +108,7 @@ class _Documents:
         self._at = self._starts + 4
         self._last = len(wire)
         self._all = np.ones(self.count, dtype=np.bool_)
+        self._lies = np.zeros(self.count, dtype=np.bool_)
 
     def _here(self, form: str, at: Ints) -> npt.NDArray[Any]:
         """The number at each place."""
@@ -137,33 +153,37 @@ class _Documents:
         buffers = [_bitmap(found), array.buffers()[1]]
         return pa.Array.from_buffers(pa.int64(), self.count, buffers)
 
-    def text(self, name: str) -> _Cells:
+    def text(self, name: str) -> _Texts:
         found, head, sizes, same = self._at_field(_TEXT, name, 4)
         starts = self._at + (head + 4)
         if same:
             width = int.from_bytes(sizes[:4], "little", signed=True)
-            if 1 <= width <= _LONG_CELL and int(starts.max()) + width <= self._last:
+            if 1 <= width <= _LONG_CELL and bool((starts + width < self._ends).all()):
                 self._at = starts + width
-                return _Cells(self._wire, starts=starts, sizes=width - 1)
+                self._lies |= self._here("u1", self._at - 1) != 0
+                return _Texts(self._wire, starts=starts, sizes=width - 1)
         np.minimum(starts, self._last + 4, out=starts)
         size = np.frombuffer(sizes, dtype="<i4").astype(np.int64)
         if found is not self._all:
             size[~found] = 1
-        np.clip(size, 1, self._last + 5 - starts, out=size)
+        lies = (size < 1) | (starts + size >= self._ends)
+        size[lies] = 1
+        lies |= self._here("u1", starts + size - 1) != 0
+        self._lies |= lies if found is self._all else lies & found
         self._move(found, size + (head + 4))
         there = None if found is self._all else found
-        return _Cells(self._wire, starts=starts, sizes=size - 1, found=there)
+        return _Texts(self._wire, starts=starts, sizes=size - 1, found=there)
 
     def odd(self) -> Flags:
         """Documents that were not understood field by field."""
         odd: Flags = (self._at != self._ends - 1) | (self._here("u1", self._at) != 0)
-        return odd
+        return odd | self._lies
 
-    def decoded(self, which: Ints) -> list[dict[str, Any]]:
-        return [bson.decode(self._wire[self._starts[i] : self._ends[i]]) for i in which]
+    def encoded(self, which: Ints) -> list[bytes]:
+        return [self._wire[self._starts[i] : self._ends[i]] for i in which]
 
 
-class _Cells:
+class _Texts:
     """Pieces of the wire batch that are the cells of one column; `sizes`: one, or one for each."""
 
     def __init__(

@@ -13,8 +13,10 @@ import ctypes
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 BUILT = HERE / "built"
@@ -36,13 +38,24 @@ def path() -> Path:
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """The compiled functions; None where they were not built or cannot be used here.
-
-    Calls release the interpreter's lock. Declare argument and result types where you use them.
-    """
+    """The compiled functions; None where they were not built or cannot be used here."""
     if os.environ.get(OFF, "").lower() == "off":
         return None
     try:
         return ctypes.CDLL(str(path()))
     except OSError:
         return None
+
+
+@lru_cache
+def function(name: str, *arguments: type[Any]) -> Callable[..., int] | None:
+    """One of them, which takes these types and answers an int64_t; None as for `library`.
+
+    Calls release the interpreter's lock. Addresses are c_void_p; keep what they belong to alive.
+    """
+    found = library()
+    if found is None:
+        return None
+    call: Callable[..., int] = found[name]
+    call.argtypes, call.restype = arguments, ctypes.c_int64  # type: ignore[attr-defined]
+    return call
