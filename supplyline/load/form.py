@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from supplyline.contracts import TableName
 from supplyline.errors import TableDamaged
 from supplyline.load.kinds import sql_type
+from supplyline.load.others import require_no_strangers, strangers
 from supplyline.load.schema import HIDDEN
 from supplyline.load.types import remembered
 from supplyline.tenancy.connections import Connection
@@ -25,6 +26,8 @@ def damage(conn: Connection, table: TableName) -> tuple[str, ...]:
     ).fetchone()
     if not (standing and standing[0]):
         return ()
+    if taken := strangers(conn, table):
+        return taken
     types = _full_names(conn, remembered(conn, table))
     out: list[str] = []
     for relation, own in ((table, HIDDEN), (f"{table}_history", (*HIDDEN, *_PERIOD))):
@@ -42,7 +45,8 @@ def damage(conn: Connection, table: TableName) -> tuple[str, ...]:
 
 
 def require_whole(conn: Connection, table: TableName) -> None:
-    """Raises TableDamaged when the table is not as the loads left it."""
+    """Raises TableDamaged when the table is not as the loads left it, or is none of theirs."""
+    require_no_strangers(conn, table)
     if found := damage(conn, table):
         raise TableDamaged(
             f"Table {table} is not as its loads left it: {'; '.join(found)}.",

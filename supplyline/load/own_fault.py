@@ -10,6 +10,7 @@ import psycopg
 from supplyline.contracts import Manifest
 from supplyline.errors import FileNotLoaded, InvalidColumnType, SchemaDrift
 from supplyline.load.keys import MOST_BYTES
+from supplyline.load.others import rule_of_others
 
 _FAULTS_OF_FILES = ("54", "22", "42701", "42P16")
 """Beginnings of SQLSTATEs: a limit of PostgreSQL, a value, a column that cannot be."""
@@ -31,6 +32,13 @@ def own_fault(manifest: Manifest) -> Iterator[None]:
         reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {error.detail}"
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error
     except psycopg.Error as error:
+        if rule := rule_of_others(error):  # the file waits until the rule is gone, or fits
+            raise SchemaDrift(
+                f"Table {manifest.table} does not take the rows of {manifest.name}: {rule}.",
+                next_step=f"Drop or change what somebody put on {manifest.table} there, or undo"
+                " what it rests on, then load again.",
+                table=manifest.table,
+            ) from error
         if not (error.sqlstate or "").startswith(_FAULTS_OF_FILES):
             raise
         # The message of a wrong value quotes it; the others speak of limits and names.

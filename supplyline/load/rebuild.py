@@ -27,6 +27,7 @@ from supplyline.load.again import (
 from supplyline.load.exclusive import take_exclusively
 from supplyline.load.file_load import KeyCandidates
 from supplyline.load.order import current
+from supplyline.load.others import require_no_strangers
 from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import Connection
@@ -130,14 +131,22 @@ def _settle_key(
 
 def _drop(conn: Connection, table: TableName) -> None:
     relations = (table, f"{table}_history")
-    take_exclusively(conn, relations)
+    require_no_strangers(conn, table)
     try:
+        take_exclusively(conn, relations)
         for name in relations:
             conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", name)))
     except psycopg.errors.DependentObjectsStillExist as error:
         raise SchemaDrift(
             f"Table {table} cannot be made again: {error.diag.message_detail}.",
             next_step="Drop what rests on it, run `supplyline rebuild`, and make it again.",
+            table=table,
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SchemaDrift(
+            f"Table {table} cannot be made again: {error.diag.message_primary}.",
+            next_step=f"Give the organization's role its rights on {table} back, then run"
+            " `supplyline rebuild`.",
             table=table,
         ) from error
     records.forget(conn, table)

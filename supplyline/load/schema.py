@@ -145,6 +145,13 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
             " load, and make it again.",
             table=plan.table,
         ) from error
+    except psycopg.errors.DuplicateColumn as error:
+        column = next(c for c in plan.added if f'"{c}"' in str(error.diag.message_primary))
+        raise SchemaDrift(
+            f"Table {plan.table} has a column {column} that no load made, and a file brings one.",
+            next_step="Rename it or drop it, then load again.",
+            table=plan.table,
+        ) from error
     to_text = [c for c, (_, after) in plan.changed.items() if after == TEXT]
     for column in to_text:
         restore_empties(conn, plan.table, column)

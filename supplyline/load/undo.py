@@ -27,6 +27,7 @@ from supplyline.load.exclusive import take_exclusively
 from supplyline.load.form import require_whole
 from supplyline.load.keys import ROW_OF_FILE, primary_key
 from supplyline.load.kinds import TEXT, read_alike
+from supplyline.load.others import rule_of_others
 from supplyline.load.pipeline import Stream, load_within, lock_table
 from supplyline.load.schema import HIDDEN
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -78,8 +79,8 @@ def undo(
         shapes = [records.shape(conn, load_id) for load_id, _ in chain]
         rekeyed = any(shape.get("key_before") is not None for shape in shapes)
         counts: Json = {"removed": 0, "restored": 0, "kept": []}
-        for load_id, _ in chain:  # the newest first
-            for name, value in _take_back(conn, table, load_id).items():
+        for load_id, one in chain:  # the newest first
+            for name, value in _taken_back(conn, table, load_id, file_id=one).items():
                 counts[name] += value
             reach("undo.taken_back")
         replayed = _to_replay(conn, file_id, after) if later == "replay" else []
@@ -151,6 +152,19 @@ def _require_landed(after: Sequence[str], landed: Landed | None) -> None:
             " loaded again.",
             next_step="Use --cascade, and upload those files again.",
         )
+
+
+def _taken_back(conn: Connection, table: TableName, load_id: str, *, file_id: str) -> Json:
+    try:
+        return _take_back(conn, table, load_id)
+    except psycopg.Error as error:
+        if rule := rule_of_others(error):
+            raise UndoRefused(
+                f"The load of {file_id} cannot be taken back: {rule}.",
+                next_step=f"Drop or change what somebody put on {table} there, then repeat this.",
+                file_id=file_id,
+            ) from error
+        raise
 
 
 def _take_back(conn: Connection, table: TableName, load_id: str) -> Json:
