@@ -124,6 +124,7 @@ class FileLoad:
         except psycopg.errors.UniqueViolation:  # of rows that share a key, one counts
             later.give_up()
             return None
+        later.done()
         reach("load.published")
         found = self._sum((done.rows, done.high, done.low))
         kept = Key(columns=plan.key, source=self.settings.key_source or "none")

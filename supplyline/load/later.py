@@ -3,9 +3,13 @@ touched.
 
 Most files of a table have the kinds of those before, no key twice and no cell to set aside. They
 need neither a text nor a typed copy of every row beside the staging table: one join finds what is
-new or changed (and sums what is not), one statement replaces the changed rows, moves their old
-versions to the history and sums the new ones as PostgreSQL returns them. Whatever is not so simple
-is left to `merge`, with the rows that came so far in the staging table.
+new or changed, one statement replaces the changed rows and moves their old versions to the history,
+and the table is summed as it is then. Whatever is not so simple is left to `merge`, with the rows
+that came so far in the staging table.
+
+PostgreSQL shares the work of a join or a sum between processes only over tables that all of them
+can read. So the rows of a large file are staged in an unlogged table that this transaction makes
+and drops: nobody else ever sees it, and nothing is left of it after a crash.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from supplyline.arrays import complete
-from supplyline.checksums import SEEDS
+from supplyline.checksums import Checksum
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import DatabaseUnavailable
 from supplyline.load import merge, records, schema, sums
@@ -31,10 +35,10 @@ from supplyline.load.types import Evidence, remembered, typed
 from supplyline.tenancy.connections import Connection
 
 TYPED, CHANGES = "supplyline_typed", "supplyline_changes"
-_SUMS = sql.SQL(
-    "SELECT count(*) FILTER (WHERE _same), sum(hashtextextended(_text, {})),"
-    " sum(hashtextextended(_text, {})) FROM w"
-).format(*SEEDS)
+_SHARED_FROM = 20_000
+"""Rows from which a file is staged where several processes can read it."""
+_NEAR = 2
+"""A table of at most so many times the bytes of the staged file may hold the file and no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,9 @@ class LaterLoad:
         self._plan = plan
         self.staged: Mapping[str, str] = {}
         """Kinds of the staged columns: text where PostgreSQL needs help to read them."""
+        self.rows = 0
+        self.place = ("pg_temp", TYPED)
+        """Schema and name of the table with the staged rows."""
 
     def stage(self) -> schema.Plan | None:
         """The file in a typed table of its own; None when it needs the usual way.
@@ -78,34 +85,56 @@ class LaterLoad:
             create_staging(self.conn, self.incoming.columns)
             return None
         self.staged = {c: k if sent_as_it_is(k) else TEXT for c, k in plan.types.items()}
-        columns = sql.SQL("").join(
-            sql.SQL("{} {}, ").format(sql.Identifier(c), sql.SQL(sql_type(k)))
-            for c, k in self.staged.items()
-        )
-        self.conn.execute(
-            sql.SQL(
-                "DROP TABLE IF EXISTS pg_temp.{t};"
-                " CREATE TEMP TABLE {t} ({c}_row bigint NOT NULL, _raw jsonb) ON COMMIT DROP"
-            ).format(t=sql.Identifier(TYPED), c=columns)
-        )
+        self._create()
         rows = copy_typed(
-            self.conn, self.incoming, schema="pg_temp", relation=TYPED, types=self.staged,
+            self.conn, self.incoming, schema=self.place[0], relation=self.place[1],
+            types=self.staged,
             accepts=lambda batch: (
                 fits(self.evidence, plan.types) and all(complete(batch.column(c)) for c in self.key)
             ),
         )  # fmt: skip
         whole = self._plan()
         if rows is not None and whole.types == plan.types and _simple(whole):
+            self.rows = rows
             return whole
         self.give_up()
         return None
 
+    def _create(self) -> None:
+        """The empty table of staged rows, in which PostgreSQL shares work where that is worth it.
+
+        A name with the session's number is nobody else's; no table of an organization begins so.
+        """
+        columns = sql.SQL("").join(
+            sql.SQL("{} {}, ").format(sql.Identifier(c), sql.SQL(sql_type(k)))
+            for c, k in self.staged.items()
+        )
+        if self.manifest.landed < _SHARED_FROM:
+            self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.staging))
+            form = sql.SQL(
+                "CREATE TEMP TABLE {} ({}_row bigint NOT NULL, _raw jsonb) ON COMMIT DROP"
+            )
+            self.conn.execute(form.format(sql.Identifier(TYPED), columns))
+            return
+        self.place = ("public", f"_staged_{self.conn.info.backend_pid}")
+        form = sql.SQL("CREATE UNLOGGED TABLE {} ({}_row bigint NOT NULL, _raw jsonb)")
+        self.conn.execute(form.format(self.staging, columns))
+
+    def done(self) -> None:
+        """Removes what the transaction made beside the table."""
+        self.conn.execute(sql.SQL("DROP TABLE {}").format(self.staging))
+
     def give_up(self) -> None:
         """The rows go to the staging table, for the usual way."""
         become_staging(
-            self.conn, self.incoming.columns, schema="pg_temp", relation=TYPED, types=self.staged
-        )
-        self.conn.execute(sql.SQL("DROP TABLE pg_temp.{}").format(sql.Identifier(TYPED)))
+            self.conn, self.incoming.columns, schema=self.place[0], relation=self.place[1],
+            types=self.staged,
+        )  # fmt: skip
+        self.done()
+
+    @property
+    def staging(self) -> sql.Identifier:
+        return sql.Identifier(*self.place)
 
     def _suggested(self) -> schema.Plan | None:
         """What the first batch does to the table, if all rows like that can be merged here."""
@@ -128,120 +157,127 @@ class LaterLoad:
 
         Raises psycopg.errors.UniqueViolation when rows of the file share a key.
         """
-        found = self._compare(target)
-        replaced = self._replace(target, now=now) if found.fates.updated else (0, 0, 0)
-        inserted = self._insert(target) if found.fates.inserted else (0, 0, 0)
-        if (replaced[0], inserted[0]) != (found.fates.updated, found.fates.inserted):
+        fates = self._compare(target)
+        updated = self._replace(target, now=now) if fates.updated else 0
+        inserted = self._insert(target) if fates.inserted else 0
+        if (updated, inserted) != (fates.updated, fates.inserted):
+            self._check_keys(target)
             raise DatabaseUnavailable(
                 f"Rows of {target.table} were changed by somebody else while the file was merged.",
                 next_step="Try again: nothing of the file was published.",
             )
-        each = ((found.fates.unchanged, found.high, found.low), replaced, inserted)
-        rows, high, low = (sum(part) for part in zip(*each, strict=True))
-        return Published(fates=found.fates, rows=rows, high=high, low=low)
+        rows, high, low = self._summed(target)
+        return Published(fates=fates, rows=rows, high=high, low=low)
 
     def _source(self, target: Target) -> sql.Composed:
-        """SQL: the staged rows `p` with the table's types, and where each is staged."""
+        """SQL: the staged rows `p` with the table's types."""
         values = sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(self._value(c, k), sql.Identifier(c))
             for c, k in target.types.items()
         )
-        return sql.SQL("(SELECT {}, s._row, s._raw, s.ctid AS _at FROM {} s) p").format(
-            values, sql.Identifier("pg_temp", TYPED)
-        )
+        return sql.SQL("(SELECT {}, s._row, s._raw FROM {} s) p").format(values, self.staging)
 
-    def _text(self, target: Target, alias: str) -> sql.Composed:
-        cells = {c: (k, sql.Identifier(alias, c)) for c, k in target.types.items()}
-        return sums.canonical(cells, alias=alias, separated=self.incoming.separated)
+    def _compare(self, target: Target) -> Fates:
+        """Keeps the rows that are new or changed, each with the place of the row it replaces.
 
-    def _compare(self, target: Target) -> Published:
-        """Notes which staged rows are new or changed, and sums what is there already."""
+        Written so that PostgreSQL can compare in several processes at once.
+        """
         self.conn.execute(
             sql.SQL(
-                "DROP TABLE IF EXISTS pg_temp.{c};"
-                " CREATE TEMP TABLE {c} (_at tid, _old tid) ON COMMIT DROP"
-            ).format(c=sql.Identifier(CHANGES))
-        )
-        names = sql.SQL(", ").join(sql.Identifier("t", c) for c in (*target.types, "_raw"))
-        row = self.conn.execute(
-            sql.SQL(
-                "WITH w AS MATERIALIZED (SELECT _at, _old, _differs, {hashes} FROM"
-                " (SELECT _at, _old, _differs, CASE WHEN NOT _differs THEN {text} END AS _text"
-                " FROM (SELECT p._at, t.ctid AS _old, t.ctid IS NULL OR {differs} AS _differs,"
-                " {names} FROM {source} LEFT JOIN {target} t ON {same} OFFSET 0) t OFFSET 0) x),"
-                " kept AS (INSERT INTO {changes} SELECT _at, _old FROM w WHERE _differs)"
-                " SELECT count(*) FILTER (WHERE _old IS NULL),"
-                " count(*) FILTER (WHERE _old IS NOT NULL AND _differs),"
-                " count(*) FILTER (WHERE NOT _differs), count(DISTINCT _old), sum(_high), sum(_low)"
-                " FROM w"
+                "DROP TABLE IF EXISTS pg_temp.{changes};"
+                " CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
+                " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
             ).format(
-                hashes=sql.SQL(
-                    "hashtextextended(_text, {}) AS _high, hashtextextended(_text, {}) AS _low"
-                ).format(*SEEDS),
-                text=self._text(target, "t"),
-                differs=merge.differing(self.conn, target),
-                names=names,
+                changes=sql.Identifier(CHANGES),
                 source=self._source(target),
                 target=target.name,
                 same=target.same_row(source="p"),
-                changes=sql.Identifier("pg_temp", CHANGES),
+                differs=merge.differing(self.conn, target),
+            )
+        )
+        found = self.conn.execute(
+            sql.SQL("SELECT count(*) - count(_old), count(_old) FROM {}").format(
+                sql.Identifier("pg_temp", CHANGES)
             )
         ).fetchone()
-        inserted, updated, unchanged, found, high, low = row or (0, 0, 0, 0, 0, 0)
-        if found != updated + unchanged:
-            raise psycopg.errors.UniqueViolation("rows of the file have one key")
-        fates = Fates(inserted=inserted, updated=updated, unchanged=unchanged)
-        return Published(fates=fates, rows=unchanged, high=int(high or 0), low=int(low or 0))
+        inserted, updated = found or (0, 0)
+        unchanged = self.rows - inserted - updated
+        return Fates(inserted=inserted, updated=updated, unchanged=unchanged)
 
-    def _replace(self, target: Target, *, now: datetime) -> tuple[int, int, int]:
-        """Updates the changed rows, whose old versions become history.
+    def _replace(self, target: Target, *, now: datetime) -> int:
+        """Updates the changed rows, whose old versions become history; how many there were.
 
         A row is found by its place; that it still has the same key is counted, not hoped for.
         """
         kept = [*remembered(self.conn, target.table), *HIDDEN]
         query = sql.SQL(
             "WITH w AS (UPDATE {target} t SET ({columns}, {names}) = ROW ({sources}, {values})"
-            " FROM {changes} c, {source} WHERE p._at = c._at AND t.ctid = c._old"
-            " RETURNING {old}, {same} AS _same, {text} AS _text),"
+            " FROM {changes} p WHERE t.ctid = p._old RETURNING {old}, {same} AS _same),"
             " h AS (INSERT INTO {history} ({kept}, _valid_from, _valid_to, _replaced_by)"
             " SELECT {gone}, l.loaded_at, {now}, {load} FROM w"
-            " LEFT JOIN supplyline.loads l ON l.load_id = w._load) {sums}"
+            " LEFT JOIN supplyline.loads l ON l.load_id = w._load)"
+            " SELECT count(*) FILTER (WHERE _same) FROM w"
         ).format(
             **merge.written(target),
             changes=sql.Identifier("pg_temp", CHANGES),
-            source=self._source(target),
             same=target.same_row(source="old", target="new"),
             old=sql.SQL(", ").join(sql.Identifier("old", c) for c in kept),
-            text=self._text(target, "new"),
             history=target.history,
             kept=sql.SQL(", ").join(map(sql.Identifier, kept)),
             gone=sql.SQL(", ").join(sql.Identifier("w", c) for c in kept),
             now=sql.Literal(now),
             load=sql.Literal(target.load_id),
-            sums=_SUMS,
         )
-        return self._summed(query)
-
-    def _insert(self, target: Target) -> tuple[int, int, int]:
-        query = sql.SQL(
-            "WITH w AS (INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
-            " FROM {changes} c, {source} WHERE p._at = c._at AND c._old IS NULL"
-            " RETURNING true AS _same, {text} AS _text) {sums}"
-        ).format(
-            **merge.written(target),
-            changes=sql.Identifier("pg_temp", CHANGES),
-            source=self._source(target),
-            text=self._text(target, "new"),
-            sums=_SUMS,
-        )
-        return self._summed(query)
-
-    def _summed(self, query: sql.Composed) -> tuple[int, int, int]:
-        """Runs a query for count and sums, with rows found by their places and not by a scan."""
+        # Rows are found by their places and not by a scan.
         self.conn.execute("SELECT set_config('random_page_cost', '0', true)")
-        count, high, low = self.conn.execute(query).fetchone() or (0, 0, 0)
+        row = self.conn.execute(query).fetchone()
         self.conn.execute("SET LOCAL random_page_cost TO DEFAULT")
-        return int(count), int(high or 0), int(low or 0)
+        return int((row or (0,))[0])
+
+    def _insert(self, target: Target) -> int:
+        return self.conn.execute(
+            sql.SQL(
+                "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
+                " FROM {changes} p WHERE p._old IS NULL"
+            ).format(**merge.written(target), changes=sql.Identifier("pg_temp", CHANGES))
+        ).rowcount
+
+    def _summed(self, target: Target) -> tuple[int, int, int]:
+        """Rows, high and low sums of the file's rows as the table holds them now.
+
+        A table of about the file's size is summed as a whole: has it as many rows, and their sum,
+        then it is the file, and no key is there twice. Otherwise the rows are found by their keys.
+        """
+        separated = self.incoming.separated
+        if self._may_be_the_file(target):
+            found = sums.checksum_all(self.conn, target, separated=separated)
+            rows, high, low = found
+            over = Checksum.over(self.incoming.columns)
+            if over.merged(rows=rows, high=high, low=low) == self.incoming.checksum:
+                return found
+        self._check_keys(target)
+        among = sql.SQL("{} t JOIN {} ON {}").format(
+            target.name, self._source(target), target.same_row(source="p")
+        )
+        return sums.checksum_all(self.conn, target, separated=separated, among=among)
+
+    def _may_be_the_file(self, target: Target) -> bool:
+        size = "pg_relation_size(format('%%I.%%I', %s::text, %s::text)::regclass)"
+        row = self.conn.execute(
+            f"SELECT {size} <= %s * {size}".encode(),
+            ("public", target.table, _NEAR, *self.place),
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _check_keys(self, target: Target) -> None:
+        row = self.conn.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
+                self._source(target),
+                sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key),
+            )
+        ).fetchone()
+        if row and row[0]:
+            raise psycopg.errors.UniqueViolation("rows of the file have one key")
 
 
 def _simple(plan: schema.Plan) -> bool:

@@ -107,7 +107,11 @@ class Plan:
         return _create(self.table, self.types)
 
     def indexes(self) -> list[sql.Composed]:
-        """DDL: the key of the table that is created, and what finds a load's rows."""
+        """DDL: the key of the table that is created, and what finds a load's rows.
+
+        The key's index holds old and new versions of rows that a file replaced until they are
+        vacuumed. Keeping these together on a page (deduplication) takes more time than a page more.
+        """
         table = sql.Identifier("public", self.table)
         return [
             _add_key(self.table, self.key),
@@ -169,7 +173,7 @@ def rekey(table: TableName, name: str, key: tuple[str, ...]) -> list[sql.Compose
 
 
 def _add_key(table: TableName, key: tuple[str, ...]) -> sql.Composed:
-    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
+    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({}) WITH (deduplicate_items = off)").format(
         sql.Identifier("public", table),
         sql.SQL(", ").join(map(sql.Identifier, key or ROW_OF_FILE)),
     )

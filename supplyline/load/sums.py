@@ -20,11 +20,16 @@ from supplyline.tenancy.connections import Connection
 
 
 def checksum_all(
-    conn: Connection, target: Target, *, separated: bool = True
+    conn: Connection,
+    target: Target,
+    *,
+    separated: bool = True,
+    among: sql.Composed | None = None,
 ) -> tuple[int, int, int]:
-    """Rows, high and low sums of a table that holds the rows of this load and no others."""
+    """Rows, high and low sums of a table that holds the rows of this load and no others, or of its
+    rows `t` in `among`, what follows FROM."""
     cells = {c: (k, sql.Identifier("t", c)) for c, k in target.types.items()}
-    table = sql.SQL("{} t").format(target.name)
+    table = among or sql.SQL("{} t").format(target.name)
     rows, high, low, regular = 0, 0, 0, 0
     if cells and not separated:
         row = conn.execute(_sum_of_regular(table, cells)).fetchone()
