@@ -26,6 +26,8 @@ HISTORY = (
     "SELECT sku, n::text, price::text, day::text, _file, _row, _raw, _load, _valid_from, _valid_to"
     " FROM products_history ORDER BY sku"
 )
+BESIDE = "SELECT relname FROM pg_class WHERE relname ~ '^(_staged|supplyline_)'"
+"""What a load makes beside the table while it runs."""
 
 
 @pytest.fixture
@@ -64,17 +66,27 @@ SECOND: dict[str, tuple[Rows, bool, tuple[int, int, int, int, int]]] = {
     ),
     "a new key twice": ([["x", "8", "1", ""], ["y", "1", "1", ""], ["x", "9", "1", ""]], True,
                         (2, 0, 0, 1, 0)),
+    "as many rows as the table, a key twice": (
+        [FIRST[0], FIRST[1], FIRST[2], FIRST[2]], True, (0, 0, 3, 1, 0)
+    ),
+    "the whole table": (
+        [FIRST[0], ["b", "9", "2.5", ""], FIRST[2], ["d", "4", "7", "2024-02-28"]],
+        True,
+        (0, 2, 2, 0, 0),
+    ),
     "an empty key": ([FIRST[0], FIRST[1], ["", "9", "1", ""]], False, (0, 0, 2, 0, 1)),
     "a late value widens": ([FIRST[0], FIRST[1], ["e", "n/a", "1", ""]], False, (1, 0, 2, 0, 0)),
     "the mark between cells": ([["a\x1f", "1", "1", ""], FIRST[0]], True, (1, 0, 1, 0, 0)),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("name", SECOND)
 def test_it_leaves_what_the_long_way_leaves(
-    house: House, ways: list[bool], monkeypatch: pytest.MonkeyPatch, name: str
+    house: House, ways: list[bool], monkeypatch: pytest.MonkeyPatch, name: str, shared: bool
 ) -> None:
     rows, typed, fates = SECOND[name]
+    monkeypatch.setattr(later, "_SHARED_FROM", 0 if shared else 100)
     house.land(COLUMNS, FIRST)
     house.load(keys=[("sku",)], batch_rows=2)
     before, left = house.rows(ALL), []
@@ -86,6 +98,7 @@ def test_it_leaves_what_the_long_way_leaves(
         assert c.checksum_table == c.checksum_landing == c.checksum_file
         assert (c.inserted, c.updated, c.unchanged, c.superseded, c.rejected) == fates
         left.append((house.rows(ALL), house.rows(HISTORY)))
+        assert house.rows(BESIDE) == []
         load = house.rows("SELECT DISTINCT _load FROM products WHERE _load <> 'f1.1'")
         assert load in ([], [(c.load_id,)])
         take_back(house, file_id)
@@ -136,7 +149,7 @@ def test_rows_that_somebody_moves_meanwhile_are_not_overwritten(
     replace = later.LaterLoad._replace
     settings = house.conn.info
 
-    def disturbed(*args: Any, **more: Any) -> tuple[int, int, int]:
+    def disturbed(*args: Any, **more: Any) -> int:
         with psycopg.connect(
             host=settings.host, port=settings.port, dbname=settings.dbname, user=settings.user,
             password=settings.password,
