@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from supplyline import arrays
 from supplyline.contracts import EXTRA
-from supplyline.lookup3 import SEEDS, U64, hash_block, hash_bytes
+from supplyline.lookup3 import SEEDS, U64, hash_block, hash_bytes, hash_joined
 from supplyline.packing import CHUNK, Part, lay_out, texts
 
 __all__ = ["SEEDS", "SEPARATOR", "Checksum", "hash_bytes", "hash_texts", "row_text"]
@@ -38,6 +38,7 @@ __all__ = ["SEEDS", "SEPARATOR", "Checksum", "hash_bytes", "hash_texts", "row_te
 SEPARATOR = "\x1f"
 
 _IRREGULAR = re.compile(f"[\0{SEPARATOR}]")
+Flags = npt.NDArray[np.bool_]
 _MASK64 = (1 << 64) - 1
 
 
@@ -92,20 +93,28 @@ def row_text(cells: Sequence[str | None], extra: Sequence[str] | None = None) ->
     return (SEPARATOR * len(cells) + "".join(parts)).encode()
 
 
-def irregular_rows(batch: pa.RecordBatch, *, columns: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which rows have an absent or surplus cell, NUL or U+001F."""
+def _incomplete(batch: pa.RecordBatch, columns: Sequence[str]) -> Flags:
+    """Which rows have an absent or surplus cell."""
     found = np.zeros(batch.num_rows, dtype=np.bool_)
     for name in columns:
         column = batch.column(name)
         if column.null_count:
             found |= ~arrays.valid(column)
-        if _may_hold_control(column):
-            for char in ("\0", SEPARATOR):
-                found |= holding(column, char)
     if EXTRA in batch.schema.names:
         extra = batch.column(EXTRA)
         if extra.null_count < len(extra):
             found |= arrays.valid(extra)
+    return found
+
+
+def _holding_marks(batch: pa.RecordBatch, columns: Sequence[str]) -> Flags:
+    """Which rows have a cell that holds NUL or U+001F."""
+    found = np.zeros(batch.num_rows, dtype=np.bool_)
+    for name in columns:
+        column = batch.column(name)
+        if _may_hold_control(column):
+            for char in ("\0", SEPARATOR):
+                found |= holding(column, char)
     return found
 
 
@@ -117,7 +126,7 @@ def _may_hold_control(column: pa.Array) -> bool:
     return bool(np.frombuffer(data, dtype=np.uint8).min() < ord(" "))
 
 
-def holding(column: pa.Array, char: str) -> npt.NDArray[np.bool_]:
+def holding(column: pa.Array, char: str) -> Flags:
     """Which cells hold an ASCII character."""
     data = column.buffers()[2]
     if data is None or not _among(column, ord(char)):
@@ -139,14 +148,21 @@ def row_hashes(batch: pa.RecordBatch, *, columns: Sequence[str]) -> U64:
     if not batch.num_rows or not columns or not names.issuperset(columns):
         every = np.arange(batch.num_rows)
         return hash_texts(_irregular_texts(batch, every, columns))
+    hashed = hash_joined([batch.column(name) for name in columns], separator=SEPARATOR)
+    hashes, marked = hashed if hashed is not None else hash_laid_out(batch, columns=columns)
+    irregular = np.flatnonzero(marked | _incomplete(batch, columns))
+    if len(irregular):
+        hashes[:, irregular] = hash_texts(_irregular_texts(batch, irregular, columns))
+    return hashes
+
+
+def hash_laid_out(batch: pa.RecordBatch, *, columns: Sequence[str]) -> tuple[U64, Flags]:
+    """As `hash_joined`, with arrays alone."""
     parts: list[Part] = []
     for name in columns:
         parts += [SEPARATOR.encode(), texts(batch.column(name))]
     hashes = hash_block(lay_out(batch.num_rows, parts[1:], apart=CHUNK))
-    irregular = np.flatnonzero(irregular_rows(batch, columns=columns))
-    if len(irregular):
-        hashes[:, irregular] = hash_texts(_irregular_texts(batch, irregular, columns))
-    return hashes
+    return hashes, _holding_marks(batch, columns)
 
 
 def _irregular_texts(

@@ -5,10 +5,12 @@ After hash_bytes_extended in PostgreSQL's hashfn.c (little-endian machines).
 
 from __future__ import annotations
 
-from ctypes import c_int64, c_void_p
+from collections.abc import Sequence
+from ctypes import Structure, addressof, c_int64, c_void_p
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from supplyline import native
 from supplyline.packing import Block, windows
@@ -21,6 +23,8 @@ _INIT = (0x9E37_79B9 + 3_923_095) & _MASK32
 _FEW = 4  # below this many rows, plain integers are faster than arrays
 _AT_ONCE = 4
 """Blocks of 12 bytes that are fetched together."""
+
+_NO_MEMORY = 2
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -94,6 +98,53 @@ def hash_block(block: Block) -> U64:
     ):  # fmt: skip
         raise ValueError("rows beyond the end of their block")
     return out
+
+
+class _Column(Structure):
+    """`Column` in native/cells.h."""
+
+    _fields_ = (
+        ("data", c_void_p), ("size", c_int64), ("offsets", c_void_p), ("suspect", c_int64),
+    )  # fmt: skip
+
+
+def hash_joined(
+    columns: Sequence[pa.Array], *, separator: str
+) -> tuple[U64, npt.NDArray[np.bool_]] | None:
+    """Hashes of rows whose text is their cells with an ASCII character between them: shape
+    (2, rows). And which rows have a cell that holds NUL or the separator.
+
+    `columns`: at least one, all equally long; what counts for an absent cell is not defined.
+    None where nothing is compiled, or for arrays of another type than string.
+    """
+    call = native.function(
+        "supplyline_hash_columns",
+        c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p,
+    )  # fmt: skip
+    if call is None or any(column.type != pa.string() for column in columns):
+        return None
+    rows = len(columns[0])
+    given = (_Column * len(columns))()
+    buffers = []  # which stay alive until the end
+    for target, column in zip(given, columns, strict=True):
+        _, offsets, data = column.buffers()
+        if offsets.size < 4 * (column.offset + rows + 1):
+            raise ValueError("an array with too few offsets")
+        target.offsets = offsets.address + 4 * column.offset
+        target.data, target.size = (data.address, data.size) if data is not None else (None, 0)
+        buffers += [offsets, data]
+    seeds = np.array(SEEDS, dtype=np.uint64)
+    out: U64 = np.empty((2, rows), dtype=np.uint64)
+    odd = np.empty(rows, dtype=np.bool_)
+    failed = call(
+        addressof(given), len(given), rows, ord(separator), seeds.ctypes.data, out.ctypes.data,
+        odd.ctypes.data,
+    )  # fmt: skip
+    if failed == _NO_MEMORY:
+        raise MemoryError
+    if failed:
+        raise ValueError("cells beyond the end of their column")
+    return out, odd
 
 
 def hash_arrays(block: Block) -> U64:

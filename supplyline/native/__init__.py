@@ -25,13 +25,14 @@ OFF = "SUPPLYLINE_NATIVE"
 
 
 def sources() -> list[Path]:
+    """What is compiled; the headers that they share (`*.h`) lie beside them."""
     return sorted(HERE.glob("*.c"))
 
 
 def path() -> Path:
     """Where the library of these sources is or would be, for this kind of machine."""
     digest = hashlib.sha256()
-    for source in sources():
+    for source in sorted(HERE.glob("*.[ch]")):
         digest.update(source.read_bytes())
     return BUILT / f"{platform.system().lower()}-{platform.machine()}-{digest.hexdigest()[:16]}.so"
 

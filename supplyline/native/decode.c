@@ -2,10 +2,9 @@
  *
  * The bytes come from a network: a length is believed only as far as its document reaches. */
 
-#include <stdint.h>
-#include <string.h>
+#include "cells.h"
 
-enum { LONG = 0x12, SMALLEST = 5, CHUNK = 16, AT_ONCE = 256, LINE = 64, AHEAD = 32768 };
+enum { LONG = 0x12, SMALLEST = 5, AT_ONCE = 256, LINE = 64, AHEAD = 32768 };
 
 /* A field of every document. Its value is a text, or a number if its head begins with LONG. */
 typedef struct {
@@ -177,16 +176,6 @@ int64_t supplyline_find_cells(const uint8_t *wire, int64_t size, Field *fields, 
     return step < 0 || walk.row != rows ? -1 : found;
 }
 
-/* What a chunk has too much runs into the beginning of the next cell, which comes later. */
-static inline void copy(uint8_t *to, const uint8_t *from, int64_t size, int64_t readable) {
-    if (size > 8 * CHUNK || size + CHUNK > readable) {
-        memcpy(to, from, (size_t)size);
-        return;
-    }
-    for (int64_t done = 0; done < size; done += CHUNK)
-        memcpy(to + done, from + done, CHUNK);
-}
-
 /* Copies the cells that were noted. Answers 0, or 1 if one does not lie where it may. */
 int64_t supplyline_copy_cells(const uint8_t *wire, int64_t size, const Field *fields,
                               int64_t count, int64_t rows) {
@@ -202,7 +191,7 @@ int64_t supplyline_copy_cells(const uint8_t *wire, int64_t size, const Field *fi
                 if (start < 0 || start > size || length < 0 || length > size - start || to < 0 ||
                     length + CHUNK > field->room - to)
                     return 1;
-                copy(field->data + to, wire + start, length, size - start);
+                copy_cell(field->data + to, wire + start, length, size - start);
             }
         }
     }

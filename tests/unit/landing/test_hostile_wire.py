@@ -170,7 +170,7 @@ def same_everywhere(seed: int) -> Any:
     return one
 
 
-@pytest.mark.skipif(native.library() is None, reason="test_native tells whether this may be")
+@pytest.mark.skipif(native.library() is None, reason="switched off")
 def test_hostile_bytes_are_read_alike_in_both_ways_and_by_bson() -> None:
     results = [same_everywhere(seed) for seed in range(ROUNDS)]
     read = sum(isinstance(result, dict) for result in results)
