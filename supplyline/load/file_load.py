@@ -61,7 +61,9 @@ class FileLoad:
         self.conn, self.manifest, self.run, self.now = conn, manifest, run, now
         self.loaded_at, self.accepted = loaded_at, accepted
         columns = manifest.columns
-        self.evidence = types.Evidence(columns)
+        self.evidence = types.Evidence(
+            columns, known=types.remembered(conn, manifest.table), source=manifest.name
+        )
         self.incoming = Incoming(columns, batches, evidence=self.evidence)
         self.load_id = f"{manifest.file_id}.{manifest.sequence}"
         self.settings = table_settings(conn, manifest.table)

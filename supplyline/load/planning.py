@@ -143,7 +143,7 @@ class _Planning:
                 column, self._settled(column, before, fitting), before
             )
             if after == TEXT != before:
-                self._remark(column, f"a value that is no `{before}` made it text")
+                self._remark(column, self._why_text(column, before))
             elif (
                 after != before
                 and (choice := choose(fitting or (), mark=self.evidence.mark)).kind == after
@@ -151,6 +151,18 @@ class _Planning:
                 self._remark(column, choice.remark)
         if self.types[column] != before:
             self.changed[column] = (before, self.types[column])
+
+    def _why_text(self, column: str, before: str) -> str:
+        if strays := self.evidence.strays(column):
+            why = strays.text
+        else:
+            fitting = self.evidence.fitting(column) or ("text",)
+            why = f"its values are `{fitting[0]}` in this file"
+        return (
+            f"it was `{before}` and is text now: {why}. To keep the type, undo this load, correct"
+            " the file and upload it again; the drift policy `quarantine` keeps it by itself and"
+            " sets such rows aside"
+        )
 
     def _settled(self, column: str, before: str, fitting: tuple[str, ...] | None) -> str:
         # Text takes every value, so that a frozen table has nothing to change.

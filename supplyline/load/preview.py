@@ -36,13 +36,14 @@ def preview(
     columns = manifest.columns
     require_whole(conn, manifest.table)
     with conn.transaction(force_rollback=True):
-        evidence = Evidence(columns)
+        there = remembered(conn, manifest.table)
+        evidence = Evidence(columns, known=there, source=manifest.name)
         staged = stage(conn, columns=columns, batches=batches, evidence=evidence)
         settings, differs = table_settings(conn, manifest.table), ""
         actual: tuple[str, ...] | None = None
         if schema.exists(conn, manifest.table):
             actual = actual_key(conn, manifest.table)
-            known = remembered(conn, manifest.table)
+            known = there
         else:
             known = {}
         if actual is not None and not is_open(conn, settings, actual):

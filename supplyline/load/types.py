@@ -32,6 +32,7 @@ from supplyline.load.kinds import (
     kinds_of,
     sql_type,
 )
+from supplyline.load.strays import Said, Strays
 from supplyline.load.vectors import proves, proves_small
 from supplyline.tenancy.connections import Connection
 
@@ -65,9 +66,17 @@ class Choice:
 
 
 class Evidence:
-    """Which kinds every value of a file's columns fits, gathered batch by batch."""
+    """Which kinds every value of a file's columns fits, gathered batch by batch.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    `known`: the kinds that the table has for some of the columns; `source`: the file's name.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], *, known: Mapping[str, str] | None = None, source: str = ""
+    ) -> None:
+        self._known, self._source = known or {}, source
+        self._strays: dict[str, Strays] = {}
+        self._values = dict.fromkeys(columns, 0)
         self._kinds: dict[str, list[str] | None] = dict.fromkeys(columns)
         self._words: dict[str, set[str]] = {}
         self._hints: dict[str, list[str]] = {c: list(_HINTS) for c in columns}
@@ -75,7 +84,8 @@ class Evidence:
     def add(self, batch: pa.RecordBatch) -> None:
         for column, kinds in self._kinds.items():
             hints = self._hints[column]
-            if kinds is not None and not kinds and not hints:
+            strays = self._strays.get(column)
+            if kinds is not None and not kinds and not hints and not (strays and strays.asked):
                 continue
             cells = batch.column(column)
             values = (
@@ -91,8 +101,28 @@ class Evidence:
             self._kinds[column] = left
             if len(words := self._words.setdefault(column, set())) < 2 and set(left) & set(WORDS):
                 words.update(pc.unique(values).to_pylist())
+            self._values[column] += len(values)
             if not left:
                 hints[:] = [h for h in hints if _all(values, _HINTS[h])]
+                self._look_for_strays(column, kinds or (), values, batch)
+
+    def _look_for_strays(
+        self, column: str, before: Sequence[str], values: pa.Array, batch: pa.RecordBatch
+    ) -> None:
+        known = self._known.get(column, "")
+        if known == TEXT:
+            return
+        if column not in self._strays:
+            self._strays[column] = Strays(before, values, known=known)
+        if self._strays[column].asked:
+            self._strays[column].look(batch.column(column), batch)
+
+    def strays(self, column: str) -> Said | None:
+        """The cells because of which the column has no kind but text, where they are few or the
+        table has one for it."""
+        found = self._strays.get(column)
+        source = self._source or "the file"
+        return None if found is None else found.said(values=self._values[column], source=source)
 
     def fitting(self, column: str) -> tuple[str, ...] | None:
         """The kinds that all values fit, the narrowest first; None when there was no value."""
@@ -108,6 +138,13 @@ class Evidence:
                 kind=TEXT,
                 remark=f"left as text: every value is {next(iter(words))}; if it means a truth"
                 f" value, set the type `{pair}`",
+            )
+        if strays := self.strays(column):
+            return Choice(
+                kind=TEXT,
+                remark=f"left as text: {strays.text}. Where that is a mistake, undo this load,"
+                f" correct it and upload the file again; or set the type `{strays.kind}` and"
+                " rebuild the table: such rows are set aside then",
             )
         found = choose(fitting, mark=self.mark)
         return found if found.remark else replace(found, remark=self.hint(column))
