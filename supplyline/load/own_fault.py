@@ -11,19 +11,24 @@ from supplyline.contracts import Manifest
 from supplyline.errors import FileNotLoaded, InvalidColumnType, SchemaDrift
 from supplyline.load.keys import MOST_BYTES
 from supplyline.load.others import rule_of_others
+from supplyline.load.widest import Widest
 
 _FAULTS_OF_FILES = ("54", "22", "42701", "42P16")
 """Beginnings of SQLSTATEs: a limit of PostgreSQL, a value, a column that cannot be."""
 
 
 @contextmanager
-def own_fault(manifest: Manifest) -> Iterator[None]:
-    """Errors of PostgreSQL that this file would meet again, whenever it is loaded."""
+def own_fault(manifest: Manifest) -> Iterator[Widest]:
+    """Errors of PostgreSQL that this file would meet again, whenever it is loaded.
+
+    The batches that are loaded are to be `watched`, so that the widest row can be named.
+    """
     if not manifest.layout["columns"]:
         reason = f"The file {manifest.name} has neither a header nor a row."
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason})
+    widest = Widest(manifest.columns)
     try:
-        yield
+        yield widest
     except SchemaDrift as error:
         if error.of_file:
             error.reasons = {manifest.file_id: error.detail}
@@ -46,9 +51,17 @@ def own_fault(manifest: Manifest) -> Iterator[None]:
         why = f"{said or type(error).__name__}."
         if (said or "").startswith("row is too big"):
             why += (
-                f" It has {len(manifest.layout['columns'])} columns, and the values of a row must"
-                " fit into one page of PostgreSQL: about 1,000 numbers or dates, or 450 texts of"
-                " 17 letters. Split it into files of fewer columns for tables of their own."
+                f" It has {len(manifest.columns):,} columns{widest.said}, and the values of a row"
+                " must fit into one page of PostgreSQL: about 1,000 numbers or dates, or 450 texts"
+                " of 17 letters. Nothing of the file is loaded. If only some rows are that wide,"
+                " correct them or take them out, and upload it again; else split it into files of"
+                " fewer columns for tables of their own."
+            )
+        if (said or "").startswith("tables can have at most"):
+            why += (
+                " Columns that were taken back with a load count too, until `supplyline rebuild"
+                f" --table {manifest.table}` makes the table again. Otherwise upload the file for a"
+                " table of its own."
             )
         if (said or "").startswith("index row"):
             why += (

@@ -119,13 +119,13 @@ def load_within(
         "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
         " set_config('maintenance_work_mem', '128MB', true)"
     )
-    with own_fault(manifest), ahead(batches) as read:
+    with own_fault(manifest) as fault, ahead(batches) as read:
         conn.execute(tuned)
         require_whole(conn, manifest.table)
         certificate = FileLoad(
             conn,
             manifest=manifest,
-            batches=read,
+            batches=fault.watched(read),
             run=run,
             now=now,
             loaded_at=loaded_at or max([now, *newest_load(conn, manifest.table)]),

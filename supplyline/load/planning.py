@@ -27,6 +27,8 @@ from supplyline.load.types import (
 from supplyline.tenancy.connections import Connection
 from supplyline.vocabulary import field_columns
 
+MOST_COLUMNS = 1_592
+"""PostgreSQL takes 1,600, of which the history has eight of ours."""
 _MANY = 50
 """Columns that a file lacks from which on nobody looks for new names of each."""
 
@@ -73,7 +75,8 @@ def plan(
         table=table, key=tuple(key), created=created, types=work.types,
         added={} if created else work.added, changed=work.changed, remarks=work.remarks,
         remarks_before=remembered_remarks(conn, table),
-        strict=tuple(work.strict), barred=tuple(work.barred), refusal=work.refusal or drift,
+        strict=tuple(work.strict), barred=tuple(work.barred),
+        refusal=work.refusal or drift or work.too_many(len(known)),
         policy=settings.drift, key_before=primary_key(conn, table) if rekeyed else None,
     )  # fmt: skip
 
@@ -234,6 +237,17 @@ class _Planning:
                     said = f"it may be {old} under another name: if so, `aliases` in the table's"
                     said += " contract join them"
                     self._remark(new, "; ".join(filter(None, (self.remarks.get(new), said))))
+
+    def too_many(self, known: int) -> Refusal | None:
+        """Why PostgreSQL does not take the columns that the file adds, if it does not."""
+        if known + len(self.added) <= MOST_COLUMNS:
+            return None
+        return Refusal(
+            detail=f"Table {self.table} has {known:,} columns, and the file would add"
+            f" {len(self.added):,}; a table holds {MOST_COLUMNS:,}.",
+            next_step="Upload the file for a table of its own, or without the columns that are new"
+            " in it.",
+        )
 
     def drift(self, *, may_lack: bool) -> Refusal | None:
         """Why a frozen table refuses the file, if it does. What is set by hand is no drift."""

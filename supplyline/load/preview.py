@@ -14,6 +14,7 @@ from supplyline.contracts import Json, Manifest
 from supplyline.load import planning, schema
 from supplyline.load.form import require_whole
 from supplyline.load.keys import actual_key, disagreement, is_key, is_open
+from supplyline.load.own_fault import own_fault
 from supplyline.load.quarantine import misfits_by_reason
 from supplyline.load.staging import stage
 from supplyline.load.types import Evidence, remembered
@@ -31,14 +32,15 @@ def preview(
     """The statements that would run, every column's kind before and after, and rows set aside.
 
     `{table, file_id, file_name, policy, rows, creates_table, key, columns: [{name, before, after,
-    change, remark}], ddl: [...], refused, set_aside, reasons: [{reason, rows}]}`
+    change, remark}], ddl: [...], refused, set_aside, reasons: [{reason, rows}]}`. Raises
+    FileNotLoaded for a row that no table holds.
     """
     columns = manifest.columns
     require_whole(conn, manifest.table)
-    with conn.transaction(force_rollback=True):
+    with own_fault(manifest) as fault, conn.transaction(force_rollback=True):
         there = remembered(conn, manifest.table)
         evidence = Evidence(columns, known=there, source=manifest.name)
-        staged = stage(conn, columns=columns, batches=batches, evidence=evidence)
+        staged = stage(conn, columns=columns, batches=fault.watched(batches), evidence=evidence)
         settings, differs = table_settings(conn, manifest.table), ""
         actual: tuple[str, ...] | None = None
         if schema.exists(conn, manifest.table):

@@ -23,7 +23,7 @@ from supplyline.contracts import (
     StoredFile,
 )
 from supplyline.landing import Landing
-from supplyline.load import Landed, load_files, pending, undo, verify
+from supplyline.load import Landed, load_files, pending, preview, undo, verify
 from supplyline.load.undo import Later
 from supplyline.tenancy.connections import Connection
 from supplyline.tenancy.names import parse_table_name
@@ -107,6 +107,15 @@ class House:
         )
         self.conn.commit()
         return done
+
+    def preview(self, manifest: Manifest) -> dict[str, Any]:
+        found = preview(
+            self.conn,
+            manifest=manifest,
+            batches=self.landing.stream(self.org, manifest=manifest),
+        )
+        self.conn.commit()
+        return found
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         found = self.conn.execute(sql).fetchall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -180,11 +181,33 @@ def test_a_frozen_table_takes_values_in_a_column_that_was_empty_until_now(house:
     assert house.rows("SELECT note FROM products ORDER BY sku") == [("",), ("5",)]
 
 
-def test_a_row_too_wide_for_postgresql_is_refused_with_the_way_on(house: House) -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_a_row_too_wide_is_named_with_the_way_on(house: House, *, later: bool) -> None:
     wide = [f"c{n}" for n in range(1100)]
-    house.land(wide, [["1000000"] * len(wide)])
-    with pytest.raises(FileNotLoaded, match="fewer columns"):
+    narrow: list[str | None] = ["1", *[""] * 1099]
+    if later:
+        house.land(wide, [narrow])
         house.load()
+    refused = house.land(wide, [narrow, ["1000000"] * len(wide), narrow])
+    house.land(wide, [["2", *[""] * 1099]])
+    found = r"1,100 columns, the widest being row 2 \(line 3\) with 1,100 values"
+    for look in (house.load, partial(house.preview, refused)):
+        with pytest.raises(FileNotLoaded, match=found) as error:
+            look()
+        assert "correct them or take them out" in error.value.detail
+        house.conn.rollback()
+    assert house.rows("SELECT count(*) FROM products") == [(1 + later,)]
+
+
+def test_more_columns_than_a_table_holds_are_refused_before_anything_is_run(house: House) -> None:
+    house.land([f"a{n}" for n in range(900)], [["1", *[""] * 899]])
+    house.load()
+    more = house.land([f"b{n}" for n in range(700)], [["1", *[""] * 699]])
+    assert "has 900 columns, and the file would add 700" in house.preview(more)["refused"]
+    with pytest.raises(SchemaDrift, match=r"a table holds 1,592\.") as refused:
+        house.load()
+    assert "table of its own" in refused.value.advice
+    assert refused.value.reasons.keys() == {more.file_id}
 
 
 def test_a_stale_attempt_cannot_publish(house: House) -> None:
