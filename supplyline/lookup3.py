@@ -6,13 +6,14 @@ After hash_bytes_extended in PostgreSQL's hashfn.c (little-endian machines).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import Structure, addressof, c_int64, c_void_p
+from ctypes import c_int64, c_void_p
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from supplyline import native
+from supplyline.native.columns import Columns
 from supplyline.packing import Block, windows
 
 SEEDS = (0x5355_504C_594C_494E, 0x1F83_D9AB_FB41_BD6B)
@@ -100,14 +101,6 @@ def hash_block(block: Block) -> U64:
     return out
 
 
-class _Column(Structure):
-    """`Column` in native/cells.h."""
-
-    _fields_ = (
-        ("data", c_void_p), ("size", c_int64), ("offsets", c_void_p), ("suspect", c_int64),
-    )  # fmt: skip
-
-
 def hash_joined(
     columns: Sequence[pa.Array], *, separator: str
 ) -> tuple[U64, npt.NDArray[np.bool_]] | None:
@@ -124,20 +117,12 @@ def hash_joined(
     if call is None or any(column.type != pa.string() for column in columns):
         return None
     rows = len(columns[0])
-    given = (_Column * len(columns))()
-    buffers = []  # which stay alive until the end
-    for target, column in zip(given, columns, strict=True):
-        _, offsets, data = column.buffers()
-        if offsets.size < 4 * (column.offset + rows + 1):
-            raise ValueError("an array with too few offsets")
-        target.offsets = offsets.address + 4 * column.offset
-        target.data, target.size = (data.address, data.size) if data is not None else (None, 0)
-        buffers += [offsets, data]
+    given = Columns(columns)
     seeds = np.array(SEEDS, dtype=np.uint64)
     out: U64 = np.empty((2, rows), dtype=np.uint64)
     odd = np.empty(rows, dtype=np.bool_)
     failed = call(
-        addressof(given), len(given), rows, ord(separator), seeds.ctypes.data, out.ctypes.data,
+        given.address, len(columns), rows, ord(separator), seeds.ctypes.data, out.ctypes.data,
         odd.ctypes.data,
     )  # fmt: skip
     if failed == _NO_MEMORY:

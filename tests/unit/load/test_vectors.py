@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supplyline import native
 from supplyline.load.kinds import fits
-from supplyline.load.vectors import proves
+from supplyline.load.vectors import (
+    are_dates,
+    are_numbers,
+    dates_by_arrays,
+    form_of,
+    numbers_by_arrays,
+    proves,
+)
 
 KINDS = (
     "bigint", "numeric", "date", "timestamp", "date DD.MM.YYYY", "date MM/DD/YYYY",
@@ -74,3 +85,51 @@ def test_the_array_that_is_looked_at_stays_as_it_is() -> None:
     values = pa.array(["31.12.2025"])
     assert proves("date DD.MM.YYYY", values)
     assert values.to_pylist() == ["31.12.2025"]
+
+
+NUMBERS = ["0", "7", "-7", "12.5", "-1.50", "0.5", "123456789012345678", "9" * 61, "1." + "1" * 40]
+ALMOST = ["-0", "00", "01", "-0.5", ".5", "1.", "-", "--1", "1-", "1.2.3", "+1", "1e5", "\u0663",
+          "1" * 62, "1." + "1" * 41, " 1", "1 ", "\0", "1\n"]  # fmt: skip
+TIMES = [
+    "2024-02-29",
+    "2023-02-28",
+    "1900-02-28",
+    "1000-01-01",
+    "9999-12-31",
+    "2024-02-29 23:59:59",
+]
+NOT_TIMES = ["2023-02-29", "1900-02-29", "2024-04-31", "2024-13-01", "2024-00-01", "0999-01-01",
+             "2024-01-00", "2024-01-32", "2024/01/01", "2024-1-011", "2024-02-29 24:00:00",
+             "2024-02-29 23:60:59"]  # fmt: skip
+
+
+@pytest.mark.skipif(native.library() is None, reason="switched off")
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_prove_alike(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(1000):
+        good, bad = rng.choice([(NUMBERS, ALMOST), (TIMES[:5], NOT_TIMES), (TIMES[5:], NOT_TIMES)])
+        texts = rng.choices(good, k=rng.randrange(1, 9))
+        if rng.random() < 0.5:
+            texts[rng.randrange(len(texts))] = changed(rng.choice(good + bad), rng)
+        values = pa.array(["12", *texts], pa.string()).slice(1)
+        for digits, whole in ((18, True), (61, False), (3, False)):
+            proved = are_numbers(values, digits=digits, whole=whole)
+            assert proved == numbers_by_arrays(values, digits=digits, whole=whole), texts
+        for kind in KINDS[2:]:
+            form = form_of(kind)
+            assert form is not None
+            assert are_dates(values, form) == dates_by_arrays(values, form), (kind, texts)
+
+
+def changed(text: str, rng: random.Random) -> str:
+    at = rng.randrange(len(text))
+    return text[:at] + rng.choice("0123456789-./: Z\xff") + text[at + 1 :]
+
+
+@pytest.mark.skipif(native.library() is None, reason="switched off")
+def test_offsets_that_lie_prove_nothing() -> None:
+    for lie in ([0, 2**31 - 1, 3], [0, -5, 3], [0, 4, 3], [2, 1, 3]):
+        ends = pa.py_buffer(np.array(lie, dtype=np.int32))
+        values = pa.StringArray.from_buffers(2, ends, pa.py_buffer(b"111"))
+        assert not are_numbers(values, digits=18)
