@@ -37,6 +37,13 @@ def own_fault(manifest: Manifest) -> Iterator[Widest]:
         reason = f"The file {manifest.name} cannot be loaded into {manifest.table}: {error.detail}"
         raise FileNotLoaded(reason, reasons={manifest.file_id: reason}) from error
     except psycopg.Error as error:
+        if "(_file, _row)" in (error.diag.message_detail or ""):  # the key of our own
+            raise SchemaDrift(
+                f"Landing holds a row of {manifest.name} twice, which was added with other tools.",
+                next_step="Remove it from MongoDB (a row's `_id` ends in its `_row`), then load"
+                " again.",
+                table=manifest.table,
+            ) from error
         if rule := rule_of_others(error):  # the file waits until the rule is gone, or fits
             raise SchemaDrift(
                 f"Table {manifest.table} does not take the rows of {manifest.name}: {rule}.",

@@ -27,6 +27,8 @@ from supplyline.load.types import remember
 from supplyline.tenancy.connections import Connection
 
 HIDDEN = ("_file", "_row", "_seq", "_load", "_raw")
+_MOST_COLUMNS = 1590
+"""Of a table and its history, beside our own."""
 _HIDDEN_DDL: LiteralString = (
     "_file text NOT NULL, _row bigint NOT NULL, _seq bigint NOT NULL, _load text NOT NULL,"
     " _raw jsonb"
@@ -154,6 +156,14 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
         raise SchemaDrift(
             f"Table {plan.table} has a column {column} that no load made, and a file brings one.",
             next_step="Rename it or drop it, then load again.",
+            table=plan.table,
+        ) from error
+    except psycopg.errors.TooManyColumns as error:
+        if len({*plan.types, *plan.remarks_before}) > _MOST_COLUMNS:
+            raise
+        raise SchemaDrift(
+            f"PostgreSQL counts columns of {plan.table} that were dropped, and takes no more.",
+            next_step=f"`supplyline rebuild --table {plan.table}` makes it again without them.",
             table=plan.table,
         ) from error
     to_text = [c for c, (_, after) in plan.changed.items() if after == TEXT]

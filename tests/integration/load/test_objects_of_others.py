@@ -121,3 +121,32 @@ def test_a_right_that_was_taken_from_the_role_is_named(fresh: Books) -> None:
     for work in (lambda: fresh.load(table=TABLE), fresh.rebuild):
         with pytest.raises(SchemaDrift, match="permission denied for table t"):
             work()
+
+
+def test_columns_that_were_taken_back_do_not_refuse_a_file_for_good(fresh: Books) -> None:
+    """PostgreSQL counts dropped columns, too, until the table is another one."""
+    fresh.deliver("f0", b"id,a\n1,x\n")
+    wide = ["id", *(f"c{n}" for n in range(60))]
+    content = f"{','.join(wide)}\n{','.join('1' for _ in wide)}\n".encode()
+    columns = ", ".join(f"ADD COLUMN d{n} int" for n in range(1550))
+    fresh.sql(f"ALTER TABLE t {columns}")
+    fresh.sql(f"ALTER TABLE t {columns.replace('ADD', 'DROP').replace(' int', '')}")
+    fresh.deliver("f1", content, load=False)
+
+    with pytest.raises(SchemaDrift, match="dropped") as caught:
+        fresh.load(table=TABLE)
+    assert "supplyline rebuild" in caught.value.advice
+
+    fresh.rebuild()
+    assert fresh.certificate("f1").verdict == "success"
+
+
+def test_a_row_that_landing_holds_twice_is_named_as_that(fresh: Books) -> None:
+    fresh.agree(table=TABLE, key=(), key_source="none")
+    fresh.deliver("f1", FIRST, load=False)
+    with fresh.collection(".t") as rows:
+        one = rows.find_one({"_row": 1})
+        rows.insert_one({**one, "_id": "by hand"})
+
+    with pytest.raises(SchemaDrift, match=r"holds a row of f1\.csv twice"):
+        fresh.load(table=TABLE)
