@@ -8,7 +8,7 @@ concerns.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,11 @@ class _Work:
         self.org, self.table, self.conn = org, table, conn
         self.landing, self.settings = landing, settings
         self.rows = Rows(org, landing=landing, settings=settings)
-        self.manifests = {m.file_id: m for m in landing.manifests(org, table=table)}
+        self.manifests: Mapping[str, Manifest] = {}
         self.out = Report()
+
+    def _known(self) -> Mapping[str, Manifest]:
+        return {m.file_id: m for m in self.landing.manifests(self.org, table=self.table)}
 
     def report(
         self, file_id: str | None, *, deep: bool, done: Callable[[Verification], None]
@@ -112,7 +115,9 @@ class _Work:
         from supplyline import load
         from supplyline.load.records import loaded_file_ids, undone_file_ids
 
+        load.hold_shape(self.conn, self.table)
         loaded = loaded_file_ids(self.conn, self.table) - undone_file_ids(self.conn, self.table)
+        self.manifests = self._known()  # after that moment: what is loaded in it is landed
         chosen = loaded if file_id is None else {parse_file_id(file_id)}
         trail = load.against_trail(self.conn, self.table, manifests=self.manifests)
         for manifest in self.manifests.values():
@@ -203,7 +208,7 @@ class _Work:
             self.org,
             conn=self.conn,
             table=self.table,
-            manifests=self.manifests,
+            manifests=self._known,
             stream=self.rows,
             run=run_by_hand("verify", user="verify"),
             now=utc_now,

@@ -7,6 +7,7 @@ policy forbids.
 """
 
 from supplyline.load.anew import compare_anew
+from supplyline.load.exclusive import hold_shape
 from supplyline.load.form import damage
 from supplyline.load.order import OutOfOrder, current, late, outdated, pending
 from supplyline.load.pipeline import load_files
@@ -28,6 +29,7 @@ __all__ = [
     "compare_anew",
     "current",
     "damage",
+    "hold_shape",
     "late",
     "load_files",
     "outdated",

@@ -36,7 +36,7 @@ def compare_anew(
     *,
     conn: Connection,
     table: TableName,
-    manifests: Mapping[str, Manifest],
+    manifests: Callable[[], Mapping[str, Manifest]],
     stream: Stream,
     run: RunRef,
     now: Callable[[], datetime],
@@ -44,21 +44,22 @@ def compare_anew(
 ) -> list[str]:
     """What table and history hold otherwise than their files make them; [] when nothing.
 
-    `manifests` by file id. Made with the table's settings as they are today. Changes nothing.
+    `manifests` by file id, asked once no load of the table can come between. Made with the table's
+    settings as they are today. Changes nothing.
     """
     with conn.transaction(force_rollback=True):
         lock_table(conn, table)
         if damaged := form.damage(conn, table):
             return list(damaged)
         before = standing_loads(conn, table)
-        files = list(before)
-        if missing := [f for f in files if f not in manifests]:
+        files, known = list(before), manifests()
+        if missing := [f for f in files if f not in known]:
             return [f"not made anew: no landed rows of {', '.join(missing)}"]
         kinds, scratch = remembered(conn, table), parse_table_name(f"anew_{secrets.token_hex(6)}")
         _same_settings(conn, table, scratch)
         records.forget(conn, table)
         for number, file_id in enumerate(files, 1):
-            manifest = manifests[file_id]
+            manifest = known[file_id]
             say(f"made anew: file {number} of {len(files)}, {manifest.name}")
             try:
                 load_within(

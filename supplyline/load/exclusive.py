@@ -48,6 +48,27 @@ def take_exclusively(conn: Connection, relations: Sequence[str]) -> None:
         pause = min(1.5 * pause, PAUSE_S[1])
 
 
+def hold_shape(conn: Connection, table: str) -> None:
+    """Keeps the table and its history from being changed or made again, until the end of the
+    caller's transaction; rows may be written.
+
+    As the first statement of a transaction that looks at one moment: what is under way is waited
+    for, and the moment comes after. (A table that is written anew, to another type of a column,
+    looks empty to whoever has looked around before.)
+    """
+    for relation in (table, f"{table}_history"):
+        lock = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
+        try:
+            with conn.transaction():
+                conn.execute(lock.format(sql.Identifier("public", relation)))
+        except (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.WrongObjectType,
+            psycopg.errors.InsufficientPrivilege,
+        ):
+            continue  # not there, or not as it should be: that shows when it is looked at
+
+
 def _taken(conn: Connection, lock: sql.Composed) -> bool:
     try:
         with conn.transaction():  # a savepoint: what was staged before stays

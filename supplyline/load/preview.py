@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from supplyline.contracts import Json, Manifest
 from supplyline.load import planning, schema
+from supplyline.load.exclusive import hold_shape
 from supplyline.load.form import require_whole
 from supplyline.load.keys import actual_key, disagreement, is_key, is_open
 from supplyline.load.own_fault import own_fault
@@ -36,6 +37,7 @@ def preview(
     FileNotLoaded for a row that no table holds.
     """
     columns = manifest.columns
+    hold_shape(conn, manifest.table)
     require_whole(conn, manifest.table)
     with own_fault(manifest) as fault, conn.transaction(force_rollback=True):
         there = remembered(conn, manifest.table)

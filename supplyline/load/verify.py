@@ -13,6 +13,7 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Certificate, Json, Manifest
 from supplyline.errors import FileNotStored, LoadNotFound
 from supplyline.load import form, merge, records, sums, types
+from supplyline.load.exclusive import hold_shape
 from supplyline.load.keys import actual_key
 from supplyline.load.pipeline import Stream
 from supplyline.load.quarantine import leave_out_misfits, leave_out_rejected
@@ -53,6 +54,7 @@ def verify(conn: Connection, *, manifest: Manifest, stream: Stream) -> Verificat
     The file's rows are compared with the versions that were current right after its load, wherever
     these are now: in the table or in its history.
     """
+    hold_shape(conn, manifest.table)
     found = records.certificates(conn, file_id=manifest.file_id, limit=1)
     if not found or records.is_undone(conn, manifest.file_id):
         raise LoadNotFound(f"The file {manifest.file_id} is not loaded.", file_id=manifest.file_id)
