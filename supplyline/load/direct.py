@@ -22,8 +22,8 @@ from supplyline.contracts import Manifest, TableSettings
 from supplyline.faults import reach
 from supplyline.load import schema
 from supplyline.load.kinds import TEXT
-from supplyline.load.staging import Incoming, create_staging
-from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
+from supplyline.load.staging import Incoming, copy_typed, create_staging
+from supplyline.load.typed_copy import become_staging, fits, sent_as_it_is
 from supplyline.load.types import Evidence, comparable
 from supplyline.tenancy.connections import Connection
 

@@ -29,8 +29,8 @@ from supplyline.load import merge, records, schema, sums
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
 from supplyline.load.schema import HIDDEN
-from supplyline.load.staging import Incoming, create_staging
-from supplyline.load.typed_copy import become_staging, copy_typed, fits, sent_as_it_is
+from supplyline.load.staging import Incoming, copy_typed, create_staging
+from supplyline.load.typed_copy import become_staging, fits, sent_as_it_is
 from supplyline.load.types import Evidence, remembered, typed
 from supplyline.tenancy.connections import Connection
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from psycopg import sql
 from supplyline import arrays
 from supplyline.checksums import SEPARATOR, Checksum
 from supplyline.contracts import EXTRA, ROW
+from supplyline.load import binary
 from supplyline.load.ahead import ahead
+from supplyline.load.kinds import BIGINT, TEXT
 from supplyline.load.types import Evidence
 from supplyline.tenancy.connections import Connection
 
@@ -74,6 +76,19 @@ class Incoming:
         text = out.getvalue()
         self.separated |= SEPARATOR.encode() in text
         return text
+
+    def binary(self, batch: pa.RecordBatch, kinds: Sequence[str]) -> memoryview | None:
+        """As `text`, in PostgreSQL's binary form; None where `kinds`, one for each column, do not
+        take every text."""
+        raw = raw_of(batch, columns=self.columns)
+        found = binary.rows(
+            [*(batch.column(c) for c in self.columns), batch.column(ROW), raw],
+            [*kinds, BIGINT, binary.JSONB],
+        )
+        if found is None:
+            return None
+        self.separated |= found.separated
+        return found.data
 
 
 _CSV = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
@@ -135,23 +150,58 @@ def create_staging(conn: Connection, columns: Sequence[str]) -> None:
 
 def fill_staging(conn: Connection, incoming: Incoming) -> None:
     """COPYs what has not come yet into the staging table, which is there."""
-    with conn.cursor() as cursor, cursor.copy(copy_into(STAGING, incoming.columns)) as copy:
-        for batch in incoming:
-            copy.write(incoming.text(batch))
+    kinds = dict.fromkeys(incoming.columns, TEXT)
+    copy_typed(conn, incoming, schema="pg_temp", relation=STAGING, types=kinds)
     conn.execute(sql.SQL("ANALYZE {} (_row)").format(sql.Identifier(STAGING)))
 
 
-def copy_into(
-    relation: str, columns: Sequence[str], *, schema: str = "pg_temp", typed: Sequence[str] = ()
+def copy_typed(
+    conn: Connection,
+    incoming: Incoming,
+    *,
+    schema: str,
+    relation: str,
+    types: Mapping[str, str],
+    accepts: Callable[[pa.RecordBatch], bool] = lambda _: True,
+) -> int | None:
+    """COPYs the batches into columns of these kinds, whose texts PostgreSQL reads by itself; how
+    many rows there were, or None as soon as a batch is not accepted.
+
+    That batch is given back. An empty cell of a column that is not text becomes null.
+    """
+    kinds = [types[c] for c in incoming.columns]
+    packed = binary.encodable(kinds)
+    begin, end = (binary.BEGIN, binary.END) if packed else (b"", b"")
+    table = sql.Identifier(schema, relation)
+    with conn.cursor() as cursor:
+        with cursor.copy(_copy(table, incoming.columns, kinds, packed=packed)) as copy:
+            copy.write(begin)
+            whole = True
+            for batch in incoming:
+                rows = None
+                if accepts(batch):
+                    rows = incoming.binary(batch, kinds) if packed else incoming.text(batch)
+                if rows is None:
+                    incoming.give_back(batch)
+                    whole = False
+                    break
+                copy.write(rows)
+            copy.write(end)
+        return cursor.rowcount if whole else None
+
+
+def _copy(
+    table: sql.Identifier, columns: Sequence[str], kinds: Sequence[str], *, packed: bool
 ) -> sql.Composed:
-    """COPY for `Incoming.text`; empty cells of `typed` columns become null."""
-    nulls = (
-        sql.SQL(", FORCE_NULL ({})").format(sql.SQL(", ").join(map(sql.Identifier, typed)))
-        if typed
-        else sql.SQL("")
+    """COPY for `Incoming.binary` if `packed`, else for `Incoming.text`."""
+    options = sql.SQL("FORMAT binary" if packed else "FORMAT csv").format()
+    typed = [c for c, kind in zip(columns, kinds, strict=True) if kind != TEXT]
+    if typed and not packed:
+        options += sql.SQL(", FORCE_NULL ({})").format(_names(typed))
+    return sql.SQL("COPY {} ({}) FROM STDIN ({})").format(
+        table, _names([*columns, ROW, "_raw"]), options
     )
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv{})").format(
-        sql.Identifier(schema, relation),
-        sql.SQL(", ").join(map(sql.Identifier, [*columns, ROW, "_raw"])),
-        nulls,
-    )
+
+
+def _names(columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

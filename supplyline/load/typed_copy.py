@@ -8,13 +8,12 @@ read twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import pyarrow as pa
 from psycopg import sql
 
 from supplyline.load.kinds import BOOLEAN, TEXT, kind_of
-from supplyline.load.staging import STAGING, Incoming, copy_into, create_staging
+from supplyline.load.staging import STAGING, create_staging
 from supplyline.load.types import Evidence, restored
 from supplyline.tenancy.connections import Connection
 
@@ -30,31 +29,6 @@ def fits(evidence: Evidence, types: Mapping[str, str]) -> bool:
         kind == TEXT or (fitting := evidence.fitting(column)) is None or kind in fitting
         for column, kind in types.items()
     )
-
-
-def copy_typed(
-    conn: Connection,
-    incoming: Incoming,
-    *,
-    schema: str,
-    relation: str,
-    types: Mapping[str, str],
-    accepts: Callable[[pa.RecordBatch], bool],
-) -> int | None:
-    """COPYs the batches; how many rows there were, or None as soon as one is not accepted.
-
-    The batch that was not accepted is given back.
-    """
-    typed = [c for c, kind in types.items() if kind != TEXT]
-    statement = copy_into(relation, incoming.columns, schema=schema, typed=typed)
-    with conn.cursor() as cursor:
-        with cursor.copy(statement) as copy:
-            for batch in incoming:
-                if not accepts(batch):
-                    incoming.give_back(batch)
-                    return None
-                copy.write(incoming.text(batch))
-        return cursor.rowcount
 
 
 def become_staging(
