@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -42,6 +43,7 @@ from pymongo import MongoClient, monitoring
 
 from benchmarks import bare, replay, swallow
 from benchmarks.common import KEY, Place, measured, place, write_csv
+from supplyline import native
 from supplyline.contracts import Manifest, OrgId, ParseOptions, RunRef, StoredFile
 from supplyline.ingest import open_file
 from supplyline.landing import Landing
@@ -57,10 +59,8 @@ LANDED = rows_collection(ORG, TABLE)
 
 
 def land(settings: Settings, path: Path, file_id: str) -> Manifest:
-    now, landing = (
-        datetime.now(UTC),
-        Landing(MongoClient(settings.mongo_uri)[settings.mongo_database]),
-    )
+    now = datetime.now(UTC)
+    landing = Landing(MongoClient(settings.mongo_uri)[settings.mongo_database])
     with path.open("rb") as source:
         reading = open_file(source, name="orders.csv", options=ParseOptions())
         file = StoredFile(
@@ -200,7 +200,10 @@ def main() -> None:
     parser.add_argument("--peers-python", help="a Python that has the peers' packages already")
     parser.add_argument("--only-first", action="store_true", help="no later files, no peers")
     parser.add_argument("--recording", type=Path, help="keep or take MongoDB's answers here")
+    parser.add_argument("--no-native", action="store_true", help="without compiled inner loops")
     args = parser.parse_args()
+    if args.no_native:
+        os.environ[native.OFF] = "off"  # for the processes that load, too
     with place() as here:
         rows = args.rows
         for org in (ORG, REPLAYED):
@@ -232,14 +235,9 @@ def main() -> None:
             print("half changed, PostgreSQL alone", floor, flush=True, file=sys.stderr)
         if args.peer_rows and not args.only_first:
             others = peers(here, rows=min(rows, args.peer_rows), python=args.peers_python)
-    summary = _summary(
-        rows,
-        copies,
-        {name: _figures(r, copies, rows) for name, r in again.items()},
-        {name: _figures(r, None, rows) for name, r in runs.items()},
-        others,
-        floor,
-    )
+    figures = {name: _figures(r, copies, rows) for name, r in again.items()}
+    first_runs = {name: _figures(r, None, rows) for name, r in runs.items()}
+    summary = _summary(rows, copies, figures, first_runs, others, floor)
     print(json.dumps(summary) if args.json else f"{summary['ratio_to_copy']} of COPY")
 
 
@@ -281,6 +279,7 @@ def _summary(
         }
     return {
         "rows": rows,
+        "native": native.library() is not None,
         "copy_rows_per_s": round(rows / mean(copies.plain)),
         "keyed_copy_rows_per_s": round(rows / mean(copies.keyed)),
         **{k: first[k] for k in ("ratio_to_copy", "client_cpu_s_per_million", "peak_mb")},
