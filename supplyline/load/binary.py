@@ -15,7 +15,17 @@ import numpy as np
 import pyarrow as pa
 
 from supplyline import arrays, native
-from supplyline.load.kinds import BIGINT, BOOLEAN, DATE, NUMERIC, TEXT, TIMESTAMP, kind_of
+from supplyline.load.kinds import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    JSON,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    UUID,
+    kind_of,
+)
 
 BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """What comes before the rows: the signature, no flags, no extension."""
@@ -23,8 +33,10 @@ END = b"\xff\xff"
 JSONB = "jsonb"
 """The kind of a column of JSON texts, which no column of a file has."""
 
-_CODES = {TEXT: 0, JSONB: 1, BOOLEAN: 2, BIGINT: 3, NUMERIC: 4, DATE: 5, TIMESTAMP: 6}
-_INT64 = 7
+_CODES = {
+    TEXT: 0, JSONB: 1, JSON: 2, BOOLEAN: 4, BIGINT: 5, NUMERIC: 6, DATE: 7, TIMESTAMP: 8, UUID: 9,
+}  # fmt: skip
+_INT64 = 3
 _BEYOND = -2
 _PER_ROW, _PER_FIELD = 2, 16
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import psycopg
@@ -19,13 +20,30 @@ from supplyline.load.staging import Incoming, copy_typed
 from supplyline.tenancy.connections import Connection
 from tests.integration.load.house import House, batch_of
 
-KINDS = ("text", "bigint", "numeric", "date", "timestamp", "boolean")
+KINDS = ("text", "bigint", "numeric", "date", "timestamp", "boolean", "uuid", "json")
+COMPARED = sql.SQL(", ").join(sql.Identifier(f"c{n}") for n in range(len(KINDS) - 1))
+"""All that PostgreSQL can compare: not json."""
+LEAVES = (
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("aé\0\n")
+)
+JSONS = st.builds(
+    json.dumps,
+    st.recursive(
+        st.lists(LEAVES, max_size=3),
+        lambda of: st.lists(of, max_size=2) | st.dictionaries(st.text("ab"), of, max_size=2),
+        max_leaves=4,
+    ),
+    ensure_ascii=st.booleans(),
+    indent=st.sampled_from([None, 1]),
+)
 Row = Sequence[str | None]
 
 
 def values_of(kind: str) -> st.SearchStrategy[str | None]:
     """Cells that a kind takes, empty ones and absent ones."""
-    if kind == "text":
+    if kind == "json":
+        texts = JSONS
+    elif kind == "text":
         texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
     else:
         texts = st.from_regex(kind_of(kind).pattern, fullmatch=True).filter(
@@ -80,7 +98,10 @@ def compare(
         cells = found[0 : 2 * len(KINDS) : 2]
         assert cells == (row[0], *(cell or None for cell in row[1:]))
     different = conn.execute(
-        "SELECT count(*) FROM (TABLE pg_temp.t_csv EXCEPT ALL TABLE pg_temp.t_binary) d"
+        sql.SQL(
+            "SELECT count(*) FROM (SELECT {c}, _row, _raw FROM pg_temp.t_csv"
+            " EXCEPT ALL SELECT {c}, _row, _raw FROM pg_temp.t_binary) d"
+        ).format(c=COMPARED)
     ).fetchone()
     assert different == (0,)
 
@@ -113,6 +134,8 @@ HOSTILE = {
     "timestamp": ["1000-01-01 00:00:00", "9999-12-31 23:59:59.999999", "2000-01-01 00:00:00.000001",
                   "1999-12-31 23:59:59.5", "2024-02-29 12:34:56.12"],
     "boolean": ["true", "false"],
+    "uuid": ["00000000-0000-0000-0000-000000000000", "01234567-89ab-cdef-fedc-ba9876543210"],
+    "json": ["{}", "[ ]", '{"a":1, "a": 2}', '["\\u0000 \\ud800", 1.0e+5,\r\n -0]', '["é😀"]'],
 }  # fmt: skip
 
 
@@ -127,7 +150,7 @@ def test_days_of_all_years_arrive_alike(house: House) -> None:
         " FROM generate_series('1000-01-01'::date, '9999-12-31', '397 days')"
         " WITH ORDINALITY AS g (d, n)"
     )
-    rows = [(None, "", None, str(day), str(time), "true") for day, time in days]
+    rows = [(None, "", None, str(day), str(time), "true", "", "[]") for day, time in days]
     compare(house.conn, rows)
 
 
@@ -136,9 +159,20 @@ def test_a_table_without_rows(house: House) -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_text_that_postgresql_does_not_take_is_one_error(house: House, packed: bool) -> None:
-    with pytest.raises(psycopg.errors.CharacterNotInRepertoire):
-        arrived(house.conn, column_wise("text", ["a", "b\0"]), packed=packed, extra={})
+@pytest.mark.parametrize(
+    ("kind", "cell", "error"),
+    [
+        ("text", "b\0", psycopg.errors.CharacterNotInRepertoire),
+        ("json", "[\0]", psycopg.errors.CharacterNotInRepertoire),
+        ("json", "[1,]", psycopg.errors.InvalidTextRepresentation),
+        ("json", "[" * 100_000 + "]" * 100_000, psycopg.errors.StatementTooComplex),
+    ],
+)
+def test_a_text_that_postgresql_does_not_take_is_one_error(
+    house: House, kind: str, cell: str, error: type[psycopg.Error], packed: bool
+) -> None:
+    with pytest.raises(error):
+        arrived(house.conn, column_wise(kind, ["", cell]), packed=packed, extra={})
 
 
 def test_what_is_not_understood_is_given_back_and_nothing_is_guessed(house: House) -> None:

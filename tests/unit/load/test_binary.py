@@ -15,7 +15,9 @@ from supplyline.arrays import integers, strings
 from supplyline.load import binary
 from supplyline.load.kinds import fits, kind_of
 
-KINDS = ("bigint", "numeric", "date", "timestamp", "boolean")
+KINDS = ("bigint", "numeric", "date", "timestamp", "boolean", "uuid")
+ALL = ("text", "jsonb", "json", *KINDS)
+UUID = "01234567-89ab-cdef-fedc-ba9876543210"
 _FEW = 40  # characters, from which on a numeric may be longer here than the kind allows
 
 
@@ -38,6 +40,7 @@ def cells(values: pa.Array, kind: str) -> list[bytes | None] | None:
     ("kind", "text", "sent"),
     [
         ("text", "", b""), ("text", "é\0", "é\0".encode()), ("jsonb", "{}", b"\x01{}"),
+        ("json", "[ 1]", b"[ 1]"), ("uuid", UUID, bytes.fromhex(UUID.replace("-", ""))),
         ("boolean", "true", b"\1"), ("boolean", "false", b"\0"),
         ("bigint", "-5", pack(">q", -5)), ("bigint", "9" * 18, pack(">q", 10**18 - 1)),
         ("numeric", "0", pack(">4h", 0, 0, 0, 0)),
@@ -101,6 +104,8 @@ def test_no_other_text_is_put(text: str, kind: str) -> None:
         ("numeric", "01"), ("numeric", "1.2.3"), ("numeric", "NaN"), ("numeric", "-"),
         ("numeric", "9" * 65), ("numeric", "0." + "1" * 81), ("numeric", "1 2"),
         ("bigint", "-0"), ("bigint", "-"), ("bigint", "9" * 19), ("bigint", "+1"),
+        ("uuid", UUID.upper()), ("uuid", UUID.replace("-", "")), ("uuid", UUID[:-1] + "g"),
+        ("uuid", UUID + "0"), ("uuid", UUID[:8] + "0" + UUID[9:]), ("uuid", f"{{{UUID}}}"),
     ],
 )  # fmt: skip
 def test_what_postgresql_would_write_in_another_way_is_not_understood(kind: str, text: str) -> None:
@@ -147,7 +152,7 @@ def test_bytes_that_are_no_text_are_not_understood(values: list[bytes], kind: st
         assert all(fits(kind, texts).to_pylist())
 
 
-@pytest.mark.parametrize("kind", ["text", "jsonb", *KINDS])
+@pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("ends", [[0, 9, 8], [0, -1, 8], [3, 3, 1, 8], [0, 2_000_000_000, 8]])
 def test_texts_beyond_their_array_are_refused(ends: list[int], kind: str) -> None:
     with pytest.raises(ValueError, match="beyond"):
@@ -161,8 +166,8 @@ def test_columns_that_make_no_rows_are_refused(other: pa.Array) -> None:
 
 
 def test_which_kinds_are_sent() -> None:
-    assert binary.encodable(["text", *KINDS, "date YYYY-MM-DD"])
-    for kind in ("uuid", "json", "numeric 1234,5", "date DD.MM.YYYY", "boolean yes/no",
+    assert binary.encodable(["text", "json", *KINDS, "date YYYY-MM-DD"])
+    for kind in ("uuid UPPER", "numeric 1234,5", "date DD.MM.YYYY", "boolean yes/no",
                  "timestamptz YYYY-MM-DD HH24:MI:SSZ"):  # fmt: skip
         assert not binary.encodable(["text", kind])
 
