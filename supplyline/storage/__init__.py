@@ -10,12 +10,13 @@ driver for (`s3://` with s3fs) are addressed alike, by SUPPLYLINE_STORAGE_URL.
 from __future__ import annotations
 
 from supplyline.storage.files import storage_mapped
-from supplyline.storage.store import DRAFT_KEPT, FileIdTaken, Storage
+from supplyline.storage.store import DRAFT_KEPT, FileIdTaken, Kept, Storage
 from supplyline.storage.writer import StorageWriter, safe_name
 
 __all__ = [
     "DRAFT_KEPT",
     "FileIdTaken",
+    "Kept",
     "Storage",
     "StorageWriter",
     "safe_name",

@@ -42,6 +42,18 @@ DRAFT_KEPT = timedelta(days=2)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A file's folder as it lies there. `size`: of its bytes; `written_at`: when anything of it
+    was written last; `origin`: the file whose bytes it reads, of a reading."""
+
+    file_id: str
+    name: str
+    size: int
+    written_at: datetime
+    origin: str = ""
+
+
 class FileIdTaken(Terminal):
     code = "file_id_taken"
     next_step = "Leave `file_id` out, or give an id that was not used before."
@@ -258,13 +270,41 @@ class Storage:
             )
 
     def delete(self, org: OrgId, file_id: str) -> None:
-        """Removes a kept file, when its organization is erased. Never for a refused upload: its
-        id may be another's."""
+        """Removes a kept file, when its organization is erased or no record knows it. Never for a
+        refused upload: its id may be another's."""
         remove(self._fs, self.folder(org, file_id))
 
     def incoming(self, org: OrgId) -> str:
         """Where an organization's files are while they are being written."""
         return posixpath.join(self._root, _INCOMING, org)
+
+    def kept(self, org: OrgId) -> list[Kept]:
+        """The organization's files as they lie there, whether or not anybody knows of them."""
+        place = posixpath.join(self._root, org)
+        found: dict[str, list[tuple[str, int, datetime]]] = {}
+        with storage_mapped():
+            self._fs.invalidate_cache()
+            if not self._fs.exists(place):
+                return []
+            for path, about in self._fs.find(place, detail=True).items():
+                file_id, _, name = path[len(place) + 1 :].partition("/")
+                one = (name, int(about["size"] or 0), last_written(about))
+                found.setdefault(file_id, []).append(one)
+        return [self._kept(org, file_id, files) for file_id, files in sorted(found.items())]
+
+    def _kept(self, org: OrgId, file_id: str, files: list[tuple[str, int, datetime]]) -> Kept:
+        bytes_ = [(name, size) for name, size, _ in files if name != sidecar.NAME]
+        try:
+            told = self.find(org, file_id)
+        except (FileNotStored, StoredFileDamaged):
+            told = None
+        return Kept(
+            file_id=file_id,
+            name=told.name if told else next((name for name, _ in bytes_), ""),
+            size=sum(size for _, size in bytes_),
+            written_at=max(at for _, _, at in files),
+            origin=told.origin if told else "",
+        )
 
     def everything(self, org: OrgId) -> list[tuple[str, int]]:
         """Path and size of all that is stored of an organization, also what is half written."""
