@@ -144,10 +144,13 @@ def apply(conn: Connection, plan: Plan, *, filled: bool = False) -> None:
     try:
         for statement in statements:
             conn.execute(statement)
-    except psycopg.errors.FeatureNotSupported as error:  # a view or rule uses the column
+    except (
+        psycopg.errors.FeatureNotSupported,  # a view or rule uses the column
+        psycopg.errors.DependentObjectsStillExist,  # or the key, as a foreign key does
+    ) as error:
         raise SchemaDrift(
             f"Table {plan.table} cannot take another shape: {error.diag.message_primary}.",
-            next_step=f"{error.diag.message_detail or 'Something rests on the column.'} Drop it,"
+            next_step=f"{error.diag.message_detail or 'Something rests on it.'} Drop it,"
             " load, and make it again.",
             table=plan.table,
         ) from error

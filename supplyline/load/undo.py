@@ -88,7 +88,7 @@ def undo(
         for load_id, one in chain:
             if one in undone:
                 records.mark_undone(conn, load_id, now)
-        if not replayed and (rekeyed or not schema.exists(conn, table)):
+        if not replayed and (rekeyed or not standing_loads(conn, table)):
             _forget_proposed_key(conn, table, run, now)
         answer = {"table": table, "file_id": file_id, "undone": undone, "replayed": replayed}
         events.append(

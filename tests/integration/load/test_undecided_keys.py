@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from supplyline.contracts import Drift, TableSettings
+from supplyline.errors import SchemaDrift
 from supplyline.load import rebuild
 from supplyline.load.keys import actual_key
 from supplyline.tenancy.catalog import save_table_settings, table_settings
@@ -108,6 +109,30 @@ def test_after_undo_of_all_loads_the_next_file_proposes_anew(house: House) -> No
     house.land(["sku", "n", "day"], [["a", "1", "2024-01-31"], ["a", "2", "2024-02-29"]])
     house.load(keys=KEYS)
     assert key(house) == ("sku", "day")
+
+
+def test_so_it_does_where_a_view_keeps_the_table(house: House) -> None:
+    first = house.land(["sku", "n"], [["a", "1"]])
+    house.load(keys=KEYS)
+    house.conn.execute("CREATE VIEW mine AS SELECT sku FROM products")
+    assert take_back(house, first.file_id)["kept"] != []
+    assert house.rows(SETTINGS) == [(None, "")]
+    house.land(["sku", "n", "day"], [["a", "1", "2024-01-31"], ["a", "2", "2024-02-29"]])
+    (certificate,) = house.load(keys=KEYS)
+    assert (key(house), certificate.inserted) == (("sku", "day"), 2)
+
+
+def test_a_key_that_somebody_refers_to_is_not_taken_away_and_it_is_said(house: House) -> None:
+    house.land(["sku", "n"], [])
+    house.load(keys=KEYS)
+    house.conn.execute(
+        "CREATE TABLE mine (f text, r bigint, FOREIGN KEY (f, r) REFERENCES products (_file, _row))"
+    )
+    house.conn.commit()
+    house.land(["sku", "n"], [["a", "1"]])
+    with pytest.raises(SchemaDrift, match="cannot drop constraint") as refused:
+        house.load(keys=KEYS)
+    assert "Drop it, load" in refused.value.advice
 
 
 def test_a_key_that_is_set_while_there_are_no_rows_is_taken(house: House) -> None:
