@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from supplyline import settings as environment
-from supplyline.contracts import Json, OrgId, TableName
+from supplyline.contracts import Json, Manifest, OrgId, TableName
 from supplyline.rereading import Rows
 from supplyline.settings import Settings
 from supplyline.stages import open_landing, require_landed, run_by_hand, utc_now
@@ -67,7 +67,10 @@ def undo_load(
     from supplyline import load
 
     with open_landing(settings) as landing, session(org, settings=settings) as conn:
-        closed = landing.manifests(org, table=table, state="closed") if later == "replay" else []
+
+        def closed() -> dict[str, Manifest]:
+            return {m.file_id: m for m in landing.manifests(org, table=table, state="closed")}
+
         rows = Rows(org, landing=landing, settings=settings)
         return rows.mended(
             lambda: load.undo(
@@ -78,7 +81,7 @@ def undo_load(
                 run=run_by_hand("undo", user=user),
                 now=utc_now(),
                 later=later,
-                landed=load.Landed(manifests={m.file_id: m for m in closed}, stream=rows),
+                landed=load.Landed(manifests=closed, stream=rows),
             )
         )
 

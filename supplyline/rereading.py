@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from supplyline.checksums import Checksum
 from supplyline.contracts import Manifest, OrgId, TableSettings
-from supplyline.errors import FileNotStored, LandingDamaged, UnreadableFile
+from supplyline.errors import DatabaseUnavailable, FileNotStored, LandingDamaged, UnreadableFile
 from supplyline.intake import understand
 from supplyline.settings import Settings
 from supplyline.storage import Storage
@@ -54,10 +54,24 @@ class Rows:
     def __call__(self, manifest: Manifest) -> Iterator[pa.RecordBatch]:
         """Raises FileNotStored, UnreadableFile for a released file that cannot be read again."""
         if not manifest.released_at and manifest.file_id not in self._damaged:
-            yield from self._landing.stream(self._org, manifest=manifest)
+            rows = 0
+            for batch in self._landing.stream(self._org, manifest=manifest):
+                rows += batch.num_rows
+                yield batch
+            if rows < manifest.landed + manifest.duplicate:
+                self._require_kept(manifest)
             return
         self.reread.append(manifest.file_id)
         yield from stored_rows(self._org, manifest, landing=self._landing, settings=self._settings)
+
+    def _require_kept(self, manifest: Manifest) -> None:
+        """Raises DatabaseUnavailable when rows are missing since they were released meanwhile."""
+        now = self._landing.manifest(self._org, manifest.file_id)
+        if now is not None and now.released_at:
+            raise DatabaseUnavailable(
+                f"The landed rows of {manifest.file_id} were released while they were read.",
+                next_step="Try again: they are then read from the stored file.",
+            )
 
 
 def stored_checksum(org: OrgId, manifest: Manifest, *, landing: Landing, settings: Settings) -> str:

@@ -158,8 +158,9 @@ class _Work:
         done(one)
 
     def _landed(self, manifest: Manifest) -> list[str]:
-        """Counts of landing against its manifest."""
+        """Counts of landing against its manifest, which says it when rows were released since."""
         rows, own, aside = self.landing.counts(self.org, manifest)
+        manifest = self.landing.manifest(self.org, manifest.file_id) or manifest
         out = []
         expected = manifest.landed + manifest.duplicate
         if not manifest.released_at and rows != expected:

@@ -56,6 +56,7 @@ def hold_shape(conn: Connection, table: str) -> None:
     for, and the moment comes after. (A table that is written anew, to another type of a column,
     looks empty to whoever has looked around before.)
     """
+    conn.execute("SET LOCAL lock_timeout = 0")  # begins a transaction, and looks at nothing yet
     for relation in (table, f"{table}_history"):
         lock = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
         try:

@@ -8,7 +8,7 @@ or they are taken back and loaded again without it (`replay`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -38,9 +38,10 @@ Later = Literal["refuse", "cascade", "replay"]
 
 @dataclass(frozen=True, kw_only=True)
 class Landed:
-    """Where the rows of later files are, to load them again."""
+    """Where the rows of later files are, to load them again. `manifests` by file id, asked once no
+    other load of the table can come between."""
 
-    manifests: Mapping[str, Manifest]
+    manifests: Callable[[], Mapping[str, Manifest]]
     stream: Stream
 
 
@@ -72,8 +73,9 @@ def undo(
         after = [one for _, one in chain if one != file_id]
         if after and later == "refuse":
             raise _refusal(table, file_id, after)
+        known = landed.manifests() if landed and later == "replay" else {}
         if later == "replay":
-            _require_landed(after, landed)
+            _require_landed(after, known)
         require_whole(conn, table)
         before = standing_loads(conn, table)
         shapes = [records.shape(conn, load_id) for load_id, _ in chain]
@@ -107,7 +109,7 @@ def undo(
         if landed is not None:
             loaded_at = times(replayed, before, now=now)
             for one in replayed:
-                manifest = landed.manifests[one]
+                manifest = known[one]
                 rows = landed.stream(manifest)
                 certificate = load_within(
                     org, conn=conn, manifest=manifest, batches=rows, run=run, now=now,
@@ -144,8 +146,7 @@ def _refusal(table: str, file_id: str, after: Sequence[str]) -> UndoRefused:
     )
 
 
-def _require_landed(after: Sequence[str], landed: Landed | None) -> None:
-    known = landed.manifests if landed else {}
+def _require_landed(after: Sequence[str], known: Mapping[str, Manifest]) -> None:
     if missing := [one for one in after if one not in known]:
         raise UndoRefused(
             f"The landed rows of {', '.join(missing)} are not there, so that these files cannot be"

@@ -172,7 +172,9 @@ _SAID: dict[str, str] = {"checksum": "checksum_file", **{name: name for name in 
 def _against_manifest(conn: Connection, certificate: Certificate, manifest: Manifest) -> list[str]:
     """What landing's record of the file says otherwise than its certificate and its receipt."""
     out = [] if manifest.state == "closed" else [f"the manifest says {manifest.state}"]
-    if manifest.released_at and not certificate.landing_released_at:
+    if manifest.released_at and not (
+        certificate.landing_released_at or _released(conn, certificate.checksum_file)
+    ):
         out.append("the manifest says that its rows were released, the certificate does not")
     out += [
         f"the manifest says {mine} {said!r}, the certificate {certified!r}"
@@ -197,6 +199,17 @@ def _against_manifest(conn: Connection, certificate: Certificate, manifest: Mani
             if mine != theirs
         ]
     return out
+
+
+def _released(conn: Connection, checksum: str) -> bool:
+    """Whether the audit trail tells of a release of rows that have this checksum: a certificate
+    that was made at the same time has it said by the next release."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM supplyline.audit_events WHERE kind = 'landing.released'"
+        " AND detail ->> 'checksum' = %s)",
+        (checksum,),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _foreign(conn: Connection, target: merge.Target) -> int:

@@ -159,7 +159,8 @@ def take_back(house: House, file_id: str, later: Later = "refuse") -> dict[str, 
         house.org, conn=house.conn, table=TABLE, file_id=file_id, run=RUN, later=later,
         now=NOW + timedelta(hours=1),
         landed=Landed(
-            manifests=manifests, stream=lambda m: house.landing.stream(house.org, manifest=m)
+            manifests=lambda: manifests,
+            stream=lambda m: house.landing.stream(house.org, manifest=m),
         ),
     )  # fmt: skip
     house.conn.commit()

@@ -1,19 +1,28 @@
-"""`verify` beside loads: what is under way, or done meanwhile, is no difference."""
+"""Loads, undo and `verify` beside one another and beside a release: what is done meanwhile is no
+difference, and no row is missed by it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from supplyline.audit.events import append
+from supplyline.contracts import Manifest
+from supplyline.errors import DatabaseUnavailable
 from supplyline.landing import Landing
+from supplyline.load.records import mark_released
 from supplyline.load.verify import Verification
-from supplyline.tenancy.connections import connect
+from supplyline.stages import open_landing
+from supplyline.tenancy.connections import connect, session
 from supplyline.verification import Report
-from tests.integration.load.books import FILES, Books, said
+from tests.integration.load.books import FILES, TABLE, Books, said
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _meanwhile(work: Callable[[], Report]) -> tuple[threading.Thread, list[Report]]:
@@ -59,3 +68,100 @@ def test_files_that_are_loaded_while_verify_looks_are_not_missing(
     monkeypatch.setattr(Landing, "manifests", manifests)
 
     assert said(fresh.verify(anew=True, done=after_a_file)) == ""
+
+
+def _let_go_after(
+    monkeypatch: pytest.MonkeyPatch, books: Books, file_id: str
+) -> Callable[..., list[Manifest]]:
+    """Whoever asks for the manifests finds the file's rows released a moment later."""
+    seen = Landing.manifests
+
+    def manifests(self: Landing, *arguments: Any, **more: Any) -> list[Manifest]:
+        found = seen(self, *arguments, **more)
+        monkeypatch.setattr(Landing, "manifests", seen)
+        group = [m for m in found if m.file_id == file_id]
+        with session(books.org, settings=books.settings) as conn:
+            mark_released(conn, file_id, NOW)
+            append(
+                conn, org=books.org, kind="landing.released", actor="u", subject=TABLE,
+                detail={"file_id": file_id, "checksum": group[0].checksum},
+            )  # fmt: skip
+        self.begin_release(books.org, group, now=NOW)
+        self.finish_release(books.org, group)
+        return found
+
+    monkeypatch.setattr(Landing, "manifests", manifests)
+    return seen
+
+
+def test_a_file_whose_rows_are_released_with_its_twins_is_not_loaded_without_them(
+    fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.deliver("a", FILES["a"])
+    fresh.deliver("twin", FILES["a"], load=False)
+    _let_go_after(monkeypatch, fresh, "a")
+
+    with pytest.raises(DatabaseUnavailable, match="released"):
+        fresh.load(table=TABLE)
+
+    fresh.load(table=TABLE)
+    assert fresh.certificate("twin").verdict == "success"
+    assert fresh.certificate("twin").unchanged == 3
+    assert said(fresh.verify(anew=True)) == ""
+
+
+def test_a_release_while_verify_looks_is_no_difference(
+    fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file_id in "ab":
+        fresh.deliver(file_id, FILES[file_id])
+
+    def after_a_file(one: Verification) -> None:
+        if one.certificate.file_id == "a":
+            _let_go_after(monkeypatch, fresh, "b")
+            with open_landing(fresh.settings) as landing:
+                landing.manifests(fresh.org, table=TABLE)
+
+    with pytest.raises(DatabaseUnavailable, match="released"):
+        fresh.verify(done=after_a_file)
+    assert said(fresh.verify(anew=True)) == ""
+
+
+def test_a_certificate_that_was_made_again_beside_a_release_is_no_difference(
+    fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load or the rebuild has read the manifest before, and the next release says it."""
+    fresh.deliver("a", FILES["a"])
+    _let_go_after(monkeypatch, fresh, "a")
+    with open_landing(fresh.settings) as landing:
+        landing.manifests(fresh.org, table=TABLE)
+    assert said(fresh.verify()) == ""
+    fresh.sql(
+        "UPDATE supplyline.certificates SET body = body || '{\"landing_released_at\": null}'",
+        "UPDATE supplyline.loads SET released_at = NULL",
+    )
+    assert said(fresh.verify()) == ""
+
+    fresh.deliver("b", FILES["b"])
+    with fresh.collection(":manifests") as manifests:
+        manifests.update_one({"_id": "b"}, {"$set": {"released_at": NOW.isoformat()}})
+    assert "says that its rows were released" in said(fresh.verify())
+
+
+def test_undo_asks_for_the_files_when_no_other_load_can_come_between(
+    fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file_id in "ab":
+        fresh.deliver(file_id, FILES[file_id])
+    seen, locks = Landing.manifests, []
+
+    def manifests(self: Landing, *arguments: Any, **more: Any) -> list[Manifest]:
+        locks.append(
+            fresh.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        )
+        return seen(self, *arguments, **more)
+
+    monkeypatch.setattr(Landing, "manifests", manifests)
+    fresh.undo("a", later="replay")
+    assert locks == [[(1,)]]
+    assert said(fresh.verify(anew=True)) == ""
