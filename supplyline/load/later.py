@@ -14,7 +14,8 @@ and drops: nobody else ever sees it, and nothing is left of it after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -182,19 +183,19 @@ class LaterLoad:
 
         Written so that PostgreSQL can compare in several processes at once.
         """
-        self.conn.execute(
-            sql.SQL(
-                "DROP TABLE IF EXISTS pg_temp.{changes};"
-                " CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
-                " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
-            ).format(
-                changes=sql.Identifier(CHANGES),
-                source=self._source(target),
-                target=target.name,
-                same=target.same_row(source="p"),
-                differs=merge.differing(self.conn, target),
-            )
+        query = sql.SQL(
+            "DROP TABLE IF EXISTS pg_temp.{changes};"
+            " CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
+            " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
+        ).format(
+            changes=sql.Identifier(CHANGES),
+            source=self._source(target),
+            target=target.name,
+            same=target.same_row(source="p"),
+            differs=merge.differing(self.conn, target),
         )
+        with self._free("parallel_tuple_cost"):
+            self.conn.execute(query)
         found = self.conn.execute(
             sql.SQL("SELECT count(*) - count(_old), count(_old) FROM {}").format(
                 sql.Identifier("pg_temp", CHANGES)
@@ -228,10 +229,8 @@ class LaterLoad:
             now=sql.Literal(now),
             load=sql.Literal(target.load_id),
         )
-        # Rows are found by their places and not by a scan.
-        self.conn.execute("SELECT set_config('random_page_cost', '0', true)")
-        row = self.conn.execute(query).fetchone()
-        self.conn.execute("SET LOCAL random_page_cost TO DEFAULT")
+        with self._free("random_page_cost"):  # rows are found by their places and not by a scan
+            row = self.conn.execute(query).fetchone()
         return int((row or (0,))[0])
 
     def _insert(self, target: Target) -> int:
@@ -259,7 +258,16 @@ class LaterLoad:
         among = sql.SQL("{} t JOIN {} ON {}").format(
             target.name, self._source(target), target.same_row(source="p")
         )
-        return sums.checksum_all(self.conn, target, separated=separated, among=among)
+        with self._free("parallel_tuple_cost"):
+            return sums.checksum_all(self.conn, target, separated=separated, among=among)
+
+    @contextmanager
+    def _free(self, cost: str) -> Iterator[None]:
+        """Has PostgreSQL plan as if this cost nothing: nobody has counted the staged rows, so that
+        it expects far too many from a join."""
+        self.conn.execute("SELECT set_config(%s, '0', true)", (cost,))
+        yield
+        self.conn.execute(sql.SQL("SET LOCAL {} TO DEFAULT").format(sql.Identifier(cost)))
 
     def _may_be_the_file(self, target: Target) -> bool:
         size = "pg_relation_size(format('%%I.%%I', %s::text, %s::text)::regclass)"
