@@ -37,7 +37,8 @@ def leftovers(
     now: datetime,
     file_id: str | None = None,
 ) -> Leftovers:
-    """`known`: file ids that the caller has records of; `file_id`: only this one is asked for.
+    """`known`: file ids that the caller has records of, those too whose bytes another one reads;
+    `file_id`: only this one is asked for.
 
     Raises the transient errors of every store, and OrganizationNotFound where there is no database
     to ask: then nothing is known to be left over.
@@ -47,8 +48,6 @@ def leftovers(
     if not unknown:
         return Leftovers(files=())
     named = _named(org, settings)
-    # a reading is bytes of another file: they are kept as long as it is
-    named |= {k.origin for k in kept if k.file_id in known or k.file_id in named}
     left = [k for k in unknown if k.file_id not in named]
     old = [k for k in left if now - k.written_at > YOUNG]
     return Leftovers(

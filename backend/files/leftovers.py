@@ -71,6 +71,4 @@ def _known(org: OrgId, *, without: int | None = None) -> set[str]:
 
 
 def _told(kept: Kept) -> Json:
-    told = asdict(kept)
-    del told["origin"]
-    return told | {"written_at": kept.written_at.isoformat()}
+    return asdict(kept) | {"written_at": kept.written_at.isoformat()}

@@ -44,14 +44,23 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A file's folder as it lies there. `size`: of its bytes; `written_at`: when anything of it
-    was written last; `origin`: the file whose bytes it reads, of a reading."""
+    """A file's folder as it lies there. `name`, `size`: of its bytes, '' and 0 for a reading of
+    another file's; `written_at`: when anything of it was written last."""
 
     file_id: str
     name: str
     size: int
     written_at: datetime
-    origin: str = ""
+
+
+def _kept(file_id: str, files: list[tuple[str, int, datetime]]) -> Kept:
+    bytes_ = [(name, size) for name, size, _ in files if name != sidecar.NAME]
+    return Kept(
+        file_id=file_id,
+        name=next((name for name, _ in bytes_), ""),
+        size=sum(size for _, size in bytes_),
+        written_at=max(at for _, _, at in files),
+    )
 
 
 class FileIdTaken(Terminal):
@@ -290,21 +299,7 @@ class Storage:
                 file_id, _, name = path[len(place) + 1 :].partition("/")
                 one = (name, int(about["size"] or 0), last_written(about))
                 found.setdefault(file_id, []).append(one)
-        return [self._kept(org, file_id, files) for file_id, files in sorted(found.items())]
-
-    def _kept(self, org: OrgId, file_id: str, files: list[tuple[str, int, datetime]]) -> Kept:
-        bytes_ = [(name, size) for name, size, _ in files if name != sidecar.NAME]
-        try:
-            told = self.find(org, file_id)
-        except (FileNotStored, StoredFileDamaged):
-            told = None
-        return Kept(
-            file_id=file_id,
-            name=told.name if told else next((name for name, _ in bytes_), ""),
-            size=sum(size for _, size in bytes_),
-            written_at=max(at for _, _, at in files),
-            origin=told.origin if told else "",
-        )
+        return [_kept(file_id, files) for file_id, files in sorted(found.items())]
 
     def everything(self, org: OrgId) -> list[tuple[str, int]]:
         """Path and size of all that is stored of an organization, also what is half written."""
