@@ -245,7 +245,7 @@ class History:
         odd = self.rng.random() < 0.2
         rows = [
             [self._cell(column, odd=odd) for column in columns]
-            for _ in range(self.rng.choice((1, 2, 4, 8)))
+            for _ in range(self.rng.choice((0, 1, 2, 4, 8)))
         ]
         text = io.StringIO()
         csv.writer(text).writerows([columns, *rows])
