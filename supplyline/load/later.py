@@ -29,6 +29,7 @@ from supplyline.errors import DatabaseUnavailable
 from supplyline.load import merge, records, schema, sums
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
+from supplyline.load.others import require_no_rules
 from supplyline.load.schema import HIDDEN
 from supplyline.load.staging import Incoming, copy_typed, create_staging
 from supplyline.load.typed_copy import become_staging, fits, sent_as_it_is
@@ -163,6 +164,7 @@ class LaterLoad:
         inserted = self._insert(target) if fates.inserted else 0
         if (updated, inserted) != (fates.updated, fates.inserted):
             self._check_keys(target)
+            require_no_rules(self.conn, target.table, file_name=self.manifest.name)
             raise DatabaseUnavailable(
                 f"Rows of {target.table} were changed by somebody else while the file was merged.",
                 next_step="Try again: nothing of the file was published.",

@@ -11,7 +11,7 @@ import re
 import psycopg
 
 from supplyline.contracts import TableName
-from supplyline.errors import TableDamaged
+from supplyline.errors import SchemaDrift, TableDamaged
 from supplyline.load.schema import HIDDEN
 from supplyline.tenancy.connections import Connection
 
@@ -47,6 +47,26 @@ def require_no_strangers(conn: Connection, table: TableName) -> None:
             f"The name of table {table} is taken: {'; '.join(found)}.",
             next_step="Rename it or drop it, as whoever made it decides (nothing of it is touched"
             " here); then repeat this.",
+            table=table,
+        )
+
+
+def require_no_rules(conn: Connection, table: TableName, *, file_name: str) -> None:
+    """Raises SchemaDrift when somebody put rules or triggers on the table, which may have taken
+    rows away without a word."""
+    rows = conn.execute(
+        "SELECT 'rule ' || r.rulename FROM pg_rewrite r"
+        " WHERE r.ev_class = to_regclass(format('public.%%I', %(t)s::text)) UNION ALL"
+        " SELECT 'trigger ' || g.tgname FROM pg_trigger g"
+        " WHERE g.tgrelid = to_regclass(format('public.%%I', %(t)s::text))"
+        " AND NOT g.tgisinternal AND g.tgenabled <> 'D' ORDER BY 1",
+        {"t": table},
+    ).fetchall()
+    if rows:
+        raise SchemaDrift(
+            f"Table {table} does not take the rows of {file_name} as they are: somebody put the"
+            f" {', the '.join(name for (name,) in rows)} on it.",
+            next_step=f"Drop or change it, then load again; {file_name} waits.",
             table=table,
         )
 
