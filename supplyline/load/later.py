@@ -159,10 +159,10 @@ class LaterLoad:
 
         Raises psycopg.errors.UniqueViolation when rows of the file share a key.
         """
-        fates = self._compare(target)
-        updated = self._replace(target, now=now) if fates.updated else 0
-        inserted = self._insert(target) if fates.inserted else 0
-        if (updated, inserted) != (fates.updated, fates.inserted):
+        changed = self._compare(target)
+        updated = self._replace(target, now=now) if changed else 0
+        inserted = self._insert(target) if changed > updated else 0
+        if updated + inserted != changed:
             self._check_keys(target)
             require_no_rules(self.conn, target.table, file_name=self.manifest.name)
             raise DatabaseUnavailable(
@@ -170,6 +170,7 @@ class LaterLoad:
                 next_step="Try again: nothing of the file was published.",
             )
         rows, high, low = self._summed(target)
+        fates = Fates(inserted=inserted, updated=updated, unchanged=self.rows - changed)
         return Published(fates=fates, rows=rows, high=high, low=low)
 
     def _source(self, target: Target) -> sql.Composed:
@@ -180,14 +181,16 @@ class LaterLoad:
         )
         return sql.SQL("(SELECT {}, s._row, s._raw FROM {} s) p").format(values, self.staging)
 
-    def _compare(self, target: Target) -> Fates:
-        """Keeps the rows that are new or changed, each with the place of the row it replaces.
+    def _compare(self, target: Target) -> int:
+        """Keeps the rows that are new or changed, each with the place of the row it replaces; how
+        many there are.
 
         Written so that PostgreSQL can compare in several processes at once.
         """
+        kept = sql.Identifier("pg_temp", CHANGES)
+        self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(kept))
         query = sql.SQL(
-            "DROP TABLE IF EXISTS pg_temp.{changes};"
-            " CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
+            "CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
             " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
         ).format(
             changes=sql.Identifier(CHANGES),
@@ -197,15 +200,7 @@ class LaterLoad:
             differs=merge.differing(self.conn, target),
         )
         with self._free("parallel_tuple_cost"):
-            self.conn.execute(query)
-        found = self.conn.execute(
-            sql.SQL("SELECT count(*) - count(_old), count(_old) FROM {}").format(
-                sql.Identifier("pg_temp", CHANGES)
-            )
-        ).fetchone()
-        inserted, updated = found or (0, 0)
-        unchanged = self.rows - inserted - updated
-        return Fates(inserted=inserted, updated=updated, unchanged=unchanged)
+            return self.conn.execute(query).rowcount
 
     def _replace(self, target: Target, *, now: datetime) -> int:
         """Updates the changed rows, whose old versions become history; how many there were.
