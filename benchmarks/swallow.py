@@ -47,7 +47,10 @@ def accept(
             client, _ = listener.accept()
         except OSError:  # the listener was closed
             return
-        in_background(_serve, client, socket.create_connection((host, port)), known, keep)
+        behind = socket.create_connection((host, port))
+        for side in (client, behind):  # what is written in two pieces waits for no acknowledgement
+            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        in_background(_serve, client, behind, known, keep)
 
 
 def _serve(client: socket.socket, behind: socket.socket, known: Any, keep: Any) -> None:
