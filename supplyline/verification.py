@@ -104,10 +104,14 @@ class _Work:
         self.landing, self.settings = landing, settings
         self.rows = Rows(org, landing=landing, settings=settings)
         self.manifests: Mapping[str, Manifest] = {}
+        self.just_released: frozenset[str] = frozenset()
         self.out = Report()
 
     def _known(self) -> Mapping[str, Manifest]:
         return {m.file_id: m for m in self.landing.manifests(self.org, table=self.table)}
+
+    def _released(self) -> frozenset[str]:
+        return frozenset(f for f, m in (self.manifests or self._known()).items() if m.released_at)
 
     def report(
         self, file_id: str | None, *, deep: bool, done: Callable[[Verification], None]
@@ -115,9 +119,11 @@ class _Work:
         from supplyline import load
         from supplyline.load.records import loaded_file_ids, undone_file_ids
 
+        released = self._released()
         load.hold_shape(self.conn, self.table)
         loaded = loaded_file_ids(self.conn, self.table) - undone_file_ids(self.conn, self.table)
         self.manifests = self._known()  # after that moment: what is loaded in it is landed
+        self.just_released = self._released() - released
         chosen = loaded if file_id is None else {parse_file_id(file_id)}
         trail = load.against_trail(self.conn, self.table, manifests=self.manifests)
         for manifest in self.manifests.values():
@@ -145,6 +151,7 @@ class _Work:
         in_trail: bool,
     ) -> None:
         from supplyline import load
+        from supplyline.load.verify import RELEASE_UNSAID
 
         try:
             one = load.verify(self.conn, manifest=manifest, stream=self.rows)
@@ -152,6 +159,9 @@ class _Work:
             if in_trail:  # which says that it is loaded, and that its receipt is gone
                 return
             raise
+        if manifest.file_id in self.just_released:  # said behind the moment that is looked at
+            differences = tuple(d for d in one.differences if d != RELEASE_UNSAID)
+            one = replace(one, differences=differences)
         more = self._landed(manifest) + self._stored(manifest, deep=deep)
         one = replace(one, differences=(*one.differences, *more))
         self.out.files.append(one)

@@ -169,13 +169,16 @@ _SAME = ("rows_read", "landed", "quarantined", "duplicate", "sha256")
 _SAID: dict[str, str] = {"checksum": "checksum_file", **{name: name for name in _SAME}}
 
 
+RELEASE_UNSAID = "the manifest says that its rows were released, the certificate does not"
+
+
 def _against_manifest(conn: Connection, certificate: Certificate, manifest: Manifest) -> list[str]:
     """What landing's record of the file says otherwise than its certificate and its receipt."""
     out = [] if manifest.state == "closed" else [f"the manifest says {manifest.state}"]
     if manifest.released_at and not (
         certificate.landing_released_at or _released(conn, certificate.checksum_file)
     ):
-        out.append("the manifest says that its rows were released, the certificate does not")
+        out.append(RELEASE_UNSAID)
     out += [
         f"the manifest says {mine} {said!r}, the certificate {certified!r}"
         for mine, said, certified in (

@@ -70,28 +70,35 @@ def test_files_that_are_loaded_while_verify_looks_are_not_missing(
     assert said(fresh.verify(anew=True, done=after_a_file)) == ""
 
 
-def _let_go_after(
-    monkeypatch: pytest.MonkeyPatch, books: Books, file_id: str
-) -> Callable[..., list[Manifest]]:
+def _let_go_after(monkeypatch: pytest.MonkeyPatch, books: Books, file_id: str) -> None:
     """Whoever asks for the manifests finds the file's rows released a moment later."""
     seen = Landing.manifests
 
     def manifests(self: Landing, *arguments: Any, **more: Any) -> list[Manifest]:
         found = seen(self, *arguments, **more)
         monkeypatch.setattr(Landing, "manifests", seen)
-        group = [m for m in found if m.file_id == file_id]
-        with session(books.org, settings=books.settings) as conn:
-            mark_released(conn, file_id, NOW)
-            append(
-                conn, org=books.org, kind="landing.released", actor="u", subject=TABLE,
-                detail={"file_id": file_id, "checksum": group[0].checksum},
-            )  # fmt: skip
-        self.begin_release(books.org, group, now=NOW)
-        self.finish_release(books.org, group)
+        _let_go(books, file_id)
         return found
 
     monkeypatch.setattr(Landing, "manifests", manifests)
-    return seen
+
+
+def _let_go(books: Books, file_id: str) -> None:
+    """What `supplyline retention --release` does with one file."""
+    with (
+        open_landing(books.settings) as landing,
+        session(books.org, settings=books.settings) as conn,
+    ):
+        one = landing.manifest(books.org, file_id)
+        assert one is not None
+        mark_released(conn, file_id, NOW)
+        append(
+            conn, org=books.org, kind="landing.released", actor="u", subject=TABLE,
+            detail={"file_id": file_id, "checksum": one.checksum},
+        )  # fmt: skip
+        conn.commit()
+        landing.begin_release(books.org, [one], now=NOW)
+        landing.finish_release(books.org, [one])
 
 
 def test_a_file_whose_rows_are_released_with_its_twins_is_not_loaded_without_them(
@@ -110,31 +117,41 @@ def test_a_file_whose_rows_are_released_with_its_twins_is_not_loaded_without_the
     assert said(fresh.verify(anew=True)) == ""
 
 
-def test_a_release_while_verify_looks_is_no_difference(
-    fresh: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_release_while_verify_looks_is_no_difference(fresh: Books) -> None:
     for file_id in "ab":
         fresh.deliver(file_id, FILES[file_id])
 
     def after_a_file(one: Verification) -> None:
         if one.certificate.file_id == "a":
-            _let_go_after(monkeypatch, fresh, "b")
-            with open_landing(fresh.settings) as landing:
-                landing.manifests(fresh.org, table=TABLE)
+            _let_go(fresh, "b")
 
     with pytest.raises(DatabaseUnavailable, match="released"):
         fresh.verify(done=after_a_file)
     assert said(fresh.verify(anew=True)) == ""
 
 
-def test_a_certificate_that_was_made_again_beside_a_release_is_no_difference(
+def test_a_release_behind_the_moment_that_verify_looks_at_is_no_difference(
     fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.deliver("a", FILES["a"])
+    seen, asked = Landing.manifests, []
+
+    def manifests(self: Landing, *arguments: Any, **more: Any) -> list[Manifest]:
+        asked.append(1)
+        if len(asked) == 2:
+            _let_go(fresh, "a")
+        return seen(self, *arguments, **more)
+
+    monkeypatch.setattr(Landing, "manifests", manifests)
+    assert said(fresh.verify()) == ""
+
+
+def test_a_certificate_that_was_made_again_beside_a_release_is_no_difference(
+    fresh: Books,
 ) -> None:
     """The load or the rebuild has read the manifest before, and the next release says it."""
     fresh.deliver("a", FILES["a"])
-    _let_go_after(monkeypatch, fresh, "a")
-    with open_landing(fresh.settings) as landing:
-        landing.manifests(fresh.org, table=TABLE)
+    _let_go(fresh, "a")
     assert said(fresh.verify()) == ""
     fresh.sql(
         "UPDATE supplyline.certificates SET body = body || '{\"landing_released_at\": null}'",
