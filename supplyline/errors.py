@@ -181,8 +181,8 @@ class InvalidColumnType(Terminal):
 
     code = "invalid_column_type"
     next_step = (
-        "Use text, bigint, numeric, boolean, date, timestamp, timestamptz, uuid or json, with a "
-        "format where needed, such as `date DD.MM.YYYY` (docs/load.md)."
+        "Use text, bigint, numeric, boolean, date, timestamp, uuid or json, with a format where "
+        "needed, such as `date DD.MM.YYYY` or `timestamptz YYYY-MM-DDTHH24:MI:SSZ` (docs/load.md)."
     )
 
 

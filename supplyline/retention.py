@@ -192,7 +192,9 @@ class _Release:
 
 @click.command(epilog="Example: supplyline retention --org 123 --keep-days 90 --release")
 @click.option("--org", required=True, help="Organization id.")
-@click.option("--keep-days", type=click.IntRange(min=0), help="Set the policy: keep so many days.")
+@click.option(
+    "--keep-days", type=click.IntRange(0, 36_500), help="Set the policy: keep so many days."
+)
 @click.option("--keep-forever", is_flag=True, help="Set the policy: keep for ever (the default).")
 @click.option("--release", "do_release", is_flag=True, help="Release what the policy lets go.")
 @click.option("--dry-run", is_flag=True, help="Say what --release would do, and do nothing.")

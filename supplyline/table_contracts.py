@@ -181,6 +181,7 @@ def _with(agreed: TableSettings, given: Mapping[str, Any]) -> TableSettings:
         _columns("rules", {name: name for name in rules})
         parts["rules"] = {name: rule.as_json() for name, rule in rules.items()}
     if "types" in given:
+        _columns("types", {name: name for name in given["types"]})
         parts["types"] = {c: kind_of(normal(kind)).spec for c, kind in given["types"].items()}
     if "drift" in given:
         parts["drift"] = given["drift"]

@@ -13,12 +13,17 @@ import click
 
 from supplyline import settings as environment
 from supplyline.contracts import Drift, Json, OrgId, TableName, TableSettings
-from supplyline.errors import TableNotLanded
+from supplyline.errors import InvalidName, TableNotLanded
 from supplyline.settings import Settings
 from supplyline.stages import key_candidates, open_landing
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from supplyline.tenancy.connections import session
-from supplyline.tenancy.names import parse_file_id, parse_org_id, parse_table_name
+from supplyline.tenancy.names import (
+    column_names,
+    parse_file_id,
+    parse_org_id,
+    parse_table_name,
+)
 
 DRIFT: tuple[Drift, ...] = ("evolve", "freeze", "quarantine")
 
@@ -71,10 +76,15 @@ def change_table(
 ) -> Json:
     """Sets kinds of columns (None: found out again) and the drift policy; answers `describe_table`.
 
-    Effective from the next load on. Raises InvalidColumnType, SettingsConflict.
+    Effective from the next load on. Raises InvalidName, InvalidColumnType, SettingsConflict.
     """
     from supplyline.load.kinds import kind_of, normal
 
+    for name in (c for c, k in types.items() if k is not None and column_names([c]) != (c,)):
+        raise InvalidName(
+            f"{name[:60]!r} is no column's name.",
+            next_step=f"A column with that header is named {column_names([name])[0]}.",
+        )
     wanted = {c: k if k is None else kind_of(normal(k)).spec for c, k in types.items()}
     with session(org, settings=settings) as conn:
         before = table_settings(conn, table)
