@@ -122,6 +122,7 @@ def _settle_key(
     """Saves the key that was asked for, or forgets one that is to be proposed anew."""
     settings = table_settings(conn, table)
     if key is not None:
+        key = tuple(dict.fromkeys(key))  # a column that was named twice
         chosen = replace(settings, key=key, key_source="configured" if key else "none")
         save_table_settings(conn, chosen, actor=run.user_id, run_id=run.run_id, now=now)
     elif propose and settings.key_source != "configured":

@@ -110,7 +110,14 @@ def _unaudited_settings(conn: Connection, table: TableName) -> list[str]:
         " AND e.subject = %(t)s AND (e.detail ->> 'version')::int = s.version) ORDER BY 1",
         {"t": table},
     ).fetchall()
-    return [f"no event says who saved version {version} of the settings" for (version,) in rows]
+    out = [f"no event says who saved version {version} of the settings" for (version,) in rows]
+    unsaid = conn.execute(
+        "SELECT (SELECT count(*) FROM supplyline.retention_policy) >"
+        " (SELECT count(*) FROM supplyline.audit_events WHERE kind = 'retention.set')"
+    ).fetchone()
+    if unsaid and unsaid[0]:
+        out.append("no event says who decided how long landed rows are kept")
+    return out
 
 
 def _changed(body: Json, verdict: str | None, said: Json) -> str:

@@ -179,6 +179,8 @@ def _against_manifest(conn: Connection, certificate: Certificate, manifest: Mani
         certificate.landing_released_at or _released(conn, certificate.checksum_file)
     ):
         out.append(RELEASE_UNSAID)
+    if certificate.landing_released_at and not _released(conn, certificate.checksum_file):
+        out.append("its certificate says that its rows were released, no event does")
     out += [
         f"the manifest says {mine} {said!r}, the certificate {certified!r}"
         for mine, said, certified in (

@@ -9,9 +9,12 @@ from supplyline.cli import cli
 from supplyline.errors import InvalidColumnType, InvalidName
 from supplyline.ingest.rules import InvalidContract
 from supplyline.load.kinds import kind_of
+from supplyline.operations import rebuild_table
 from supplyline.stages import utc_now
 from supplyline.table_contracts import save_contract
 from supplyline.tables import change_table
+from supplyline.tenancy.catalog import table_settings
+from supplyline.tenancy.connections import session
 from tests.integration.load.books import TABLE, Books
 
 
@@ -39,3 +42,10 @@ def test_days_that_no_calendar_has_are_refused(fresh: Books) -> None:
     kept = ["retention", "--org", fresh.org, "--release", "--keep-days"]
     assert CliRunner().invoke(cli, [*kept, "999999999"]).exit_code == 2
     assert CliRunner().invoke(cli, [*kept, "36500"]).exit_code == 0
+
+
+def test_a_column_of_the_key_that_is_named_twice_is_one(fresh: Books) -> None:
+    fresh.deliver("f1", b"id,a\n1,x\n")
+    rebuild_table(fresh.org, table=TABLE, key=("id", "id"), user="u", settings=fresh.settings)
+    with session(fresh.org, settings=fresh.settings) as conn:
+        assert table_settings(conn, TABLE).key == ("id",)

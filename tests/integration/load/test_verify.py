@@ -270,6 +270,27 @@ def test_settings_that_no_event_speaks_of_are_seen(fresh: Books) -> None:
     assert "no event says who saved version 2 of the settings" in said(fresh.verify())
 
 
+def test_a_policy_of_retention_that_no_event_speaks_of_is_seen(fresh: Books) -> None:
+    fresh.deliver("a", FILES["a"])
+    call = CliRunner().invoke
+    assert call(cli, ["retention", "--org", fresh.org, "--keep-days", "9"]).exit_code == 0
+    assert fresh.verify().holds
+    fresh.sql(
+        "INSERT INTO supplyline.retention_policy (version, landing_days, saved_at, saved_by)"
+        " VALUES (2, 0, now(), 'x')"
+    )
+    assert "no event says who decided how long landed rows are kept" in said(fresh.verify())
+
+
+def test_a_release_that_a_certificate_names_and_no_event_does_is_seen(fresh: Books) -> None:
+    fresh.deliver("a", FILES["a"])
+    fresh.sql(
+        "UPDATE supplyline.certificates"
+        ' SET body = body || \'{"landing_released_at": "2026-01-01T00:00:00+00:00"}\''
+    )
+    assert "its certificate says that its rows were released" in said(fresh.verify())
+
+
 def test_nothing_loaded_is_not_said_where_the_trail_knows_of_a_load(fresh: Books) -> None:
     fresh.deliver("a", FILES["a"])
     fresh.sql("DELETE FROM supplyline.certificates", "DELETE FROM supplyline.loads")
