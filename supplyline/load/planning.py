@@ -20,6 +20,7 @@ from supplyline.load.types import (
     Evidence,
     choose,
     comparable,
+    read_as,
     remembered,
     remembered_remarks,
     settle,
@@ -147,11 +148,11 @@ class _Planning:
             )
             if after == TEXT != before:
                 self._remark(column, self._why_text(column, before))
-            elif (
-                after != before
-                and (choice := choose(fitting or (), mark=self.evidence.mark)).kind == after
-            ):
-                self._remark(column, choice.remark)
+            elif after != before:
+                choice = choose(fitting or (), mark=self.evidence.mark)
+                self._remark(
+                    column, choice.remark if choice.kind == after else read_as(after, fitting or ())
+                )
         if self.types[column] != before:
             self.changed[column] = (before, self.types[column])
 

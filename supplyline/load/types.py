@@ -240,6 +240,23 @@ def _other_reading(first: str, rivals: Sequence[str]) -> str | None:
     return next((k for k in rivals if kind_of(k).meaning != meaning and not _alike(first, k)), None)
 
 
+def read_as(kind: str, fitting: Sequence[str]) -> str:
+    """What is to be said of values that the table's own format made `kind`, though they would mean
+    something else by another that they fit; '' when they would not."""
+    type_, meaning = sql_type(kind), kind_of(kind).meaning
+    other = next(
+        (k for k in fitting if sql_type(k) == type_ and kind_of(k).meaning != meaning
+         and not _alike(kind, k)),
+        None,
+    )  # fmt: skip
+    if other is None:
+        return ""
+    return (
+        f"read as `{kind}`, as the table's other values are written; by itself it could be"
+        f" `{other}`"
+    )
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two formats of numbers differ in the mark for decimals alone: values that fit both
     have none, and are the same numbers."""

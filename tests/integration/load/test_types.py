@@ -276,3 +276,20 @@ def test_a_table_in_quarantine_takes_what_fits_and_sets_the_rest_aside(house: Ho
     house.land(["sku", "note"], [["z", "later"]])
     house.load()
     assert check(house, manifest) == ()
+
+
+def test_a_reading_that_the_tables_own_format_decides_is_said(house: House) -> None:
+    """`1.234` in a column of decimal commas is 1,234, a thousand times what else it could be."""
+    house.land(("id", "p"), [("1", "1,50"), ("2", "2,25")])
+    house.land(("id", "p"), [("3", "1.234"), ("4", "2.500")])
+    _, second = house.load(keys=[("id",)])
+    assert remembered(house.conn, TABLE)["p"] == "numeric 1.234,5"
+    assert house.rows("SELECT p FROM products WHERE id = 3") == [(1234,)]
+    assert second.remarks == (
+        "p: read as `numeric 1.234,5`, as the table's other values are written; by itself it could"
+        " be `numeric`",
+    )
+
+    house.land(("id", "p"), [("5", "1.234,50")])  # which can be read in one way
+    (third,) = house.load()
+    assert third.remarks == ()
