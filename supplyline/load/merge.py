@@ -133,8 +133,9 @@ def _typed_key(target: Target) -> sql.Composed:
 
 
 def _classify(conn: Connection, target: Target) -> None:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(typed(c, k), sql.Identifier(c)) for c, k in target.types.items()
+    columns = sql.SQL("").join(  # none where the table takes none of the file's
+        sql.SQL("{} AS {}, ").format(typed(c, k), sql.Identifier(c))
+        for c, k in target.types.items()
     )
     last = (
         sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY s._row DESC) = 1").format(
@@ -147,7 +148,7 @@ def _classify(conn: Connection, target: Target) -> None:
     conn.execute(
         sql.SQL(
             "CREATE TEMP TABLE {source} ON COMMIT DROP AS"
-            " WITH p AS (SELECT {columns}, s._row, s._raw, {last} AS _last FROM {staging} s)"
+            " WITH p AS (SELECT {columns}s._row, s._raw, {last} AS _last FROM {staging} s)"
             " SELECT p.*, CASE WHEN NOT p._last THEN 'superseded' WHEN t._seq IS NULL THEN"
             " 'inserted' WHEN t._seq > {seq} THEN 'superseded' WHEN {differs} THEN 'updated'"
             " ELSE 'unchanged' END AS _fate FROM p LEFT JOIN {target} t ON {same}"
@@ -245,6 +246,10 @@ def _insert(conn: Connection, target: Target) -> None:
     conn.execute(
         sql.SQL(
             "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
-            " FROM {source} p WHERE p._fate = 'inserted'"
-        ).format(**written(target), source=sql.Identifier(SOURCE))
+            if target.types
+            else "INSERT INTO {target} ({names}) SELECT {values}"
+        ).format(**written(target))
+        + sql.SQL(" FROM {source} p WHERE p._fate = 'inserted'").format(
+            source=sql.Identifier(SOURCE)
+        )
     )

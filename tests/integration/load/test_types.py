@@ -293,3 +293,22 @@ def test_a_reading_that_the_tables_own_format_decides_is_said(house: House) -> N
     house.land(("id", "p"), [("5", "1.234,50")])  # which can be read in one way
     (third,) = house.load()
     assert third.remarks == ()
+
+
+def test_a_table_in_quarantine_that_takes_no_column_of_a_file_sets_its_rows_aside(
+    house: House,
+) -> None:
+    house.land(("id", "a"), [("1", "x")])
+    house.load()
+    settings = table_settings(house.conn, TABLE)
+    save_table_settings(house.conn, replace(settings, drift="quarantine"), actor="u")
+    house.conn.commit()
+    manifest = house.land(("k", "v"), [("5", "6"), ("", "")])
+
+    (certificate,) = house.load()
+
+    assert (certificate.inserted, certificate.rejected, certificate.verdict) == (1, 1, "partial")
+    assert house.rows("SELECT id, a FROM products ORDER BY _seq") == [(1, "x"), (None, None)]
+    assert check(house, manifest) == ()
+    take_back(house, manifest.file_id)
+    assert house.rows("SELECT id, a FROM products") == [(1, "x")]
