@@ -137,11 +137,10 @@ class FirstLoad:
         return bool(self.keys)
 
     def _proved(self, plan: schema.Plan) -> bool:
-        """Builds the indexes; False when the key repeats, or is too long and only proposed."""
+        """Builds the key; False when the key repeats, or is too long and only proposed."""
         try:
             with self.conn.transaction():
-                for statement in plan.indexes():
-                    self.conn.execute(statement)
+                self.conn.execute(plan.add_key())
         except psycopg.errors.UniqueViolation:
             return False
         except psycopg.errors.ProgramLimitExceeded:

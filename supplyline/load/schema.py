@@ -88,7 +88,7 @@ class Plan:
         """The DDL, in order."""
         names = (self.table, f"{self.table}_history")
         if self.created:
-            return [*self.tables(), *self.indexes()]
+            return [*self.tables(), self.add_key()]
         return [
             *(
                 _alter(t, "ADD COLUMN {c} {k}", c, sql_type(kind))
@@ -108,17 +108,15 @@ class Plan:
         """DDL: the table that is created and its history, without indexes."""
         return _create(self.table, self.types)
 
-    def indexes(self) -> list[sql.Composed]:
-        """DDL: the key of the table that is created, and what finds a load's rows.
+    def add_key(self) -> sql.Composed:
+        """DDL: the key of the table that is created, and its only index.
 
-        The key's index holds old and new versions of rows that a file replaced until they are
-        vacuumed. Keeping these together on a page (deduplication) takes more time than a page more.
+        The index holds old and new versions of rows that a file replaced until they are vacuumed.
+        Keeping these together on a page (deduplication) takes more time than a page more. What
+        looks for the rows of one load (undo, verify) reads the table: an index that finds them
+        would cost each load more than it saves the few that are undone.
         """
-        table = sql.Identifier("public", self.table)
-        return [
-            _add_key(self.table, self.key),
-            sql.SQL("CREATE INDEX ON {} USING brin (_load text_bloom_ops)").format(table),
-        ]
+        return _add_key(self.table, self.key)
 
 
 def exists(conn: Connection, table: str) -> bool:
