@@ -48,15 +48,17 @@ def take_exclusively(conn: Connection, relations: Sequence[str]) -> None:
         pause = min(1.5 * pause, PAUSE_S[1])
 
 
-def hold_shape(conn: Connection, table: str) -> None:
+def hold_shape(conn: Connection, table: str, *, patience_s: int = 0) -> None:
     """Keeps the table and its history from being changed or made again, until the end of the
     caller's transaction; rows may be written.
 
     As the first statement of a transaction that looks at one moment: what is under way is waited
     for, and the moment comes after. (A table that is written anew, to another type of a column,
-    looks empty to whoever has looked around before.)
+    looks empty to whoever has looked around before.) After `patience_s`, if it is given, what is
+    under way is waited for no longer: raises psycopg.errors.LockNotAvailable.
     """
-    conn.execute("SET LOCAL lock_timeout = 0")  # begins a transaction, and looks at nothing yet
+    # Begins a transaction, and looks at nothing yet.
+    conn.execute(f"SET LOCAL lock_timeout = {1000 * int(patience_s)}".encode())
     for relation in (table, f"{table}_history"):
         lock = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
         try:
@@ -68,6 +70,7 @@ def hold_shape(conn: Connection, table: str) -> None:
             psycopg.errors.InsufficientPrivilege,
         ):
             continue  # not there, or not as it should be: that shows when it is looked at
+    conn.execute("SET LOCAL lock_timeout = 0")
 
 
 def _taken(conn: Connection, lock: sql.Composed) -> bool:

@@ -22,6 +22,9 @@ from supplyline.load.types import Evidence, remembered
 from supplyline.tenancy.catalog import table_settings
 from supplyline.tenancy.connections import Connection
 
+_PATIENCE_S = 10
+"""For a load that is changing the table: somebody waits for the answer."""
+
 
 def preview(
     conn: Connection,
@@ -37,7 +40,7 @@ def preview(
     FileNotLoaded for a row that no table holds.
     """
     columns = manifest.columns
-    hold_shape(conn, manifest.table)
+    hold_shape(conn, manifest.table, patience_s=_PATIENCE_S)
     require_whole(conn, manifest.table)
     with own_fault(manifest) as fault, conn.transaction(force_rollback=True):
         there = remembered(conn, manifest.table)

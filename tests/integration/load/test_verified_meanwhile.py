@@ -3,6 +3,7 @@ difference, and no row is missed by it."""
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from supplyline.landing import Landing
 from supplyline.load.records import mark_released
 from supplyline.load.verify import Verification
 from supplyline.stages import open_landing
+from supplyline.tables import preview_load
 from supplyline.tenancy.connections import connect, session
 from supplyline.verification import Report
 from tests.integration.load.books import FILES, TABLE, Books, said
@@ -182,3 +184,17 @@ def test_undo_asks_for_the_files_when_no_other_load_can_come_between(
     fresh.undo("a", later="replay")
     assert locks == [[(1,)]]
     assert said(fresh.verify(anew=True)) == ""
+
+
+def test_a_preview_does_not_wait_for_a_load_that_takes_its_time(
+    fresh: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.deliver("a", FILES["a"])
+    fresh.deliver("b", FILES["b"], load=False)
+    monkeypatch.setattr(importlib.import_module("supplyline.load.preview"), "_PATIENCE_S", 1)
+    with connect(fresh.org, settings=fresh.settings) as changing:
+        changing.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable):
+            preview_load(fresh.org, TABLE, file_id=None, settings=fresh.settings)
+        changing.rollback()
+    assert preview_load(fresh.org, TABLE, file_id=None, settings=fresh.settings)["rows"] == 2
