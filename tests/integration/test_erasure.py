@@ -108,6 +108,20 @@ def test_an_organization_cannot_keep_itself_from_being_erased(
     assert proof["was"]["tables"]["sales_history"] == 0
 
 
+def test_a_policy_on_rows_keeps_no_organization_from_being_erased(
+    full: OrgId, engine_settings: Settings
+) -> None:
+    """One that fails outside its own program, as those by `current_setting` do."""
+    with connect(full, settings=engine_settings) as conn:
+        conn.execute("ALTER TABLE sales ENABLE ROW LEVEL SECURITY")
+        conn.execute("ALTER TABLE sales FORCE ROW LEVEL SECURITY")
+        conn.execute("CREATE POLICY mine ON sales USING (current_setting('app.who') = 'x')")
+        conn.commit()
+    proof = erase_organization(full, settings=engine_settings)
+    assert proof["gone"]
+    assert proof["was"]["tables"]["sales"] is None
+
+
 def test_rights_elsewhere_keep_the_role_and_the_proof_says_so(
     full: OrgId, engine_settings: Settings, pg: PostgresServer
 ) -> None:
