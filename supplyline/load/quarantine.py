@@ -103,6 +103,17 @@ def leave_out_misfits(conn: Connection, types: Mapping[str, str]) -> int:
     ).rowcount
 
 
+def leave_out_superseded(conn: Connection, key: Sequence[str]) -> int:
+    """Takes the staged rows away that a later one of the same key replaced; the text is compared,
+    which is the same where the value is (see `types.comparable`)."""
+    return conn.execute(
+        sql.SQL(
+            "DELETE FROM {s} WHERE _row IN (SELECT _row FROM (SELECT _row, row_number()"
+            " OVER (PARTITION BY {key} ORDER BY _row DESC) AS n FROM {s}) r WHERE n > 1)"
+        ).format(s=sql.Identifier(STAGING), key=sql.SQL(", ").join(map(sql.Identifier, key)))
+    ).rowcount
+
+
 def leave_out_rejected(conn: Connection, *, load_id: str, columns: Sequence[str]) -> int:
     """Takes the rows that this load set aside, and whose texts are the same, out of staging."""
     same = sql.SQL(" AND ").join(

@@ -260,6 +260,16 @@ def test_a_primary_key_that_is_gone_is_seen(fresh: Books) -> None:
     assert "t has lost its primary key" in said(fresh.verify())
 
 
+def test_a_superseded_value_that_a_later_kind_does_not_take_is_no_difference(
+    fresh: Books,
+) -> None:
+    fresh.deliver("f1", b"id,a\n1,x\n")
+    fresh.deliver("f2", b"id,a,c\n1,x,many\n1,x,\n")
+    fresh.deliver("f3", b"id,a,c\n2,y,5\n")
+    assert fresh.rows("SELECT pg_typeof(c)::text FROM t WHERE id = 2") == [("bigint",)]
+    assert said(fresh.verify(anew=True)) == ""
+
+
 def test_settings_that_no_event_speaks_of_are_seen(fresh: Books) -> None:
     fresh.deliver("a", FILES["a"])
     assert fresh.verify().holds
