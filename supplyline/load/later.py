@@ -124,7 +124,8 @@ class LaterLoad:
 
     def done(self) -> None:
         """Removes what the transaction made beside the table."""
-        self.conn.execute(sql.SQL("DROP TABLE {}").format(self.staging))
+        for made in (self.staging, self.changes):
+            self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(made))
 
     def give_up(self) -> None:
         """The rows go to the staging table, for the usual way."""
@@ -135,8 +136,19 @@ class LaterLoad:
         self.done()
 
     @property
+    def shared(self) -> bool:
+        """Whether several processes can read what is made beside the table."""
+        return self.place[0] != "pg_temp"
+
+    @property
     def staging(self) -> sql.Identifier:
         return sql.Identifier(*self.place)
+
+    @property
+    def changes(self) -> sql.Identifier:
+        """The table of the rows that are new or changed."""
+        name = f"_changed_{self.conn.info.backend_pid}" if self.shared else CHANGES
+        return sql.Identifier(self.place[0], name)
 
     def _suggested(self) -> schema.Plan | None:
         """What the first batch does to the table, if all rows like that can be merged here."""
@@ -187,13 +199,13 @@ class LaterLoad:
 
         Written so that PostgreSQL can compare in several processes at once.
         """
-        kept = sql.Identifier("pg_temp", CHANGES)
-        self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(kept))
+        self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.changes))
         query = sql.SQL(
-            "CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT p.*, t.ctid AS _old"
+            "CREATE {lifetime} TABLE {changes} AS SELECT p.*, t.ctid AS _old"
             " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
         ).format(
-            changes=sql.Identifier(CHANGES),
+            lifetime=sql.SQL("UNLOGGED" if self.shared else "TEMP"),
+            changes=self.changes,
             source=self._source(target),
             target=target.name,
             same=target.same_row(source="p"),
@@ -217,7 +229,7 @@ class LaterLoad:
             " SELECT count(*) FILTER (WHERE _same) FROM w"
         ).format(
             **merge.written(target),
-            changes=sql.Identifier("pg_temp", CHANGES),
+            changes=self.changes,
             same=target.same_row(source="old", target="new"),
             old=sql.SQL(", ").join(sql.Identifier("old", c) for c in kept),
             history=target.history,
@@ -235,7 +247,7 @@ class LaterLoad:
             sql.SQL(
                 "INSERT INTO {target} ({columns}, {names}) SELECT {sources}, {values}"
                 " FROM {changes} p WHERE p._old IS NULL"
-            ).format(**merge.written(target), changes=sql.Identifier("pg_temp", CHANGES))
+            ).format(**merge.written(target), changes=self.changes)
         ).rowcount
 
     def _summed(self, target: Target) -> tuple[int, int, int]:

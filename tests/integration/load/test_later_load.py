@@ -26,7 +26,7 @@ HISTORY = (
     "SELECT sku, n::text, price::text, day::text, _file, _row, _raw, _load, _valid_from, _valid_to"
     " FROM products_history ORDER BY sku"
 )
-BESIDE = "SELECT relname FROM pg_class WHERE relname ~ '^(_staged|supplyline_)'"
+BESIDE = "SELECT relname FROM pg_class WHERE relname ~ '^(_staged|_changed|supplyline_)'"
 """What a load makes beside the table while it runs."""
 
 
