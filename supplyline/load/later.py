@@ -222,11 +222,10 @@ class LaterLoad:
         kept = [*remembered(self.conn, target.table), *HIDDEN]
         query = sql.SQL(
             "WITH w AS (UPDATE {target} t SET ({columns}, {names}) = ROW ({sources}, {values})"
-            " FROM {changes} p WHERE t.ctid = p._old RETURNING {old}, {same} AS _same),"
-            " h AS (INSERT INTO {history} ({kept}, _valid_from, _valid_to, _replaced_by)"
+            " FROM {changes} p WHERE t.ctid = p._old RETURNING {old}, {same} AS _same)"
+            " INSERT INTO {history} ({kept}, _valid_from, _valid_to, _replaced_by)"
             " SELECT {gone}, l.loaded_at, {now}, {load} FROM w"
-            " LEFT JOIN supplyline.loads l ON l.load_id = w._load)"
-            " SELECT count(*) FILTER (WHERE _same) FROM w"
+            " LEFT JOIN supplyline.loads l ON l.load_id = w._load WHERE w._same"
         ).format(
             **merge.written(target),
             changes=self.changes,
@@ -239,8 +238,7 @@ class LaterLoad:
             load=sql.Literal(target.load_id),
         )
         with self._free("random_page_cost"):  # rows are found by their places and not by a scan
-            row = self.conn.execute(query).fetchone()
-        return int((row or (0,))[0])
+            return self.conn.execute(query).rowcount
 
     def _insert(self, target: Target) -> int:
         return self.conn.execute(
