@@ -1,8 +1,8 @@
 """What PostgreSQL itself takes for the files of `benchmarks.load`, with nothing of ours around it.
 
-`copy`: the CSV into a table of texts. `merge`: the CSV into a typed temporary table, then one
-UPDATE of the rows that differ, found by the key; no history, checksum or certificate, no kinds to
-be found out, no MongoDB.
+`copy`: the CSV into a table of texts, or of types and with a key as the table that we publish.
+`merge`: the CSV into a typed temporary table, then one UPDATE of the rows that differ, found by the
+key; no history, checksum or certificate, no kinds to be found out, no MongoDB.
 """
 
 from __future__ import annotations
@@ -26,27 +26,35 @@ _TYPED = sql.SQL(", ").join(
 )
 
 
-def copy(settings: Settings, org: OrgId, path: str, keyed: bool) -> None:
-    """COPY of the file into a table of texts, with or without its key."""
+def copy(settings: Settings, org: OrgId, path: str, keyed: bool, typed: bool = False) -> None:
+    """COPY of the file into a table of texts or of the types that ours has, with or without key."""
     key = sql.SQL(", PRIMARY KEY ({})").format(_KEY) if keyed else sql.SQL("")
-    texts = sql.SQL(" text, ").join(map(sql.Identifier, COLUMNS))
+    texts = sql.SQL("{} text").format(sql.SQL(" text, ").join(map(sql.Identifier, COLUMNS)))
     with connect(org, settings=settings) as conn:
         conn.execute("DROP TABLE IF EXISTS raw_copy")
-        conn.execute(sql.SQL("CREATE TABLE raw_copy ({} text{})").format(texts, key))
-        _send(conn, sql.SQL("COPY raw_copy FROM STDIN (FORMAT csv, HEADER)"), path)
+        columns = _TYPED if typed else texts
+        conn.execute(sql.SQL("CREATE TABLE raw_copy ({}{})").format(columns, key))
+        if typed:
+            _copy(conn, "raw_copy", path)
+        else:
+            _send(conn, sql.SQL("COPY raw_copy FROM STDIN (FORMAT csv, HEADER)"), path)
 
 
 class Copies:
-    """COPY of files into a table without and with key: seconds, as often as it was timed."""
+    """COPY of files into a table without key, with key, and with key and types: seconds, as often
+    as it was timed."""
 
     def __init__(self, settings: Settings, org: OrgId) -> None:
         self.settings, self.org = settings, org
         self.plain: list[float] = []
         self.keyed: list[float] = []
+        self.typed: list[float] = []
 
     def add(self, path: Path) -> None:
-        self.plain.append(measured(copy, self.settings, self.org, str(path), False)["seconds"])
-        self.keyed.append(measured(copy, self.settings, self.org, str(path), True)["seconds"])
+        given = (self.settings, self.org, str(path))
+        self.plain.append(measured(copy, *given, False)["seconds"])
+        self.keyed.append(measured(copy, *given, True)["seconds"])
+        self.typed.append(measured(copy, *given, True, True)["seconds"])
 
 
 def table(settings: Settings, org: OrgId, path: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import os
 import random
 import resource
 import time
@@ -67,7 +68,11 @@ def write_csv(path: Path, *, rows: int, changed: int = 0) -> Path:
 
 
 def measured(work: Callable[..., Any], *args: Any) -> dict[str, float]:
-    """Runs `work` in a process of its own: seconds, client CPU seconds, peak memory in MB."""
+    """Runs `work` in a process of its own: seconds, client CPU seconds, peak memory in MB.
+
+    What runs before left to be written is on disk when it begins.
+    """
+    os.sync()
     context = multiprocessing.get_context("spawn")
     parent, child = context.Pipe()
     process = context.Process(target=_child, args=(child, work, args))

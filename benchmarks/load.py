@@ -246,6 +246,7 @@ def _figures(r: dict[str, float], copies: bare.Copies | None, rows: int) -> dict
     ratios = {
         "ratio_to_copy": round(mean(copies.plain) / r["seconds"], 3),
         "ratio_to_keyed_copy": round(mean(copies.keyed) / r["seconds"], 3),
+        "ratio_to_typed_keyed_copy": round(mean(copies.typed) / r["seconds"], 3),
     } if copies else {"mongo_s": round(r["mongo_s"], 2)}  # fmt: skip
     return {
         **ratios,
@@ -275,6 +276,7 @@ def _summary(
     if floor:
         more = {
             "half_changed_to_keyed_copy": again["half changed"]["ratio_to_keyed_copy"],
+            "half_changed_to_typed_keyed_copy": again["half changed"]["ratio_to_typed_keyed_copy"],
             "bare_merge_to_keyed_copy": round(mean(copies.keyed) / floor["seconds"], 3),
         }
     return {
@@ -282,6 +284,7 @@ def _summary(
         "native": native.library() is not None,
         "copy_rows_per_s": round(rows / mean(copies.plain)),
         "keyed_copy_rows_per_s": round(rows / mean(copies.keyed)),
+        "typed_keyed_copy_rows_per_s": round(rows / mean(copies.typed)),
         **{k: first[k] for k in ("ratio_to_copy", "client_cpu_s_per_million", "peak_mb")},
         **more,
         **times,
