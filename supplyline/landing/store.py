@@ -146,10 +146,13 @@ class Landing(Manifests):
         columns = manifest.columns
         with mapped():
             rows = self._rows(org, manifest.table)
-            # Page by page, so that no server has to sort more than one page in memory.
+            # Page by page, so that no server has to sort more than one page in memory. One more is
+            # asked for than there are, so that the first answer is known to be the last.
             for first in range(1, manifest.rows_read + 1, batch_rows):
                 page = row_range(manifest.file_key, first, first + batch_rows)
-                for wire in replies.batches(rows, page, sort=[("_row", 1)], batch_size=batch_rows):
+                for wire in replies.batches(
+                    rows, page, sort=[("_row", 1)], batch_size=batch_rows + 1
+                ):
                     yield to_batch(wire, columns=columns)
 
     def quarantined(

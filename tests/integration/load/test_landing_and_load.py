@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from supplyline.contracts import QuarantinedRow, RunRef
 from supplyline.errors import FileNotLoaded, SchemaDrift, StaleWorker
-from supplyline.landing import wire
+from supplyline.landing import replies, wire
 from supplyline.load import certificates, claim_attempt
 from supplyline.tenancy.catalog import save_table_settings, table_settings
 from tests.integration.load.house import TABLE, House, check
@@ -247,3 +248,19 @@ def test_verify_sees_a_value_that_was_changed_by_hand(house: House) -> None:
     assert check(house, file) == ("1 rows were changed without a load",)
     house.rows("DELETE FROM products WHERE sku = 'b' RETURNING 1")
     assert any("neither in the table" in d for d in check(house, file))
+
+
+def test_a_page_of_landed_rows_is_asked_for_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has given as many as it was asked for cannot know that there are no more."""
+    asked, requests = replies._asked, []
+
+    def watched(*args: Any) -> tuple[int, memoryview]:
+        requests.append(args[1])
+        return asked(*args)
+
+    monkeypatch.setattr(replies, "_asked", watched)
+    house.land(["sku", "n"], [[f"s{n}", str(n)] for n in range(12)])
+    (certificate,) = house.load(keys=[("sku",)], batch_rows=5)
+    assert (certificate.inserted, len(requests)) == (12, 3)
