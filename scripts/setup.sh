@@ -98,19 +98,19 @@ environment() { # folder, requirements file, "project" to make our commands avai
 }
 
 inner_loops() { # compiled with the machine's compiler, or with one that is fetched, used and removed
-  local code=0
-  .venv/bin/python -m supplyline.native.build 2>/dev/null || code=$?
-  [ "$code" = 3 ] || return 0
-  say "compiling inner loops (no C compiler here: fetching one)"
-  find_uv
-  configure_uv
-  local folder=$tools/compiler
+  .venv/bin/python -m supplyline.native.build 2>/dev/null && return 0
+  local folder=$tools/compiler failed=$tools/inner-loops-failed wanted
+  wanted=$(cat requirements/build.txt supplyline/native/*.[ch] | sha256sum | cut -d' ' -f1)
+  if [ "$(cat "$failed" 2>/dev/null || true)" = "$wanted" ]; then return; fi
+  say "compiling inner loops with a compiler that is fetched (none here does it)"
   rm -rf "$folder"
-  if ! { "$uv" venv -q --python python3 "$folder" &&
+  if ! (find_uv && configure_uv && "$uv" venv -q --python python3 "$folder" &&
     "$uv" pip sync -q --python "$folder/bin/python" --require-hashes requirements/build.txt &&
     ZIG_GLOBAL_CACHE_DIR=$folder/cache .venv/bin/python -m supplyline.native.build \
-      --compiler "$folder/bin/python -m ziglang cc"; }; then
+      --compiler "'$folder/bin/python' -m ziglang cc"); then
     say "the inner loops were not compiled; all works without them, slower"
+    mkdir -p "$tools"
+    echo "$wanted" > "$failed"
   fi
   rm -rf "$folder"
 }

@@ -42,7 +42,7 @@ _PER_ROW, _PER_FIELD = 2, 16
 
 
 class _Column(Structure):
-    """`Column` in copy_rows.c."""
+    """`Source` in copy_rows.c."""
 
     _fields_ = (
         ("kind", c_int64), ("there", c_void_p), ("ends", c_void_p), ("data", c_void_p),

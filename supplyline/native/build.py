@@ -43,8 +43,9 @@ def build(command: list[str]) -> Path:
         sources = [str(s) for s in native.sources()]
         subprocess.run([*command, *FLAGS, *sources, "-o", str(made)], check=True)  # noqa: S603 - the machine's compiler on our sources
         made.replace(target)
+    digest = target.name.rpartition("-")[2]
     for old in native.BUILT.glob("*.so"):
-        if old != target:
+        if not old.name.endswith(digest):  # another machine's of these sources stays
             old.unlink(missing_ok=True)
     return target
 

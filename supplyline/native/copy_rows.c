@@ -2,8 +2,7 @@
  *
  * Values are put by copy_values.c. For little-endian machines. */
 
-#include <stdint.h>
-#include <string.h>
+#include "bytes.h"
 
 enum { TEXT, JSONB, JSON, INT64 }; /* other kinds are those of copy_values.c */
 
@@ -24,27 +23,12 @@ typedef struct {
     const uint8_t *data;
     int64_t size;         /* bytes of data */
     int64_t first;        /* the first row's place in the arrays */
-} Column;
+} Source;
 
 typedef struct {
     int64_t row, column; /* the cell that was not understood */
     int64_t separated;   /* whether a text holds U+001F */
 } Found;
-
-static inline void put16(uint8_t *out, uint16_t value) {
-    value = __builtin_bswap16(value);
-    memcpy(out, &value, 2);
-}
-
-static inline void put32(uint8_t *out, uint32_t value) {
-    value = __builtin_bswap32(value);
-    memcpy(out, &value, 4);
-}
-
-static inline void put64(uint8_t *out, uint64_t value) {
-    value = __builtin_bswap64(value);
-    memcpy(out, &value, 8);
-}
 
 static inline void put_bytes(uint8_t *out, int64_t room, const uint8_t *text, int64_t rest,
                              int64_t n) {
@@ -57,7 +41,7 @@ static inline void put_bytes(uint8_t *out, int64_t room, const uint8_t *text, in
 enum { NOT_UNDERSTOOD = -1, BEYOND = -2 };
 
 /* Puts one field into the `room` bytes at out; how many it takes, NOT_UNDERSTOOD or BEYOND. */
-static inline int64_t put_field(const Column *c, int64_t row, uint8_t *out, int64_t room) {
+static inline int64_t put_field(const Source *c, int64_t row, uint8_t *out, int64_t room) {
     const int64_t at = c->first + row;
     if (room < LENGTH + SPARE)
         return BEYOND;
@@ -100,7 +84,7 @@ static inline int64_t put_field(const Column *c, int64_t row, uint8_t *out, int6
 }
 
 /* Whether a text of the column holds U+001F; its places were looked at. */
-static int holds_separator(const Column *c, int64_t rows) {
+static int holds_separator(const Source *c, int64_t rows) {
     const int64_t begin = c->ends[c->first], end = c->ends[c->first + rows];
     return begin >= 0 && end > begin && end <= c->size &&
            memchr(c->data + begin, SEPARATOR, (size_t)(end - begin)) != NULL;
@@ -110,7 +94,7 @@ static int holds_separator(const Column *c, int64_t rows) {
  * NOT_UNDERSTOOD (`found` says which cell) or BEYOND: out is too small, or a text does not lie
  * within its data. An empty text is null but in a TEXT column. Enough is, for each row, 2 bytes and
  * 16 for each field, beside the texts. */
-int64_t supplyline_copy_rows(const Column *columns, int64_t count, int64_t rows, uint8_t *out,
+int64_t supplyline_copy_rows(const Source *columns, int64_t count, int64_t rows, uint8_t *out,
                              int64_t capacity, Found *found) {
     uint8_t *to = out;
     for (int64_t row = 0; row < rows; row++) {

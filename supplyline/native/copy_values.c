@@ -4,8 +4,7 @@
  * never guessed. Forms after PostgreSQL's numeric_recv, date_recv, timestamp_recv, boolrecv and
  * uuid_recv; for little-endian machines. */
 
-#include <stdint.h>
-#include <string.h>
+#include "bytes.h"
 
 enum { BOOLEAN = 4, BIGINT, NUMERIC, DATE, TIMESTAMP, UUID };
 
@@ -20,23 +19,6 @@ enum {
 };
 
 int64_t supplyline_copy_value(int64_t kind, uint8_t *out, const uint8_t *text, int64_t n);
-
-static inline void put16(uint8_t *out, uint16_t value) {
-    value = __builtin_bswap16(value);
-    memcpy(out, &value, 2);
-}
-
-static inline void put32(uint8_t *out, uint32_t value) {
-    value = __builtin_bswap32(value);
-    memcpy(out, &value, 4);
-}
-
-static inline void put64(uint8_t *out, uint64_t value) {
-    value = __builtin_bswap64(value);
-    memcpy(out, &value, 8);
-}
-
-static inline int is_digit(uint8_t c) { return (uint8_t)(c - '0') <= 9; }
 
 /* The number that eight digits are, or -1. */
 static inline int64_t eight_digits(const uint8_t *text) {

@@ -1,5 +1,6 @@
 /* Whether every text of a column certainly is a plain number, or a date in a form of one width. */
 
+#include "bytes.h"
 #include "cells.h"
 
 enum { NONE, YEAR, MONTH, DAY };
@@ -12,8 +13,6 @@ typedef struct {
 typedef struct {
     int64_t place, byte;
 } Literal;
-
-static inline int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') <= 9; }
 
 static inline int64_t digits_at(const uint8_t *text, int64_t size) {
     int64_t count = 0;
