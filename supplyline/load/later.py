@@ -6,18 +6,14 @@ need neither a text nor a typed copy of every row beside the staging table: one 
 new or changed, one statement replaces the changed rows and moves their old versions to the history,
 and the table is summed as it is then. Whatever is not so simple is left to `merge`, with the rows
 that came so far in the staging table.
-
-PostgreSQL shares the work of a join or a sum between processes only over tables that all of them
-can read. So the rows of a large file are staged in an unlogged table that this transaction makes
-and drops: nobody else ever sees it, and nothing is left of it after a crash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import psycopg
 from psycopg import sql
@@ -27,6 +23,8 @@ from supplyline.checksums import Checksum
 from supplyline.contracts import Manifest, TableSettings
 from supplyline.errors import DatabaseUnavailable
 from supplyline.load import merge, records, schema, sums
+from supplyline.load.beside import Beside, free
+from supplyline.load.keys import is_open
 from supplyline.load.kinds import TEXT, sql_type
 from supplyline.load.merge import Fates, Target
 from supplyline.load.others import require_no_rules
@@ -36,9 +34,6 @@ from supplyline.load.typed_copy import become_staging, fits, sent_as_it_is
 from supplyline.load.types import Evidence, remembered, typed
 from supplyline.tenancy.connections import Connection
 
-TYPED, CHANGES = "supplyline_typed", "supplyline_changes"
-_SHARED_FROM = 20_000
-"""Rows from which a file is staged where several processes can read it."""
 _NEAR = 2
 """A table of at most so many times the bytes of the staged file may hold the file and no more."""
 
@@ -74,8 +69,7 @@ class LaterLoad:
         self.staged: Mapping[str, str] = {}
         """Kinds of the staged columns: text where PostgreSQL needs help to read them."""
         self.rows = 0
-        self.place = ("pg_temp", TYPED)
-        """Schema and name of the table with the staged rows."""
+        self.beside = Beside(conn, rows=manifest.landed)
 
     def stage(self) -> schema.Plan | None:
         """The file in a typed table of its own; None when it needs the usual way.
@@ -88,9 +82,9 @@ class LaterLoad:
             return None
         self.staged = {c: k if sent_as_it_is(k) else TEXT for c, k in plan.types.items()}
         self._create()
+        schema_, relation = self.beside.staged
         rows = copy_typed(
-            self.conn, self.incoming, schema=self.place[0], relation=self.place[1],
-            types=self.staged,
+            self.conn, self.incoming, schema=schema_, relation=relation, types=self.staged,
             accepts=lambda batch: (
                 fits(self.evidence, plan.types) and all(complete(batch.column(c)) for c in self.key)
             ),
@@ -103,56 +97,43 @@ class LaterLoad:
         return None
 
     def _create(self) -> None:
-        """The empty table of staged rows, in which PostgreSQL shares work where that is worth it.
-
-        A name with the session's number is nobody else's; no table of an organization begins so.
-        """
+        """The empty table of staged rows."""
         columns = sql.SQL("").join(
             sql.SQL("{} {}, ").format(sql.Identifier(c), sql.SQL(sql_type(k)))
             for c, k in self.staged.items()
         )
-        if self.manifest.landed < _SHARED_FROM:
-            self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.staging))
-            form = sql.SQL(
-                "CREATE TEMP TABLE {} ({}_row bigint NOT NULL, _raw jsonb) ON COMMIT DROP"
+        self.conn.execute(
+            sql.SQL("{} {} ({}_row bigint NOT NULL, _raw jsonb)").format(
+                self.beside.create, self.staging, columns
             )
-            self.conn.execute(form.format(sql.Identifier(TYPED), columns))
-            return
-        self.place = ("public", f"_staged_{self.conn.info.backend_pid}")
-        form = sql.SQL("CREATE UNLOGGED TABLE {} ({}_row bigint NOT NULL, _raw jsonb)")
-        self.conn.execute(form.format(self.staging, columns))
+        )
 
     def done(self) -> None:
         """Removes what the transaction made beside the table."""
-        for made in (self.staging, self.changes):
-            self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(made))
+        self.beside.remove(self.beside.staged, self.beside.changed)
 
     def give_up(self) -> None:
         """The rows go to the staging table, for the usual way."""
+        schema_, relation = self.beside.staged
         become_staging(
-            self.conn, self.incoming.columns, schema=self.place[0], relation=self.place[1],
-            types=self.staged,
-        )  # fmt: skip
-        self.done()
-
-    @property
-    def shared(self) -> bool:
-        """Whether several processes can read what is made beside the table."""
-        return self.place[0] != "pg_temp"
+            self.conn, self.incoming.columns, schema=schema_, relation=relation, types=self.staged
+        )
+        self.beside.remove(self.beside.staged)
 
     @property
     def staging(self) -> sql.Identifier:
-        return sql.Identifier(*self.place)
+        return sql.Identifier(*self.beside.staged)
 
     @property
     def changes(self) -> sql.Identifier:
         """The table of the rows that are new or changed."""
-        name = f"_changed_{self.conn.info.backend_pid}" if self.shared else CHANGES
-        return sql.Identifier(self.place[0], name)
+        return sql.Identifier(*self.beside.changed)
 
     def _suggested(self) -> schema.Plan | None:
         """What the first batch does to the table, if all rows like that can be merged here."""
         if not self.key or self.settings.key not in (None, self.key):
+            return None
+        if is_open(self.conn, self.settings, self.key):
             return None
         if records.has_later(self.conn, self.manifest.table, sequence=self.manifest.sequence):
             return None
@@ -171,17 +152,18 @@ class LaterLoad:
 
         Raises psycopg.errors.UniqueViolation when rows of the file share a key.
         """
-        changed = self._compare(target)
+        changed = self.beside.in_parallel(partial(self._compare, target))
+        whole = self._may_be_the_file(target)
+        self._check_keys(target, whole=whole)
         updated = self._replace(target, now=now) if changed else 0
         inserted = self._insert(target) if changed > updated else 0
         if updated + inserted != changed:
-            self._check_keys(target)
             require_no_rules(self.conn, target.table, file_name=self.manifest.name)
             raise DatabaseUnavailable(
                 f"Rows of {target.table} were changed by somebody else while the file was merged.",
                 next_step="Try again: nothing of the file was published.",
             )
-        rows, high, low = self._summed(target)
+        rows, high, low = self._summed(target, whole=whole)
         fates = Fates(inserted=inserted, updated=updated, unchanged=self.rows - changed)
         return Published(fates=fates, rows=rows, high=high, low=low)
 
@@ -199,20 +181,18 @@ class LaterLoad:
 
         Written so that PostgreSQL can compare in several processes at once.
         """
-        self.conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.changes))
         query = sql.SQL(
-            "CREATE {lifetime} TABLE {changes} AS SELECT p.*, t.ctid AS _old"
+            "{create} {changes} AS SELECT p.*, t.ctid AS _old"
             " FROM {source} LEFT JOIN {target} t ON {same} WHERE t.ctid IS NULL OR {differs}"
         ).format(
-            lifetime=sql.SQL("UNLOGGED" if self.shared else "TEMP"),
+            create=self.beside.create,
             changes=self.changes,
             source=self._source(target),
             target=target.name,
             same=target.same_row(source="p"),
             differs=merge.differing(self.conn, target),
         )
-        with self._free("parallel_tuple_cost"):
-            return self.conn.execute(query).rowcount
+        return self.conn.execute(query).rowcount
 
     def _replace(self, target: Target, *, now: datetime) -> int:
         """Updates the changed rows, whose old versions become history; how many there were.
@@ -237,7 +217,9 @@ class LaterLoad:
             now=sql.Literal(now),
             load=sql.Literal(target.load_id),
         )
-        with self._free("random_page_cost"):  # rows are found by their places and not by a scan
+        with free(
+            self.conn, "random_page_cost"
+        ):  # rows are found by their places and not by a scan
             return self.conn.execute(query).rowcount
 
     def _insert(self, target: Target) -> int:
@@ -248,51 +230,47 @@ class LaterLoad:
             ).format(**merge.written(target), changes=self.changes)
         ).rowcount
 
-    def _summed(self, target: Target) -> tuple[int, int, int]:
+    def _may_be_the_file(self, target: Target) -> bool:
+        """Whether the table is of about the file's size."""
+        size = "pg_relation_size(format('%%I.%%I', %s::text, %s::text)::regclass)"
+        row = self.conn.execute(
+            f"SELECT {size} <= %s * {size}".encode(),
+            ("public", target.table, _NEAR, *self.beside.staged),
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _check_keys(self, target: Target, *, whole: bool) -> None:
+        """Before anything is written: of the rows to be written if the sum of the whole table will
+        tell of the others (see `_summed`), otherwise of all."""
+        source = sql.SQL("{} p").format(self.changes) if whole else self._source(target)
+        row = self.conn.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
+                source, sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key)
+            )
+        ).fetchone()
+        if row and row[0]:
+            raise psycopg.errors.UniqueViolation("rows of the file have one key")
+
+    def _summed(self, target: Target, *, whole: bool) -> tuple[int, int, int]:
         """Rows, high and low sums of the file's rows as the table holds them now.
 
         A table of about the file's size is summed as a whole: has it as many rows, and their sum,
         then it is the file, and no key is there twice. Otherwise the rows are found by their keys.
         """
         separated = self.incoming.separated
-        if self._may_be_the_file(target):
+        if whole:
             found = sums.checksum_all(self.conn, target, separated=separated)
             rows, high, low = found
             over = Checksum.over(self.incoming.columns)
             if over.merged(rows=rows, high=high, low=low) == self.incoming.checksum:
                 return found
-        self._check_keys(target)
+            self._check_keys(target, whole=False)
         among = sql.SQL("{} t JOIN {} ON {}").format(
             target.name, self._source(target), target.same_row(source="p")
         )
-        with self._free("parallel_tuple_cost"):
-            return sums.checksum_all(self.conn, target, separated=separated, among=among)
-
-    @contextmanager
-    def _free(self, cost: str) -> Iterator[None]:
-        """Has PostgreSQL plan as if this cost nothing: nobody has counted the staged rows, so that
-        it expects far too many from a join."""
-        self.conn.execute("SELECT set_config(%s, '0', true)", (cost,))
-        yield
-        self.conn.execute(sql.SQL("SET LOCAL {} TO DEFAULT").format(sql.Identifier(cost)))
-
-    def _may_be_the_file(self, target: Target) -> bool:
-        size = "pg_relation_size(format('%%I.%%I', %s::text, %s::text)::regclass)"
-        row = self.conn.execute(
-            f"SELECT {size} <= %s * {size}".encode(),
-            ("public", target.table, _NEAR, *self.place),
-        ).fetchone()
-        return bool(row and row[0])
-
-    def _check_keys(self, target: Target) -> None:
-        row = self.conn.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
-                self._source(target),
-                sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key),
-            )
-        ).fetchone()
-        if row and row[0]:
-            raise psycopg.errors.UniqueViolation("rows of the file have one key")
+        return self.beside.in_parallel(
+            partial(sums.checksum_all, self.conn, target, separated=separated, among=among)
+        )
 
 
 def _simple(plan: schema.Plan) -> bool:

@@ -59,7 +59,7 @@ def preview(
         elif settings.key is not None:
             key = settings.key
         else:
-            key = _proposed(conn, key_candidates(columns)) or actual or ()
+            key = _proposed(conn, key_candidates(columns))
         lacking = [c for c in key if c not in columns]
         plan = planning.plan(
             conn,

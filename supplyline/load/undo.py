@@ -220,7 +220,7 @@ def _reshape(conn: Connection, table: TableName, shape: Json) -> list[str]:
 def _key_back(conn: Connection, table: TableName, before: tuple[str, ...]) -> list[sql.Composed]:
     """DDL: the primary key that a table without rows had before; columns may be empty again."""
     name, columns = primary_key(conn, table)
-    drop, add = schema.rekey(table, name, before)
+    *drop, add = schema.rekey(table, name, before)
     nullable = [
         sql.SQL("ALTER TABLE {} ALTER {} DROP NOT NULL").format(
             sql.Identifier("public", table), sql.Identifier(column)
@@ -228,7 +228,7 @@ def _key_back(conn: Connection, table: TableName, before: tuple[str, ...]) -> li
         for column in columns
         if column not in ROW_OF_FILE
     ]
-    return [drop, *nullable, add]
+    return [*drop, *nullable, add]
 
 
 def _tried(conn: Connection, statements: Sequence[sql.Composed]) -> bool:

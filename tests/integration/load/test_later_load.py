@@ -7,9 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from supplyline.errors import DatabaseUnavailable
-from supplyline.load import later, schema
+from supplyline.load import beside, later, schema
 from tests.integration.load.house import House, take_back
 
 Rows = list[list[str | None]]
@@ -86,7 +87,7 @@ def test_it_leaves_what_the_long_way_leaves(
     house: House, ways: list[bool], monkeypatch: pytest.MonkeyPatch, name: str, shared: bool
 ) -> None:
     rows, typed, fates = SECOND[name]
-    monkeypatch.setattr(later, "_SHARED_FROM", 0 if shared else 100)
+    monkeypatch.setattr(beside, "_SHARED_FROM", 0 if shared else 100)
     house.land(COLUMNS, FIRST)
     house.load(keys=[("sku",)], batch_rows=2)
     before, left = house.rows(ALL), []
@@ -162,3 +163,35 @@ def test_rows_that_somebody_moves_meanwhile_are_not_overwritten(
         house.load()
     house.conn.rollback()
     assert house.rows("SELECT n, _load FROM products WHERE sku = 'a'") == [(77, "f1.1")]
+
+
+def test_where_processes_can_share_too_little_memory_one_does_the_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "_SHARED_FROM", 0)
+    workers: list[str] = []
+
+    def work() -> int:
+        ((allowed,),) = house.conn.execute("SHOW max_parallel_workers_per_gather").fetchall()
+        workers.append(allowed)
+        if allowed != "0":
+            house.conn.execute(
+                "DO $$ BEGIN RAISE 'could not resize shared memory segment'"
+                " USING ERRCODE = 'disk_full'; END $$"
+            )
+        return 7
+
+    with house.conn.transaction():
+        assert beside.Beside(house.conn, rows=1).in_parallel(work) == 7
+    assert len(workers) == 2
+
+
+def test_a_table_of_somebody_whose_name_is_like_ours_stays(house: House) -> None:
+    house.land(COLUMNS, FIRST)
+    house.load(keys=[("sku",)])
+    name = f"_changed_{house.conn.info.backend_pid}"
+    house.conn.execute(sql.SQL("CREATE TABLE {} AS SELECT 1 AS mine").format(sql.Identifier(name)))
+    house.conn.commit()
+    house.land(COLUMNS, [["a", "5", "1.50", "2024-01-31"]])
+    house.load()
+    assert house.rows(f"SELECT mine FROM {name}") == [(1,)]

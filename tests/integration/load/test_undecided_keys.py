@@ -122,6 +122,16 @@ def test_so_it_does_where_a_view_keeps_the_table(house: House) -> None:
     assert (key(house), certificate.inserted) == (("sku", "day"), 2)
 
 
+def test_a_key_that_was_left_behind_is_proposed_before_it_holds_again(house: House) -> None:
+    first = house.land(["sku", "n"], [["a", "1"]])
+    house.load(keys=KEYS)
+    house.conn.execute("CREATE VIEW mine AS SELECT sku FROM products")
+    take_back(house, first.file_id)
+    house.land(["sku", "n"], [["a", "1"], ["b", "2"]])
+    house.load(keys=KEYS)
+    assert (key(house), house.rows(SETTINGS)) == (("sku",), [('["sku"]', "proposed")])
+
+
 def test_a_key_that_somebody_refers_to_is_not_taken_away_and_it_is_said(house: House) -> None:
     house.land(["sku", "n"], [])
     house.load(keys=KEYS)
