@@ -154,10 +154,12 @@ class LaterLoad:
         """
         changed = self.beside.in_parallel(partial(self._compare, target))
         whole = self._may_be_the_file(target)
-        self._check_keys(target, whole=whole)
+        if not whole or records.has_superseded(self.conn, target.table):
+            self._check_keys(target)  # before anything is written
         updated = self._replace(target, now=now) if changed else 0
         inserted = self._insert(target) if changed > updated else 0
         if updated + inserted != changed:
+            self._check_keys(target)
             require_no_rules(self.conn, target.table, file_name=self.manifest.name)
             raise DatabaseUnavailable(
                 f"Rows of {target.table} were changed by somebody else while the file was merged.",
@@ -239,13 +241,10 @@ class LaterLoad:
         ).fetchone()
         return bool(row and row[0])
 
-    def _check_keys(self, target: Target, *, whole: bool) -> None:
-        """Before anything is written: of the rows to be written if the sum of the whole table will
-        tell of the others (see `_summed`), otherwise of all."""
-        source = sql.SQL("{} p").format(self.changes) if whole else self._source(target)
+    def _check_keys(self, target: Target) -> None:
         row = self.conn.execute(
             sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
-                source, sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key)
+                self._source(target), sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key)
             )
         ).fetchone()
         if row and row[0]:
@@ -264,7 +263,7 @@ class LaterLoad:
             over = Checksum.over(self.incoming.columns)
             if over.merged(rows=rows, high=high, low=low) == self.incoming.checksum:
                 return found
-            self._check_keys(target, whole=False)
+            self._check_keys(target)
         among = sql.SQL("{} t JOIN {} ON {}").format(
             target.name, self._source(target), target.same_row(source="p")
         )

@@ -80,6 +80,17 @@ def has_later(conn: Connection, table: TableName, *, sequence: int) -> bool:
     return bool(row and row[0])
 
 
+def has_superseded(conn: Connection, table: TableName) -> bool:
+    """Whether a file of the table had rows whose key came again: more such files are to be
+    expected."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM supplyline.certificates WHERE table_name = %s"
+        " AND (body ->> 'superseded')::bigint > 0)",
+        (table,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def undone_file_ids(conn: Connection, table: TableName) -> set[str]:
     rows = conn.execute(
         "SELECT file_id FROM supplyline.loads WHERE table_name = %s AND undone_at IS NOT NULL",
