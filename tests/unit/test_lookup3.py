@@ -9,14 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from supplyline import arrays, native
+from supplyline import arrays
 from supplyline.checksums import SEPARATOR, hash_laid_out
 from supplyline.lookup3 import SEEDS, hash_arrays, hash_block, hash_bytes, hash_joined
 from supplyline.packing import CHUNK, Block, lay_out, texts
 
-pytestmark = pytest.mark.skipif(
-    native.library() is None, reason="switched off; test_native tells whether it is built"
-)
 LENGTHS = [0, 0, 1, 3, 4, 7, 8, 11, 12, 13, 15, 16, 17, 23, 24, 25, 31, 32, 33, 63, 64, 65]
 LONG = [127, 128, 129, 144, 1000, 5000]
 

@@ -55,11 +55,6 @@ def test_without_a_compiler_it_says_so(
     assert "No C compiler was found" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(build.compiler() is None, reason="there is no C compiler")
-def test_the_sources_compile_without_a_warning(built: Path) -> None:
-    assert build.build([*(build.compiler() or ()), "-Werror"]).parent == built
-
-
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler-here"])
 def test_a_compiler_that_fails_leaves_nothing(
     built: Path, monkeypatch: pytest.MonkeyPatch, compiler: str

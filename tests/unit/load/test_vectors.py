@@ -103,7 +103,6 @@ NOT_TIMES = ["2023-02-29", "1900-02-29", "2024-04-31", "2024-13-01", "2024-00-01
              "2024-02-29 23:60:59"]  # fmt: skip
 
 
-@pytest.mark.skipif(native.library() is None, reason="switched off")
 @pytest.mark.parametrize("seed", range(4))
 def test_both_ways_prove_alike(seed: int) -> None:
     rng = random.Random(seed)
@@ -127,8 +126,8 @@ def changed(text: str, rng: random.Random) -> str:
     return text[:at] + rng.choice("0123456789-./: Z\xff") + text[at + 1 :]
 
 
-@pytest.mark.skipif(native.library() is None, reason="switched off")
 def test_offsets_that_lie_prove_nothing() -> None:
+    assert native.library() is not None  # arrays would follow the offsets wherever they lead
     for lie in ([0, 2**31 - 1, 3], [0, -5, 3], [0, 4, 3], [2, 1, 3]):
         ends = pa.py_buffer(np.array(lie, dtype=np.int32))
         values = pa.StringArray.from_buffers(2, ends, pa.py_buffer(b"111"))
