@@ -219,9 +219,8 @@ class LaterLoad:
             now=sql.Literal(now),
             load=sql.Literal(target.load_id),
         )
-        with free(
-            self.conn, "random_page_cost"
-        ):  # rows are found by their places and not by a scan
+        # Rows are found by their places and not by a scan.
+        with free(self.conn, "random_page_cost"):
             return self.conn.execute(query).rowcount
 
     def _insert(self, target: Target) -> int:
@@ -242,12 +241,8 @@ class LaterLoad:
         return bool(row and row[0])
 
     def _check_keys(self, target: Target) -> None:
-        row = self.conn.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
-                self._source(target), sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key)
-            )
-        ).fetchone()
-        if row and row[0]:
+        key = sql.SQL(", ").join(sql.Identifier("p", c) for c in target.key)
+        if merge.key_repeats(self.conn, self._source(target), key=key):
             raise psycopg.errors.UniqueViolation("rows of the file have one key")
 
     def _summed(self, target: Target, *, whole: bool) -> tuple[int, int, int]:

@@ -118,11 +118,11 @@ def _reject(conn: Connection, target: Target) -> int:
     return int((row or (0,))[0])
 
 
-def _key_repeats(conn: Connection, target: Target) -> bool:
-    """Whether staged rows share a key; cheaper than to sort them all."""
+def key_repeats(conn: Connection, source: sql.Composable, *, key: sql.Composed) -> bool:
+    """Whether rows of a source (what follows FROM) share a key; cheaper than to sort them all."""
     row = conn.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} s GROUP BY {} HAVING count(*) > 1)").format(
-            sql.Identifier(STAGING), _typed_key(target)
+        sql.SQL("SELECT EXISTS (SELECT FROM {} GROUP BY {} HAVING count(*) > 1)").format(
+            source, key
         )
     ).fetchone()
     return bool(row and row[0])
@@ -141,7 +141,10 @@ def _classify(conn: Connection, target: Target) -> None:
         sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY s._row DESC) = 1").format(
             _typed_key(target)
         )
-        if target.key and _key_repeats(conn, target)
+        if target.key
+        and key_repeats(
+            conn, sql.SQL("{} s").format(sql.Identifier(STAGING)), key=_typed_key(target)
+        )
         else sql.SQL("true")
     )
     conn.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(SOURCE)))

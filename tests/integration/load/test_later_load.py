@@ -186,7 +186,10 @@ def test_where_processes_can_share_too_little_memory_one_does_the_work(
     assert len(workers) == 2
 
 
-def test_a_table_of_somebody_whose_name_is_like_ours_stays(house: House) -> None:
+def test_a_table_of_somebody_whose_name_is_like_ours_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "_SHARED_FROM", 0)
     house.land(COLUMNS, FIRST)
     house.load(keys=[("sku",)])
     name = f"_changed_{house.conn.info.backend_pid}"
